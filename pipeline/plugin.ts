@@ -23,6 +23,7 @@ export { z } from "zod";
 export { type ErrorCode, listProblems, PlatestreamError } from "../proto/errors.ts";
 export { mapOrdered, mapUnordered } from "./concurrency.ts";
 export * from "./domain.ts";
+export { type DecodedImage, decodeImage, type ImageHeader, readImageHeader, writeGreyImage } from "./images.ts";
 
 /** Statistics that the BatchNorm layers normalise with. */
 export type Statistics =
