@@ -40,13 +40,25 @@ export const readImageHeader = async (path: string): Promise<ImageHeader> => {
   return { width, height, bands: channels, bits: bitsOf(path, depth) };
 };
 
+export interface Geometry {
+  /** Side of the square to cut out of the middle, in pixels of the file. */
+  readonly crop?: number | undefined;
+  /** Side to scale to afterwards. */
+  readonly resize?: number | undefined;
+}
+
 /** Decodes a PNG or TIFF, off the JavaScript thread. A truncated file is an error. */
-export const decodeImage = async (path: string): Promise<DecodedImage> => {
+export const decodeImage = async (path: string, { crop, resize }: Geometry = {}): Promise<DecodedImage> => {
   try {
     const image = sharp(path, { failOn: "truncated" });
-    const { depth, channels } = await image.metadata();
+    const { depth, channels, width, height } = await image.metadata();
     const bits = bitsOf(path, depth);
     const space = channels <= 2 ? (bits === 8 ? "b-w" : "grey16") : bits === 8 ? "srgb" : "rgb16";
+    if (crop !== undefined) {
+      if (crop > Math.min(width, height)) throw new Error(`cannot cut ${crop}x${crop} out of ${width}x${height} pixels`);
+      image.extract({ left: (width - crop) >> 1, top: (height - crop) >> 1, width: crop, height: crop });
+    }
+    if (resize !== undefined) image.resize(resize, resize, { fit: "fill" });
     const { data, info } = await image
       .toColourspace(space)
       .raw({ depth: bits === 8 ? "uchar" : "ushort" })
@@ -54,7 +66,7 @@ export const decodeImage = async (path: string): Promise<DecodedImage> => {
     const pixels =
       bits === 8
         ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
-        : new Uint16Array(data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength));
+        : new Uint16Array(data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength) as ArrayBuffer);
     return { pixels, width: info.width, height: info.height, bands: info.channels };
   } catch (cause) {
     throw cause instanceof PlatestreamError ? cause : unreadable(path, cause);

@@ -22,6 +22,7 @@ export * from "rxjs";
 export { z } from "zod";
 export { type ErrorCode, listProblems, PlatestreamError } from "../proto/errors.ts";
 export { mapOrdered, mapUnordered } from "./concurrency.ts";
+export { learnFromSample, type Sampling } from "./sample.ts";
 export * from "./domain.ts";
 export { type DecodedImage, decodeImage, type ImageHeader, readImageHeader, writeGreyImage } from "./images.ts";
 

@@ -1,0 +1,76 @@
+/** Learns something from the first items of every domain before any of them goes on. */
+import { Observable, type OperatorFunction } from "rxjs";
+
+export interface Sampling<T, S> {
+  /** What the item belongs to: a plate, an experiment. */
+  readonly domain: (item: T) => string;
+  /** How much the item adds to the sample. */
+  readonly weight: (item: T) => number;
+  /** How much weight makes a sample. A domain that ends earlier is sampled with what it has. */
+  readonly enough: number;
+  /** Called once per domain, with its first items. */
+  readonly learn: (sample: readonly T[], domain: string) => Promise<S>;
+}
+
+interface Domain<T, S> {
+  readonly held: T[];
+  weight: number;
+  state: { readonly kind: "sampling" } | { readonly kind: "learning" } | { readonly kind: "learnt"; readonly value: S };
+}
+
+/**
+ * Holds the items of a domain until there are enough to learn from, then emits them and all later ones together with
+ * what was learnt. Domains arrive one after the other: when another begins, those before it are complete and are not
+ * waited for any longer; an item that comes late all the same is given what its domain has learnt.
+ */
+export const learnFromSample =
+  <T, S>({ domain, weight, enough, learn }: Sampling<T, S>): OperatorFunction<T, readonly [item: T, learnt: S]> =>
+  (source) =>
+    new Observable((subscriber) => {
+      const domains = new Map<string, Domain<T, S>>();
+      let current: string | undefined;
+      let sourceDone = false;
+      let learning = 0;
+
+      const finish = () => {
+        if (sourceDone && learning === 0) subscriber.complete();
+      };
+      const begin = (name: string) => {
+        const entry = domains.get(name)!;
+        if (entry.state.kind !== "sampling") return;
+        entry.state = { kind: "learning" };
+        learning += 1;
+        learn([...entry.held], name).then(
+          (value) => {
+            entry.state = { kind: "learnt", value };
+            for (const item of entry.held.splice(0)) subscriber.next([item, value]);
+            learning -= 1;
+            finish();
+          },
+          (error) => subscriber.error(error),
+        );
+      };
+
+      return source.subscribe({
+        next: (item) => {
+          const name = domain(item);
+          if (current !== undefined && current !== name) begin(current);
+          current = name;
+          let entry = domains.get(name);
+          if (entry === undefined) {
+            entry = { held: [], weight: 0, state: { kind: "sampling" } };
+            domains.set(name, entry);
+          }
+          if (entry.state.kind === "learnt") return subscriber.next([item, entry.state.value]);
+          entry.held.push(item);
+          entry.weight += weight(item);
+          if (entry.weight >= enough) begin(name);
+        },
+        error: (error) => subscriber.error(error),
+        complete: () => {
+          sourceDone = true;
+          if (current !== undefined) begin(current);
+          finish();
+        },
+      });
+    });
