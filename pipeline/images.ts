@@ -55,7 +55,8 @@ export const decodeImage = async (path: string, { crop, resize }: Geometry = {})
     const bits = bitsOf(path, depth);
     const space = channels <= 2 ? (bits === 8 ? "b-w" : "grey16") : bits === 8 ? "srgb" : "rgb16";
     if (crop !== undefined) {
-      if (crop > Math.min(width, height)) throw new Error(`cannot cut ${crop}x${crop} out of ${width}x${height} pixels`);
+      if (crop > Math.min(width, height))
+        throw new Error(`cannot cut ${crop}x${crop} out of ${width}x${height} pixels`);
       image.extract({ left: (width - crop) >> 1, top: (height - crop) >> 1, width: crop, height: crop });
     }
     if (resize !== undefined) image.resize(resize, resize, { fit: "fill" });

@@ -56,7 +56,7 @@ export class PixelMemory implements Memory {
     return new Promise((resolve, reject) => {
       const cancel = () => {
         this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
-        reject(PlatestreamError.from(signal.reason, "cancelled"));
+        reject(new PlatestreamError("cancelled", "the run was cancelled", { cause: signal.reason }));
       };
       const waiter: Waiter = {
         bytes,
@@ -65,7 +65,8 @@ export class PixelMemory implements Memory {
           resolve(lease);
         },
       };
-      if (signal.aborted) return reject(PlatestreamError.from(signal.reason, "cancelled"));
+      if (signal.aborted)
+        return reject(new PlatestreamError("cancelled", "the run was cancelled", { cause: signal.reason }));
       signal.addEventListener("abort", cancel, { once: true });
       this.#waiters.push(waiter);
       this.#grant();

@@ -14,17 +14,18 @@
  * });
  * ```
  */
-import type { Observable, OperatorFunction } from "rxjs";
+import type { OperatorFunction } from "rxjs";
 import type { z } from "zod";
-import type { Affine, Experiment, Lease, ModelInfo, Port, Ports, Site, SiteImage } from "./domain.ts";
+import type { Experiment, Lease, ModelInfo, Port, Ports, Site, SiteImage } from "./domain.ts";
 
 export * from "rxjs";
 export { z } from "zod";
 export { type ErrorCode, listProblems, PlatestreamError } from "../proto/errors.ts";
 export { mapOrdered, mapUnordered } from "./concurrency.ts";
-export { learnFromSample, type Sampling } from "./sample.ts";
 export * from "./domain.ts";
 export { type DecodedImage, decodeImage, type ImageHeader, readImageHeader, writeGreyImage } from "./images.ts";
+export { seededRandom, seededShuffle } from "./random.ts";
+export { learnFromSample, type Sampling } from "./sample.ts";
 
 /** Statistics that the BatchNorm layers normalise with. */
 export type Statistics =
@@ -130,5 +131,3 @@ export const defineStage = <In extends Port, Out extends Port, Config extends z.
 /** Any stage, whatever its ports and options. */
 // biome-ignore lint/suspicious/noExplicitAny: the variance of ports and options is checked when a chain is built
 export type AnyStage = Stage<any, any, any>;
-
-export type { Affine, Observable };

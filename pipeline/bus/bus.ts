@@ -1,0 +1,35 @@
+/**
+ * Hands out experiments. What travels is a reference, never pixels.
+ *
+ * Delivery is at least once: an experiment that was taken and not settled comes again, so whoever stores its results
+ * must be able to see that it has them already.
+ */
+export interface ExperimentRef {
+  readonly id: string;
+  readonly cellType: string;
+  /** Folder of the dataset that holds it. */
+  readonly data: string;
+}
+
+/** One experiment in hand. Settle it exactly once. */
+export interface Delivery {
+  readonly experiment: ExperimentRef;
+  /** 1 for the first. */
+  readonly attempt: number;
+  /** Its results are stored. */
+  done(): Promise<void>;
+  /** Puts it back, to be tried again. */
+  retry(reason: string): Promise<void>;
+  /** Gives it up; the reason is kept. */
+  giveUp(reason: string): Promise<void>;
+  /** Puts it back as if it had not been taken: the node is leaving. */
+  handBack(): Promise<void>;
+}
+
+export interface Bus {
+  /** Queues experiments; those that are queued, running or done are not queued again. */
+  submit(experiments: readonly ExperimentRef[]): Promise<{ readonly queued: number; readonly known: number }>;
+  /** Waits for the next experiment. Undefined: there will be none (drained, or all submitted ones are settled). */
+  take(signal: AbortSignal): Promise<Delivery | undefined>;
+  close(): Promise<void>;
+}

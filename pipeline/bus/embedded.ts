@@ -1,0 +1,92 @@
+/** The bus of a single process: a queue in memory with a journal beside it, so that a restart knows the attempts. */
+import { readFile, rename, writeFile } from "node:fs/promises";
+import { z } from "zod";
+import { parse } from "../schema.ts";
+import type { Bus, Delivery, ExperimentRef } from "./bus.ts";
+
+const journalSchema = z.record(
+  z.string(),
+  z.strictObject({
+    cellType: z.string(),
+    data: z.string(),
+    state: z.enum(["queued", "running", "done", "given-up"]),
+    attempts: z.int().min(0),
+    reason: z.string().optional(),
+  }),
+);
+type Journal = z.output<typeof journalSchema>;
+
+const readJournal = async (path: string): Promise<Journal> => {
+  const text = await readFile(path, "utf8").catch(() => "{}");
+  const journal = parse(journalSchema, JSON.parse(text), path, "invalid-data");
+  for (const entry of Object.values(journal)) {
+    // Whoever had it in hand is gone; the attempt counts, so that an experiment that kills the process is given up.
+    if (entry.state === "running") entry.state = "queued";
+  }
+  return journal;
+};
+
+/** Opens the bus whose journal is `path`; without a path nothing survives the process. */
+export const openEmbeddedBus = async (path?: string): Promise<Bus> => {
+  const journal = path === undefined ? {} : await readJournal(path);
+  let writing: Promise<void> = Promise.resolve();
+  const waiting: (() => void)[] = [];
+
+  const save = (): Promise<void> => {
+    for (const wake of waiting.splice(0)) wake();
+    if (path === undefined) return writing;
+    const text = JSON.stringify(journal, null, 1);
+    writing = writing.then(async () => {
+      await writeFile(`${path}.part`, text);
+      await rename(`${path}.part`, path);
+    });
+    return writing;
+  };
+  const settle = (id: string, change: Partial<Journal[string]>): Promise<void> => {
+    journal[id] = { ...journal[id]!, ...change };
+    return save();
+  };
+  const deliver = async (id: string): Promise<Delivery> => {
+    const { cellType, data, attempts } = journal[id]!;
+    const attempt = attempts + 1;
+    await settle(id, { state: "running", attempts: attempt });
+    return {
+      experiment: { id, cellType, data },
+      attempt,
+      done: () => settle(id, { state: "done" }),
+      retry: (reason) => settle(id, { state: "queued", reason }),
+      giveUp: (reason) => settle(id, { state: "given-up", reason }),
+      handBack: () => settle(id, { state: "queued", attempts }),
+    };
+  };
+
+  return {
+    async submit(experiments: readonly ExperimentRef[]) {
+      let queued = 0;
+      for (const { id, cellType, data } of experiments) {
+        const known = journal[id];
+        if (known !== undefined && known.state !== "given-up") continue;
+        journal[id] = { cellType, data, state: "queued", attempts: 0 };
+        queued += 1;
+      }
+      await save();
+      return { queued, known: experiments.length - queued };
+    },
+    async take(signal) {
+      for (;;) {
+        if (signal.aborted) return undefined;
+        const entries = Object.entries(journal);
+        const next = entries.find(([, { state }]) => state === "queued");
+        if (next !== undefined) return deliver(next[0]);
+        if (!entries.some(([, { state }]) => state === "running")) return undefined;
+        await new Promise<void>((resolve) => {
+          waiting.push(resolve);
+          signal.addEventListener("abort", () => resolve(), { once: true });
+        });
+      }
+    },
+    async close() {
+      await writing;
+    },
+  };
+};

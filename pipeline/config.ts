@@ -1,0 +1,84 @@
+/** What a run is told: the file that `pipeline start --config` reads, with the command line's options laid over it. */
+import { z } from "zod";
+import { PlatestreamError } from "../proto/errors.ts";
+import { parse } from "./schema.ts";
+
+/** A stage by name or file, with its options. In YAML: `- decode`, or `- decode: { concurrency: 2 }`. */
+export interface StageEntry {
+  readonly use: string;
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
+const stageEntry = z
+  .union([z.string().min(1), z.record(z.string(), z.union([z.record(z.string(), z.unknown()), z.null()]))], {
+    error: "expected a stage name, or one stage name with its options",
+  })
+  .transform((entry, context): StageEntry => {
+    if (typeof entry === "string") return { use: entry, options: {} };
+    const [[use, options] = ["", null], ...more] = Object.entries(entry);
+    if (use === "" || more.length > 0) {
+      context.addIssue({ code: "custom", message: "expected one stage name with its options (mind the indentation)" });
+    }
+    return { use, options: options ?? {} };
+  });
+
+export const defaultStages: readonly string[] = [
+  "decode",
+  "normalize",
+  "batch-by-experiment",
+  "infer",
+  "aggregate-sites",
+  "plate-assign",
+];
+
+export const runConfig = z.strictObject({
+  data: z.string().min(1).describe("folder of the dataset, or its CSV"),
+  layout: z
+    .enum(["auto", "rxrx1", "kaggle", "wilds", "table"])
+    .default("auto")
+    .describe("how the dataset lies on disk; auto: found out from its files"),
+  experiments: z.array(z.string()).default([]).describe("experiments to run; none: all of the dataset"),
+  out: z.string().min(1).default("runs/latest").describe("folder that the results go to"),
+  model: z.string().min(1).optional().describe("folder of the bundle, for a worker that the run starts by itself"),
+  workers: z.array(z.string()).default([]).describe("addresses of workers that run already, host:port"),
+  memoryMiB: z.number().positive().default(1024).describe("memory that decoded pixels may take, over all experiments"),
+  concurrentExperiments: z.int().positive().default(2).describe("experiments that run side by side"),
+  attempts: z.int().positive().default(3).describe("times an experiment is tried before it is given up"),
+  stages: z
+    .array(stageEntry)
+    .min(1)
+    .default(defaultStages.map((use) => ({ use, options: {} })))
+    .describe("the chain, from sites to calls"),
+});
+export type RunConfig = z.output<typeof runConfig>;
+
+/** Parses a run's configuration; `where` names its source in errors. */
+export const parseRunConfig = (value: unknown, where: string): RunConfig => parse(runConfig, value, where);
+
+/**
+ * Lays `stage.option=value` settings over the chain; values are read as JSON where they are JSON.
+ * A setting of a stage that the chain does not have is an error.
+ */
+export const withSettings = (stages: readonly StageEntry[], settings: readonly string[]): StageEntry[] => {
+  const changed = stages.map((stage) => ({ ...stage }));
+  for (const setting of settings) {
+    const [, use, option, text] = /^(.+)\.([A-Za-z]+)=(.*)$/s.exec(setting) ?? [];
+    const stage = changed.find((entry) => entry.use === use);
+    if (stage === undefined || option === undefined) {
+      throw new PlatestreamError(
+        "invalid-config",
+        `--set takes STAGE.OPTION=VALUE with a stage of the chain (${stages.map((entry) => entry.use).join(", ")}), got "${setting}"`,
+      );
+    }
+    stage.options = { ...stage.options, [option]: readValue(text!) };
+  }
+  return changed;
+};
+
+const readValue = (text: string): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+};

@@ -1,0 +1,91 @@
+/** A node: takes experiments from the bus, runs a few side by side, stores their results, retries and gives up. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { errorCodes, PlatestreamError } from "../proto/errors.ts";
+import type { Bus, Delivery } from "./bus/bus.ts";
+import type { Chain } from "./chain.ts";
+import type { Experiment } from "./domain.ts";
+import type { Workers } from "./plugin.ts";
+import type { ExperimentFailure, ExperimentResult } from "./results/result.ts";
+import { runExperiment } from "./run-experiment.ts";
+import type { Status } from "./status.ts";
+
+/** Where results go. `write` is idempotent: an experiment whose results are there is not written again. */
+export interface ResultStore {
+  done(): ReadonlySet<string>;
+  write(result: ExperimentResult): Promise<void>;
+  fail(failure: ExperimentFailure): Promise<void>;
+}
+
+export interface NodeOptions {
+  readonly bus: Bus;
+  readonly chain: Chain;
+  readonly workers: Workers;
+  readonly results: ResultStore;
+  /** Reads an experiment's sites; called when it is its turn. */
+  readonly load: (id: string) => Promise<Experiment>;
+  /** Bytes that decoded pixels may take, over all experiments. */
+  readonly memoryBytes: number;
+  readonly concurrentExperiments: number;
+  /** Times an experiment is tried. */
+  readonly attempts: number;
+  /** Wait before the second attempt, in milliseconds; it doubles with every further one. */
+  readonly backOffMs: number;
+  /** Aborted: take no further experiments and finish those that run. */
+  readonly drain: AbortSignal;
+  /** Aborted: stop at once; what runs is handed back. */
+  readonly signal: AbortSignal;
+  readonly onStatus: (status: Status) => void;
+}
+
+/** Runs until the bus has nothing more, or until it is drained or aborted. Failures are reported, not thrown. */
+export const runNode = async (options: NodeOptions): Promise<void> => {
+  const lanes = Array.from({ length: options.concurrentExperiments }, () => lane(options));
+  await Promise.all(lanes);
+};
+
+const lane = async (options: NodeOptions): Promise<void> => {
+  const leaving = AbortSignal.any([options.drain, options.signal]);
+  for (;;) {
+    const delivery = await options.bus.take(leaving);
+    if (delivery === undefined) return;
+    await runDelivery(delivery, options);
+  }
+};
+
+const runDelivery = async (delivery: Delivery, options: NodeOptions): Promise<void> => {
+  const { experiment: ref, attempt } = delivery;
+  const { results, onStatus, signal } = options;
+  if (results.done().has(ref.id)) return delivery.done();
+  try {
+    const result = await runExperiment({
+      experiment: await options.load(ref.id),
+      chain: options.chain,
+      workers: options.workers,
+      memoryBytes: options.memoryBytes / options.concurrentExperiments,
+      attempt,
+      signal,
+      onStatus,
+    });
+    await results.write(result);
+    await delivery.done();
+    onStatus({ type: "experiment-done", result });
+  } catch (thrown) {
+    const error = PlatestreamError.from(thrown);
+    if (error.code === "cancelled" || signal.aborted) return delivery.handBack();
+    if (errorCodes[error.code].retry && attempt < options.attempts) {
+      onStatus({ type: "experiment-retried", experiment: ref.id, attempt, reason: error.message });
+      await sleep(options.backOffMs * 2 ** (attempt - 1), undefined, { signal }).catch(() => undefined);
+      return delivery.retry(error.message);
+    }
+    const failure = {
+      experiment: ref.id,
+      cellType: ref.cellType,
+      attempts: attempt,
+      code: error.code,
+      reason: error.rawMessage,
+    };
+    await results.fail(failure);
+    await delivery.giveUp(error.message);
+    onStatus({ type: "experiment-failed", failure });
+  }
+};

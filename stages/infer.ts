@@ -1,0 +1,129 @@
+import {
+  type Batch,
+  type CallOptions,
+  type Context,
+  defineStage,
+  from,
+  type ImageBatch,
+  learnFromSample,
+  type ModelChoice,
+  mapUnordered,
+  mergeMap,
+  type Observable,
+  PlatestreamError,
+  pipe,
+  type SitePrediction,
+  type Statistics,
+  z,
+} from "../pipeline/plugin.ts";
+
+const config = z.strictObject({
+  model: z.string().optional().describe("name of the bundle; needed only where the workers hold several"),
+  statistics: z
+    .enum(["calibrated", "batch", "running"])
+    .default("calibrated")
+    .describe("BatchNorm statistics: estimated once per domain, of each batch itself, or those stored in training"),
+  images: z.int().positive().default(64).describe("images of a domain that calibrated statistics are estimated from"),
+  sourceWeight: z
+    .number()
+    .min(0)
+    .default(0)
+    .describe("images that the training statistics count as when calibrated ones are blended with them; 0: not at all"),
+  deadlineMs: z.int().positive().default(300_000).describe("for one request to one worker, in milliseconds"),
+  retries: z.int().min(0).default(3).describe("further attempts of a request, on other workers where there are any"),
+});
+type Config = z.output<typeof config>;
+
+/**
+ * Sends batches to the workers. With calibrated statistics, the first images of every domain are held back until its
+ * statistics are estimated; they and all later ones are then predicted with those fixed, whatever their batch.
+ */
+export const infer = defineStage({
+  name: "infer",
+  description: "Has the workers predict logits and features, with BatchNorm statistics of the images' own domain.",
+  input: "batch",
+  output: "site-prediction",
+  config,
+  apply: (options, context) => {
+    const withStatistics =
+      options.statistics === "calibrated"
+        ? calibrated(options, context)
+        : mergeMap((batch: Batch) => from([[batch, { kind: options.statistics } as Statistics] as const]));
+    return pipe(
+      withStatistics,
+      mapUnordered(context.workers.concurrency, ([batch, statistics]) => predict(batch, statistics, options, context)),
+      mergeMap((predictions) => predictions),
+    ) as (batches: Observable<Batch>) => Observable<SitePrediction>;
+  },
+});
+
+const calibrated = (options: Config, context: Context) =>
+  learnFromSample<Batch, Statistics>({
+    domain: ({ domain }) => domain,
+    weight: (batch) => {
+      requireRoom(batch, options.images, context.memory.capacity);
+      return batch.round === 0 ? batch.images.length : 0;
+    },
+    enough: options.images,
+    learn: (batches) =>
+      context.workers.calibrate(
+        choice(options, context),
+        batches.filter(({ round }) => round === 0).map((batch) => imageBatch(batch, context)),
+        options.sourceWeight,
+        callOptions(options, context),
+      ),
+  });
+
+const predict = async (
+  batch: Batch,
+  statistics: Statistics,
+  options: Config,
+  context: Context,
+): Promise<SitePrediction[]> => {
+  const answer = await context.workers.predict(
+    choice(options, context),
+    imageBatch(batch, context),
+    statistics,
+    callOptions(options, context),
+  );
+  for (const { lease } of batch.images) lease.release();
+  const row = (values: Float32Array, index: number) => {
+    const length = values.length / batch.images.length;
+    return values.slice(index * length, (index + 1) * length);
+  };
+  return batch.images.map(({ site }, index) => ({
+    site,
+    round: batch.round,
+    logits: row(answer.logits, index),
+    features: row(answer.features, index),
+    model: answer.model,
+    statistics: answer.statistics,
+  }));
+};
+
+const choice = ({ model }: Config, { experiment }: Context): ModelChoice => ({
+  name: model,
+  cellType: experiment.cellType,
+});
+
+const callOptions = ({ deadlineMs, retries }: Config, { signal }: Context): CallOptions => ({
+  deadlineMs,
+  retries,
+  signal,
+});
+
+const imageBatch = ({ images }: Batch, { experiment }: Context): ImageBatch => ({
+  images,
+  plates: images.map(({ site }) => experiment.plates.indexOf(site.plate)),
+});
+
+const requireRoom = ({ images }: Batch, sample: number, capacity: number): void => {
+  const bytes = images[0]!.lease.bytes * sample;
+  if (bytes <= capacity / 2) return;
+  const mebibytes = (value: number) => `${Math.ceil(value / 2 ** 20)} MiB`;
+  throw new PlatestreamError(
+    "too-large",
+    `calibrating on ${sample} images takes ${mebibytes(bytes)}, more than half of the ${mebibytes(capacity)} that an ` +
+      `experiment's pixels may take; raise memoryMiB or lower images`,
+  );
+};
