@@ -18,7 +18,7 @@ export const mapOrdered =
         while (started.length < concurrency && waiting.length > 0 && !subscriber.closed) {
           const slot: { result?: { readonly value: B } } = {};
           started.push(slot);
-          map(waiting.shift()!).then(
+          attempt(map, waiting.shift()!).then(
             (value) => {
               slot.result = { value };
               emit();
@@ -45,3 +45,5 @@ export const mapOrdered =
         },
       });
     });
+
+const attempt = async <A, B>(map: (item: A) => Promise<B>, item: A): Promise<B> => map(item);

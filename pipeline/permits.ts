@@ -56,6 +56,7 @@ export class PixelMemory implements Memory {
     return new Promise((resolve, reject) => {
       const cancel = () => {
         this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
+        this.#grant();
         reject(new PlatestreamError("cancelled", "the run was cancelled", { cause: signal.reason }));
       };
       const waiter: Waiter = {
@@ -114,7 +115,6 @@ export class PixelMemory implements Memory {
       collectGarbage();
       this.#lookForForgotten(Math.min(delay * 2, patienceMs.most));
     }, delay);
-    this.#stalled.unref();
   }
 }
 

@@ -51,20 +51,28 @@ export const learnFromSample =
         );
       };
 
+      const take = (item: T) => {
+        const name = domain(item);
+        if (current !== undefined && current !== name) begin(current);
+        current = name;
+        let entry = domains.get(name);
+        if (entry === undefined) {
+          entry = { held: [], weight: 0, state: { kind: "sampling" } };
+          domains.set(name, entry);
+        }
+        if (entry.state.kind === "learnt") return subscriber.next([item, entry.state.value]);
+        entry.held.push(item);
+        entry.weight += weight(item);
+        if (entry.weight >= enough) begin(name);
+      };
+
       return source.subscribe({
         next: (item) => {
-          const name = domain(item);
-          if (current !== undefined && current !== name) begin(current);
-          current = name;
-          let entry = domains.get(name);
-          if (entry === undefined) {
-            entry = { held: [], weight: 0, state: { kind: "sampling" } };
-            domains.set(name, entry);
+          try {
+            take(item);
+          } catch (error) {
+            subscriber.error(error);
           }
-          if (entry.state.kind === "learnt") return subscriber.next([item, entry.state.value]);
-          entry.held.push(item);
-          entry.weight += weight(item);
-          if (entry.weight >= enough) begin(name);
         },
         error: (error) => subscriber.error(error),
         complete: () => {

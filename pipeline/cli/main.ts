@@ -1,4 +1,12 @@
 #!/usr/bin/env node
+import { errorCodes, PlatestreamError } from "../../proto/errors.ts";
 import { program } from "./program.ts";
 
-await program().parseAsync();
+try {
+  await program().parseAsync();
+} catch (thrown) {
+  const error = PlatestreamError.from(thrown);
+  process.stderr.write(`pipeline: ${error.message}\n`);
+  if (error.code === "internal" && error.cause instanceof Error) process.stderr.write(`${error.cause.stack}\n`);
+  process.exitCode = errorCodes[error.code].exit;
+}

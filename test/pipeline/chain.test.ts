@@ -1,0 +1,116 @@
+import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "node:test";
+import { buildChain } from "../../pipeline/chain.ts";
+import { parseRunConfig, withSettings } from "../../pipeline/config.ts";
+import { stages } from "../../stages/index.ts";
+import { temporaryFolder } from "../kit/experiment.ts";
+
+const entries = (...names: string[]) => parseRunConfig({ data: "d", stages: names }, "test").stages;
+
+test("chain - the built-in stages fit together", async () => {
+  const chain = await buildChain(parseRunConfig({ data: "d" }, "test").stages, stages, ".");
+  assert.deepEqual(
+    chain.map(({ stage }) => stage.name),
+    ["decode", "normalize", "batch-by-experiment", "infer", "aggregate-sites", "plate-assign"],
+  );
+});
+
+test("chain - stages that do not fit are all named, with both types", async () => {
+  await assert.rejects(buildChain(entries("normalize", "infer", "aggregate-sites"), stages, "."), {
+    message: [
+      "[invalid-config] the stages do not fit together:",
+      '  - the first stage must take "site", but "normalize" takes "site-image"',
+      '  - "normalize" gives "site-image", but "infer" after it takes "batch"',
+      '  - the last stage must give "call", but "aggregate-sites" gives "well-prediction"',
+    ].join("\n"),
+  });
+});
+
+test("chain - an unknown stage lists the known ones and how a file is named", async (t) => {
+  const folder = await temporaryFolder(t);
+  await assert.rejects(buildChain(entries("decod"), stages, folder), {
+    message:
+      `[invalid-config] there is no stage "decod": it is neither built in (decode, normalize, batch-by-experiment, infer, ` +
+      `aggregate-sites, plate-assign) nor a package installed in ${folder}; a stage in a file is named by its path, as in "./decod.ts"`,
+  });
+});
+
+test("chain - an unknown option lists the known ones; a wrong one says what was expected and got", async () => {
+  const { stages: bad } = parseRunConfig({ data: "d", stages: [{ decode: { concurency: 2, crop: -1 } }] }, "test");
+  await assert.rejects(buildChain(bad, stages, "."), {
+    message: [
+      "[invalid-config] stages[0] (decode):",
+      "  - crop: Too small: expected number to be >0, got -1",
+      '  - unknown key "concurency"; known are concurrency, crop, resize',
+    ].join("\n"),
+  });
+});
+
+test("config - an unknown key names its place", () => {
+  assert.throws(() => parseRunConfig({ data: "d", memory: 5 }, "run.yaml"), {
+    message:
+      '[invalid-config] run.yaml: unknown key "memory"; known are data, layout, experiments, out, model, workers, memoryMiB, ' +
+      "concurrentExperiments, attempts, stages",
+  });
+});
+
+test("config - settings are laid over the chain", () => {
+  const changed = withSettings(entries("decode", "infer"), ["infer.statistics=batch", "decode.crop=48"]);
+  assert.deepEqual(changed, [
+    { use: "decode", options: { crop: 48 } },
+    { use: "infer", options: { statistics: "batch" } },
+  ]);
+  assert.throws(() => withSettings(entries("decode"), ["infer.statistics=batch"]), {
+    message:
+      '[invalid-config] --set takes STAGE.OPTION=VALUE with a stage of the chain (decode), got "infer.statistics=batch"',
+  });
+});
+
+test("plugins - a TypeScript file and a JavaScript file need nothing installed", async (t) => {
+  const folder = await temporaryFolder(t);
+  const source = (types: string) => `
+    import { defineStage, filter, z } from "platestream/plugin";
+    export default defineStage({
+      name: "first-site", description: "Keeps one site per well.", input: "site", output: "site",
+      config: z.strictObject({ site: z.int().positive().default(1).describe("the site to keep") }),
+      apply: ({ site }) => filter((item${types}) => item.site === site),
+    });`;
+  await writeFile(join(folder, "typed.ts"), `import type { Site } from "platestream/plugin";${source(": Site")}`);
+  await writeFile(join(folder, "plain.js"), source(""));
+  for (const file of ["./typed.ts", "./plain.js"]) {
+    const chain = await buildChain(
+      [
+        { use: file, options: { site: 2 } },
+        ...entries("decode", "normalize", "batch-by-experiment", "infer", "aggregate-sites", "plate-assign"),
+      ],
+      stages,
+      folder,
+    );
+    assert.equal(chain[0]!.stage.name, "first-site");
+    assert.deepEqual(chain[0]!.options, { site: 2 });
+  }
+});
+
+test("plugins - a file that is missing, does not compile or exports no stage is named", async (t) => {
+  const folder = await temporaryFolder(t);
+  await writeFile(join(folder, "empty.ts"), "export const nothing = 1;");
+  await writeFile(
+    join(folder, "half.ts"),
+    "export default { name: 'half', description: '', input: 'site', output: 'site' };",
+  );
+  await assert.rejects(buildChain([{ use: "./gone.ts", options: {} }], stages, folder), {
+    message: `[invalid-config] there is no plugin file ${folder}/gone.ts (written as "./gone.ts" in the stages)`,
+  });
+  await assert.rejects(buildChain([{ use: "./empty.ts", options: {} }], stages, folder), {
+    message: "[invalid-config] plugin ./empty.ts must export a stage as its default export, got none",
+  });
+  await assert.rejects(buildChain([{ use: "./half.ts", options: {} }], stages, folder), {
+    message: [
+      "[invalid-config] plugin ./half.ts is no stage:",
+      "  - config must be a zod schema, as in z.strictObject({ … })",
+      "  - apply must be a function, got undefined",
+    ].join("\n"),
+  });
+});

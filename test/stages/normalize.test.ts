@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { normalize } from "../../stages/normalize.ts";
+import { contextFor, imageOf, runStage } from "../kit/context.ts";
+
+const experiment = { id: "HUVEC-01", cellType: "HUVEC", plates: ["1", "2"], sites: [] };
+const { context } = contextFor(experiment);
+const grey = (plate: string, ...levels: number[]) => imageOf({ plate }, Uint8Array.from(levels));
+
+test("normalize - by none leaves the model's own scale", async () => {
+  const image = grey("1", 1, 2, 3, 4);
+  assert.deepEqual(await runStage(normalize, {}, [image], context), [image]);
+});
+
+test("normalize - by image gives every channel mean 0 and deviation 1", async () => {
+  const image = imageOf({}, Uint8Array.from([0, 2, 0, 2, 10, 30, 10, 30]), 2);
+  const [out] = await runStage<"site-image">(normalize, { by: "image" }, [image], context);
+  assert.deepEqual(out!.affine, { scale: [1, 0.1], offset: [-1, -2] });
+});
+
+test("normalize - by plate every plate has one affine, estimated from its first images", async () => {
+  const images = [grey("1", 0, 0, 2, 2), grey("1", 0, 0, 2, 2), grey("1", 9, 9, 9, 9), grey("2", 10, 10, 30, 30)];
+  const out = await runStage<"site-image">(normalize, { by: "plate", sample: 2 }, images, context);
+  assert.deepEqual(
+    out.map(({ site, affine }) => [site.plate, affine?.scale[0], affine?.offset[0]]),
+    [
+      ["1", 1, -1],
+      ["1", 1, -1],
+      ["1", 1, -1],
+      ["2", 0.1, -2],
+    ],
+  );
+});
+
+test("normalize - by experiment all plates share it", async () => {
+  const out = await runStage<"site-image">(
+    normalize,
+    { by: "experiment" },
+    [grey("1", 0, 0, 0, 0), grey("2", 2, 2, 2, 2)],
+    context,
+  );
+  assert.deepEqual(
+    out.map(({ affine }) => affine?.offset[0]),
+    [-1, -1],
+  );
+});
+
+test("normalize - by given takes mean and deviation in grey levels", async () => {
+  const image = imageOf({}, new Uint8Array(8), 2);
+  const [out] = await runStage<"site-image">(normalize, { by: "given", mean: [10, 20], std: 10 }, [image], context);
+  assert.deepEqual(out!.affine, { scale: [0.1, 0.1], offset: [-1, -2] });
+});
+
+test("normalize - a channel without contrast becomes 0, not NaN", async () => {
+  const [out] = await runStage<"site-image">(normalize, { by: "image" }, [grey("1", 7, 7, 7, 7)], context);
+  assert.deepEqual(out!.affine, { scale: [1], offset: [-7] });
+});
