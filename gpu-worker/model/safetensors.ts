@@ -57,7 +57,8 @@ export const readSafetensors = (bytes: Uint8Array, source: string): Map<string, 
       throw invalid(`tensor ${name} has type ${dtype}; known are ${Object.keys(readers).join(", ")}`);
     const [from, to] = data_offsets;
     if (8 + length + to > bytes.byteLength) throw invalid(`tensor ${name} ends after the end of the file (truncated?)`);
-    tensors.set(name, { shape, data: read(bytes.slice(8 + length + from, 8 + length + to).buffer) });
+    const start = bytes.byteOffset + 8 + length;
+    tensors.set(name, { shape, data: read(bytes.buffer.slice(start + from, start + to) as ArrayBuffer) });
   }
   return tensors;
 };
