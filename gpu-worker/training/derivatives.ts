@@ -1,0 +1,205 @@
+/**
+ * The operations of the network that are no convolutions, each with its derivative.
+ *
+ * Batch normalisation is split in two. `standardise` centres a map and measures its deviation, once for all layers that
+ * read it; `scaleAndShift` applies one layer's weight and bias (and the ReLU) in one pass. A layer's part of the
+ * backward pass through the statistics then needs two numbers per channel, which add up over the layers.
+ */
+import { epsilon } from "../model/architecture.ts";
+import type { Window } from "../model/densenet.ts";
+import { elementTypes, type Value } from "../onnx/graph.ts";
+import { type Arithmetic, affinePerChannel, lower, raise, reshape, sumPerChannel } from "./arithmetic.ts";
+
+export interface MapShape {
+  readonly channels: number;
+  readonly height: number;
+  readonly width: number;
+}
+
+/** Maps minus their mean, with the statistics of the batch, all float32 [C] but the maps. */
+export interface Standardised {
+  readonly centred: Value;
+  readonly mean: Value;
+  /** Biased: divided by the number of values. */
+  readonly variance: Value;
+  /** 1 / sqrt(variance + epsilon) */
+  readonly inverse: Value;
+}
+
+/** What the readers of standardised maps send back; `shift` and `scale` are float32 [C] and add up over the readers. */
+export interface StandardisedGradient {
+  /** Gradient of the centred maps as if the statistics were constants. */
+  readonly maps: Value;
+  /** Sum over the readers of weight * gradient of bias. */
+  readonly shift: Value;
+  /** Sum over the readers of weight * gradient of weight. */
+  readonly scale: Value;
+}
+
+const product = ({ graph }: Arithmetic, ...values: readonly [Value, ...Value[]]): Value =>
+  values.reduce((left, right) => graph.node("Mul", [left, right]));
+
+export const inverseDeviation = ({ graph }: Arithmetic, variance: Value): Value =>
+  graph.node("Reciprocal", [graph.node("Sqrt", [graph.node("Add", [variance, graph.scalar(epsilon)])])]);
+
+export const standardise = (a: Arithmetic, maps: Value, { channels, height, width }: MapShape) => {
+  const { graph } = a;
+  const share = graph.scalar(1 / (a.images * height * width));
+  const mean = product(a, sumPerChannel(a, maps), share);
+  const centred = graph.node("Sub", [maps, lower(a, reshape(a, mean, channels, 1, 1))]);
+  const squares = graph.node("ReduceSumSquare", [raise(a, centred)], { axes: [0, 2, 3], keepdims: 0 });
+  const variance = product(a, squares, share);
+  const inverse = inverseDeviation(a, variance);
+  const output: Standardised = { centred, mean, variance, inverse };
+  return {
+    output,
+    inputGradient: ({ maps: direct, shift, scale }: StandardisedGradient): Value => {
+      const weight = graph.node("Neg", [product(a, inverse, inverse, scale, share)]);
+      const bias = graph.node("Neg", [product(a, inverse, shift, share)]);
+      return graph.node("Add", [direct, affinePerChannel(a, centred, channels, weight, [bias])]);
+    },
+  };
+};
+
+/** 1 where an output of ReLU is positive, else 0. */
+const positive = ({ graph, precision }: Arithmetic, maps: Value): Value =>
+  precision === "float32"
+    ? graph.node("HardSigmoid", [maps], { alpha: { float: 1e30 }, beta: { float: 0 } }) // a seventh of Sign's time
+    : graph.node("Cast", [graph.node("Greater", [maps, lowerZero(graph)])], { to: elementTypes.float16 });
+
+const lowerZero = (graph: Arithmetic["graph"]): Value =>
+  graph.tensor("half_zero", "float16", new Uint16Array(1), []);
+
+/** weight * standardised maps + bias, then ReLU where `rectify`; `weight` and `bias` are float32 [C]. */
+export const scaleAndShift = (
+  a: Arithmetic,
+  { centred, inverse }: Standardised,
+  channels: number,
+  weight: Value,
+  bias: Value,
+  rectify: boolean,
+) => {
+  const { graph } = a;
+  const factor = product(a, weight, inverse);
+  const linear = affinePerChannel(a, centred, channels, factor, [bias]);
+  const output = rectify ? graph.node("Relu", [linear]) : linear;
+  return {
+    output,
+    backward: (gradient: Value) => {
+      const passed = rectify ? product(a, gradient, positive(a, output)) : gradient;
+      const biasGradient = sumPerChannel(a, passed);
+      const weightGradient = product(a, sumPerChannel(a, product(a, passed, centred)), inverse);
+      return {
+        weight: weightGradient,
+        bias: biasGradient,
+        input: (): StandardisedGradient => ({
+          maps: affinePerChannel(a, passed, channels, factor),
+          shift: product(a, weight, biasGradient),
+          scale: product(a, weight, weightGradient),
+        }),
+      };
+    },
+  };
+};
+
+/** The gradient goes to the first of equal maxima, as in PyTorch. */
+export const maxPool = (a: Arithmetic, maps: Value, window: Window, shape: MapShape) => {
+  const { graph } = a;
+  const { kernel, stride, padding } = window;
+  const size = a.images * shape.channels * shape.height * shape.width;
+  const attributes = {
+    kernel_shape: [kernel, kernel],
+    strides: [stride, stride],
+    pads: [padding, padding, padding, padding],
+  };
+  const [output, indices] = graph.nodes("MaxPool", [maps], attributes, [graph.fresh("MaxPool"), graph.fresh("at")]);
+  return {
+    output: output!,
+    inputGradient: (gradient: Value): Value => {
+      const nothing = lower(a, graph.node("ConstantOfShape", [graph.ints(size)]));
+      const flat = (value: Value) => reshape(a, value, -1);
+      const scattered = graph.node("ScatterElements", [nothing, flat(indices!), flat(gradient)], {
+        axis: 0,
+        reduction: "add",
+      });
+      return reshape(a, scattered, a.images, shape.channels, shape.height, shape.width);
+    },
+  };
+};
+
+/** 2x2, stride 2; an odd last row or column is not read. */
+export const averagePool = (a: Arithmetic, maps: Value, { channels, height, width }: MapShape) => {
+  const { graph } = a;
+  return {
+    output: graph.node("AveragePool", [maps], { kernel_shape: [2, 2], strides: [2, 2] }),
+    inputGradient: (gradient: Value): Value => {
+      const quarter = graph.constant(`quarter_${channels}`, new Float32Array(channels).fill(0.25), [channels]);
+      const scales = graph.constant("twice", Float32Array.of(1, 1, 2, 2), [4]);
+      const repeated = graph.node("Resize", [affinePerChannel(a, gradient, channels, quarter), "", scales], {
+        mode: "nearest",
+        coordinate_transformation_mode: "asymmetric",
+        nearest_mode: "floor",
+      });
+      const odd = [height % 2, width % 2] as const;
+      return odd[0] + odd[1] === 0
+        ? repeated
+        : graph.node("Pad", [repeated, graph.ints(0, 0, 0, 0, 0, 0, odd[0], odd[1])]);
+    },
+  };
+};
+
+/** Mean over the pixels: [N, C, H, W] -> [N, C], float32. */
+export const globalAveragePool = (a: Arithmetic, maps: Value, { channels, height, width }: MapShape) => {
+  const { graph } = a;
+  return {
+    output: graph.node("ReduceMean", [raise(a, maps)], { axes: [2, 3], keepdims: 0 }),
+    inputGradient: (gradient: Value): Value => {
+      const share = product(a, gradient, graph.scalar(1 / (height * width)));
+      const spread = [reshape(a, lower(a, share), a.images, channels, 1, 1), graph.ints(a.images, channels, height, width)];
+      return graph.node("Expand", spread);
+    },
+  };
+};
+
+/** rows [N, F] times weight [K, F] transposed plus bias [K], all float32. */
+export const linear = (a: Arithmetic, rows: Value, weight: Value, bias: Value) => {
+  const { graph } = a;
+  return {
+    output: graph.node("Gemm", [rows, weight, bias], { transB: 1 }),
+    inputGradient: (gradient: Value): Value => graph.node("MatMul", [gradient, weight]),
+    weightGradient: (gradient: Value): Value => graph.node("Gemm", [gradient, rows], { transA: 1 }),
+    biasGradient: (gradient: Value): Value => graph.node("ReduceSum", [gradient, graph.ints(0)], { keepdims: 0 }),
+  };
+};
+
+/** Rows divided by their length: [N, F], float32. */
+const normalisedRows = (a: Arithmetic, rows: Value) => {
+  const { graph } = a;
+  const length = graph.node("ReduceL2", [rows], { axes: [1], keepdims: 1 });
+  const safe = graph.node("Max", [length, graph.scalar(1e-12)]);
+  const output = graph.node("Div", [rows, safe]);
+  return {
+    output,
+    inputGradient: (gradient: Value): Value => {
+      const along = graph.node("ReduceSum", [product(a, gradient, output), graph.ints(1)], { keepdims: 1 });
+      return graph.node("Div", [graph.node("Sub", [gradient, product(a, output, along)]), safe]);
+    },
+  };
+};
+
+/** scale times the cosines between rows [N, F] and the rows of weight [K, F]. */
+export const cosines = (a: Arithmetic, rows: Value, weight: Value, scale: number) => {
+  const { graph } = a;
+  const [unitRows, unitWeight] = [normalisedRows(a, rows), normalisedRows(a, weight)];
+  const scaled = (gradient: Value) => product(a, gradient, graph.scalar(scale));
+  return {
+    output: scaled(graph.node("Gemm", [unitRows.output, unitWeight.output], { transB: 1 })),
+    inputGradient: (gradient: Value): Value =>
+      unitRows.inputGradient(graph.node("MatMul", [scaled(gradient), unitWeight.output])),
+    weightGradient: (gradient: Value): Value =>
+      unitWeight.inputGradient(graph.node("Gemm", [scaled(gradient), unitRows.output], { transA: 1 })),
+    /** Cosines have no bias. */
+    biasGradient: (gradient: Value): Value =>
+      product(a, graph.node("ReduceSum", [gradient, graph.ints(0)], { keepdims: 0 }), graph.scalar(0)),
+  };
+};

@@ -1,0 +1,250 @@
+/** The network's operations with batch statistics and a tape: what `densenet()` is walked with to train. */
+import { PlatestreamError } from "../../proto/errors.ts";
+import type { Operations, Window } from "../model/densenet.ts";
+import type { Value } from "../onnx/graph.ts";
+import { type Arithmetic, sumPerChannel } from "./arithmetic.ts";
+import { convolution, outputSize } from "./convolution.ts";
+import { averagePool, cosines, globalAveragePool, linear, maxPool, scaleAndShift, standardise } from "./derivatives.ts";
+import type { ParameterInput } from "./inputs.ts";
+import { type Maps, type Rows, type Signal, type Standard, send, sendStandard, type Tape } from "./tape.ts";
+
+export interface BatchStatistics {
+  readonly mean: Value;
+  /** Biased; `count` values went into it. */
+  readonly variance: Value;
+  readonly count: number;
+}
+
+export interface TrainingContext {
+  readonly arithmetic: Arithmetic;
+  readonly parameters: ParameterInput;
+  readonly tape: Tape;
+  /** Whether the parameter of this name is to learn. */
+  learns(name: string): boolean;
+  /** Takes the gradient of a parameter that learns; called once per parameter. */
+  learnt(name: string, gradient: Value): void;
+  /** Takes the statistics of a BatchNorm layer. */
+  measured(layer: string, statistics: BatchStatistics): void;
+  /** Input [N, plates], read by networks with a plate one-hot. */
+  plates(): { readonly value: Value; readonly width: number };
+  /** Cosines times this factor in the place of the linear layer. */
+  readonly cosineScale?: number | undefined;
+}
+
+interface Pool {
+  readonly output: Value;
+  inputGradient(gradient: Value): Value;
+}
+
+const pointwise: Window = { kernel: 1, stride: 1, padding: 0 };
+
+const unexpected = (operation: string, { kind }: Signal) =>
+  new PlatestreamError("internal", `training has no ${operation} of ${kind}: the network changed, and training did not`);
+
+/** Several maps as standardised maps; a prefix that was joined before is used again. */
+const standardiser = ({ arithmetic: a, tape }: TrainingContext) => {
+  const { graph } = a;
+  const known = new Map<string, Standard>();
+
+  const single = (maps: Maps): Standard => {
+    const step = standardise(a, maps.value, maps);
+    const { channels, height, width, learns } = maps;
+    const standard: Standard = { channels, height, width, learns, values: step.output };
+    tape.record(() => {
+      if (standard.gradient && learns) send(graph, maps, step.inputGradient(standard.gradient));
+    });
+    return standard;
+  };
+
+  const joined = (left: Standard, right: Standard): Standard => {
+    const join = (l: Value, r: Value, axis: number) => graph.node("Concat", [l, r], { axis });
+    const standard: Standard = {
+      channels: left.channels + right.channels,
+      height: left.height,
+      width: left.width,
+      learns: left.learns || right.learns,
+      values: {
+        centred: join(left.values.centred, right.values.centred, 1),
+        mean: join(left.values.mean, right.values.mean, 0),
+        variance: join(left.values.variance, right.values.variance, 0),
+        inverse: join(left.values.inverse, right.values.inverse, 0),
+      },
+    };
+    tape.record(() => {
+      if (standard.gradient === undefined) return;
+      const split = (value: Value, axis: number) =>
+        graph.nodes("Split", [value, graph.ints(left.channels, right.channels)], { axis }, [
+          graph.fresh("left"),
+          graph.fresh("right"),
+        ]);
+      const [maps, shift, scale] = [
+        split(standard.gradient.maps, 1),
+        split(standard.gradient.shift, 0),
+        split(standard.gradient.scale, 0),
+      ];
+      [left, right].forEach((to, i) => {
+        if (to.learns) sendStandard(graph, to, { maps: maps[i]!, shift: shift[i]!, scale: scale[i]! });
+      });
+    });
+    return standard;
+  };
+
+  const of = (parts: readonly Maps[]): Standard => {
+    const key = parts.map(({ value }) => value).join();
+    const last = parts.at(-1)!;
+    const standard =
+      known.get(key) ?? (parts.length === 1 ? single(last) : joined(of(parts.slice(0, -1)), of([last])));
+    known.set(key, standard);
+    return standard;
+  };
+  return of;
+};
+
+export const trainingOperations = (context: TrainingContext): Operations<Signal> => {
+  const { arithmetic: a, parameters, tape, learns, learnt } = context;
+  const { graph, images } = a;
+  const standardised = standardiser(context);
+
+  /** Applies a BatchNorm's weight and bias, and the ReLU behind it if there is one. */
+  const applied = (signal: Signal, rectify: boolean): Maps => {
+    if (signal.kind !== "normalised") throw unexpected("ReLU", signal);
+    const { standard, layer } = signal;
+    const [weight, bias] = [`${layer}.weight`, `${layer}.bias`];
+    const { channels, height, width, values } = standard;
+    const step = scaleAndShift(a, values, channels, parameters.exact(weight), parameters.exact(bias), rectify);
+    const own = learns(weight) || learns(bias);
+    const output: Maps = { kind: "maps", value: step.output, channels, height, width, learns: standard.learns || own };
+    tape.record(() => {
+      if (output.gradient === undefined) return;
+      const gradient = step.backward(output.gradient);
+      if (learns(weight)) learnt(weight, gradient.weight);
+      if (learns(bias)) learnt(bias, gradient.bias);
+      if (standard.learns) sendStandard(graph, standard, gradient.input());
+    });
+    return output;
+  };
+
+  const convolved = (input: Maps, layer: string, window: Window): Maps => {
+    const [weight, bias] = [`${layer}.weight`, `${layer}.bias`];
+    const biased = layer === "features.conv0";
+    const { channels: inputs, height, width } = input;
+    const outputs = parameters.shape(weight)[0]!;
+    const step = convolution(a, input.value, parameters.lowered(weight), window, {
+      inputs,
+      outputs,
+      height,
+      width,
+      bias: biased ? [parameters.lowered(bias)] : [],
+    });
+    const output: Maps = {
+      kind: "maps",
+      value: step.output,
+      channels: outputs,
+      height: outputSize(height, window),
+      width: outputSize(width, window),
+      learns: input.learns || learns(weight),
+    };
+    tape.record(() => {
+      if (output.gradient === undefined) return;
+      if (learns(weight)) learnt(weight, step.weightGradient(output.gradient));
+      if (biased && learns(bias)) learnt(bias, sumPerChannel(a, output.gradient));
+      if (input.learns) send(graph, input, step.inputGradient(output.gradient));
+    });
+    return output;
+  };
+
+  /** The maps themselves, whatever was put off; computed once, however many read them. */
+  const done = new Map<Signal, Maps>();
+  const materialised = (signal: Signal): Maps => {
+    if (signal.kind === "maps") return signal;
+    if (signal.kind !== "normalised" && signal.kind !== "pointwise") throw unexpected("reader", signal);
+    const maps =
+      done.get(signal) ??
+      (signal.kind === "normalised" ? applied(signal, false) : convolved(signal.input, signal.layer, pointwise));
+    done.set(signal, maps);
+    return maps;
+  };
+
+  const pooled = (input: Maps, pool: Pool, height: number, width: number): Maps => {
+    const output: Maps = { ...input, value: pool.output, height, width };
+    tape.record(() => {
+      if (output.gradient && input.learns) send(graph, input, pool.inputGradient(output.gradient));
+    });
+    return output;
+  };
+
+  return {
+    batchNorm(input, layer) {
+      const parts = input.kind === "joined" ? input.parts : [materialised(input)];
+      const standard = standardised(parts);
+      const { mean, variance } = standard.values;
+      context.measured(layer, { mean, variance, count: images * standard.height * standard.width });
+      return { kind: "normalised", standard, layer };
+    },
+
+    relu: (input) => applied(input, true),
+
+    convolution(input, layer, window) {
+      const maps = materialised(input);
+      return window.kernel === 1 ? { kind: "pointwise", input: maps, layer } : convolved(maps, layer, window);
+    },
+
+    maxPool(input, window) {
+      const maps = materialised(input);
+      const step = maxPool(a, maps.value, window, maps);
+      return pooled(maps, step, outputSize(maps.height, window), outputSize(maps.width, window));
+    },
+
+    averagePool(input) {
+      const early = input.kind === "pointwise" ? input.input : materialised(input);
+      const step = averagePool(a, early.value, early);
+      const maps = pooled(early, step, early.height >> 1, early.width >> 1);
+      return input.kind === "pointwise" ? { ...input, input: maps } : maps;
+    },
+
+    concat: (inputs) => ({ kind: "joined", parts: inputs.map(materialised) }),
+
+    globalAveragePool(input) {
+      const maps = materialised(input);
+      const step = globalAveragePool(a, maps.value, maps);
+      const rows: Rows = { kind: "rows", value: step.output, width: maps.channels, learns: maps.learns };
+      tape.record(() => {
+        if (rows.gradient && maps.learns) send(graph, maps, step.inputGradient(rows.gradient));
+      });
+      return rows;
+    },
+
+    appendPlates(features) {
+      if (features.kind !== "rows") throw unexpected("plate input", features);
+      const plates = context.plates();
+      const value = graph.node("Concat", [features.value, plates.value], { axis: 1 });
+      const rows: Rows = { ...features, value, width: features.width + plates.width };
+      tape.record(() => {
+        if (rows.gradient === undefined || !features.learns) return;
+        const ends = [graph.ints(0), graph.ints(features.width), graph.ints(1)];
+        send(graph, features, graph.node("Slice", [rows.gradient, ...ends]));
+      });
+      return rows;
+    },
+
+    linear(input, layer) {
+      if (input.kind !== "rows") throw unexpected("linear layer", input);
+      const [weight, bias] = [`${layer}.weight`, `${layer}.bias`];
+      const matrix = parameters.exact(weight);
+      const { cosineScale } = context;
+      const step =
+        cosineScale === undefined
+          ? linear(a, input.value, matrix, parameters.exact(bias))
+          : cosines(a, input.value, matrix, cosineScale);
+      const width = parameters.shape(weight)[0]!;
+      const rows: Rows = { kind: "rows", value: step.output, width, learns: input.learns || learns(weight) };
+      tape.record(() => {
+        if (rows.gradient === undefined) return;
+        if (learns(weight)) learnt(weight, step.weightGradient(rows.gradient));
+        if (learns(bias)) learnt(bias, step.biasGradient(rows.gradient));
+        if (input.learns) send(graph, input, step.inputGradient(rows.gradient));
+      });
+      return rows;
+    },
+  };
+};

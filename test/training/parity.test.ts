@@ -1,0 +1,112 @@
+/** Losses, gradients and updates against PyTorch's, for the small DenseNets of test/data/parity. */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { architectureSchema } from "../../gpu-worker/model/architecture.ts";
+import { readSafetensors } from "../../gpu-worker/model/safetensors.ts";
+import { onnxRuntime } from "../../gpu-worker/runtime/onnx.ts";
+import { adamDefaults } from "../../gpu-worker/training/adam.ts";
+import { type FlatNetwork, flatLayout, flatten, unflatten } from "../../gpu-worker/training/flat.ts";
+import { trainingGraph } from "../../gpu-worker/training/graphs.ts";
+import { type LabelledImages, type LearnerOptions, openLearner } from "../../gpu-worker/training/learner.ts";
+import { lossSchema } from "../../gpu-worker/training/losses.ts";
+import { packageFile } from "../../proto/package-file.ts";
+
+const cases = (name: string) => {
+  const folder = packageFile(`test/data/parity/${name}`);
+  const { config } = JSON.parse(readFileSync(`${folder}/cases.json`, "utf8"));
+  const { bn_size: bottleneck, size, ...rest } = config;
+  const architecture = architectureSchema.parse({ ...rest, bottleneck, height: size, width: size });
+  const read = (file: string) => readSafetensors(readFileSync(`${folder}/${file}`), file);
+  const weights = new Map([...read("weights.safetensors")].map(([key, { data }]) => [key, data as Float32Array]));
+  return { architecture, weights, tensors: read("cases.safetensors") };
+};
+
+const oneHot = (labels: BigInt64Array, width: number): Float32Array => {
+  const rows = new Float32Array(labels.length * width);
+  labels.forEach((label, i) => {
+    rows[i * width + Number(label)] = 1;
+  });
+  return rows;
+};
+
+const setup = (name: string) => {
+  const { architecture, weights, tensors } = cases(name);
+  const { channels, height, width, plates, classes } = architecture;
+  const size = channels * height * width;
+  const values = (key: string) => tensors.get(key)!.data;
+  const batch = (from: number, count: number): LabelledImages => ({
+    pixels: (values("pixels") as Uint8Array).slice(from * size, (from + count) * size),
+    scale: new Float32Array(count * channels).fill(1 / 255),
+    offset: new Float32Array(count * channels),
+    plate: plates > 0 ? oneHot((values("plate") as BigInt64Array).slice(from, from + count), plates) : new Float32Array(),
+    target: oneHot((values("label") as BigInt64Array).slice(from, from + count), classes),
+  });
+  const options: LearnerOptions = {
+    architecture,
+    images: 8,
+    precision: "float32",
+    loss: lossSchema.parse({}),
+    optimiser: { ...adamDefaults, amsgrad: true },
+    divisor: 2,
+    threads: 1,
+  };
+  return { architecture, weights, values: values as (key: string) => Float32Array, batch, options };
+};
+
+const norm = (values: Float32Array): number => Math.hypot(...values);
+
+/** Norm of the difference over norm of what is expected; differences below `floor` are rounding. */
+const assertClose = (got: Float32Array, expected: Float32Array, what: string, limit: number, floor = 0) => {
+  assert.equal(got.length, expected.length, what);
+  const difference = norm(got.map((value, i) => value - expected[i]!));
+  const most = Math.max(limit * norm(expected), floor);
+  assert.ok(difference <= most, `${what}: off by ${difference}, at most ${most} allowed`);
+};
+
+for (const name of ["tiny", "tiny-plates"]) {
+  test(`training - loss and every gradient of ${name} are PyTorch's`, async () => {
+    const { architecture, weights, values, batch, options } = setup(name);
+    const network = flatten(architecture, weights, name);
+    const { model, learning } = trainingGraph(options, () => true);
+    const session = await onnxRuntime("cpu").load(model, { threads: 1 });
+    const { pixels, scale, offset, plate, target } = batch(0, 8);
+    const { channels, height, width, plates, classes } = architecture;
+    const float = (data: Float32Array, ...shape: number[]) => ({ type: "float32" as const, data, shape });
+    const { loss, gradient } = await session.run({
+      pixels: { type: "uint8", data: pixels, shape: [8, channels, height, width] },
+      scale: float(scale, 8, channels),
+      offset: float(offset, 8, channels),
+      weights: float(network.weights, network.weights.length),
+      target: float(target, 8, classes),
+      loss_scale: float(Float32Array.of(1)),
+      ...(plates > 0 ? { plate: float(plate, 8, plates) } : {}),
+    });
+    assertClose(loss!.data as Float32Array, values("train.loss"), "loss", 1e-5);
+    let at = 0;
+    for (const { name: parameter, length } of learning) {
+      const got = (gradient!.data as Float32Array).slice(at, at + length);
+      at += length;
+      // The bias of the first convolution moves nothing behind a BatchNorm: its gradient is zero but for rounding.
+      const floor = parameter === "features.conv0.bias" ? 1e-7 : 0;
+      assertClose(got, values(`train.grad.${parameter}`), `gradient of ${parameter}`, 1e-3, floor);
+    }
+    await session.close();
+  });
+
+  test(`training - three steps of Adam on ${name} end with PyTorch's weights and statistics`, async () => {
+    const { architecture, weights, values, batch, options } = setup(name);
+    const network: FlatNetwork = flatten(architecture, weights, name);
+    const learner = openLearner(onnxRuntime("cpu"), options, network, () => true);
+    const losses: number[] = [];
+    for (let i = 0; i < 6; i++) {
+      losses.push(await learner.accumulate(batch(8 * (i % 4), 8)));
+      if (i % 2 === 1) learner.update(1e-3);
+    }
+    await learner.close();
+    assertClose(Float32Array.from(losses), values("adam.losses"), "losses", 1e-3);
+    assert.equal(flatLayout(architecture).length, network.weights.length);
+    for (const [parameter, got] of unflatten(architecture, network))
+      assertClose(got, values(`adam.after.${parameter}`), parameter, 1e-3);
+  });
+}
