@@ -104,7 +104,7 @@ export class OnnxGraph {
     this.#nodes.push({
       op_type: op,
       name: `${op}_${this.#nodes.length}`,
-      input: inputs,
+      input: [...inputs],
       output: outputs,
       attribute: Object.entries(attributes).map(([name, value]) => attribute(name, value)),
     });
