@@ -148,14 +148,3 @@ export interface Call {
   readonly byStrategy: Readonly<Partial<Record<Strategy, string>>>;
   readonly flags: readonly CallFlag[];
 }
-
-/** What stages may take and give. A plugin adds ports of its own by declaring them in this interface. */
-export interface Ports {
-  site: Site;
-  "site-image": SiteImage;
-  batch: Batch;
-  "site-prediction": SitePrediction;
-  "well-prediction": WellPrediction;
-  call: Call;
-}
-export type Port = keyof Ports;

@@ -16,7 +16,17 @@
  */
 import type { OperatorFunction } from "rxjs";
 import type { z } from "zod";
-import type { Experiment, Lease, ModelInfo, Port, Ports, Site, SiteImage } from "./domain.ts";
+import type {
+  Batch,
+  Call,
+  Experiment,
+  Lease,
+  ModelInfo,
+  Site,
+  SiteImage,
+  SitePrediction,
+  WellPrediction,
+} from "./domain.ts";
 
 export * from "rxjs";
 export { z } from "zod";
@@ -26,6 +36,17 @@ export * from "./domain.ts";
 export { type DecodedImage, decodeImage, type ImageHeader, readImageHeader, writeGreyImage } from "./images.ts";
 export { seededRandom, seededShuffle } from "./random.ts";
 export { learnFromSample, type Sampling } from "./sample.ts";
+
+/** What stages may take and give. A plugin adds ports of its own by declaring them in this interface. */
+export interface Ports {
+  site: Site;
+  "site-image": SiteImage;
+  batch: Batch;
+  "site-prediction": SitePrediction;
+  "well-prediction": WellPrediction;
+  call: Call;
+}
+export type Port = keyof Ports;
 
 /** Statistics that the BatchNorm layers normalise with. */
 export type Statistics =
