@@ -23,9 +23,14 @@ export const raise = ({ graph, precision }: Arithmetic, value: Value): Value =>
 export const reshape = ({ graph }: Arithmetic, value: Value, ...shape: readonly number[]): Value =>
   graph.node("Reshape", [value, graph.ints(...shape)]);
 
-/** Sum over images and pixels: [N, C, H, W] -> [C], float32. */
-export const sumPerChannel = (a: Arithmetic, maps: Value): Value =>
-  a.graph.node("ReduceSum", [raise(a, maps), a.graph.ints(0, 2, 3)], { keepdims: 0 });
+/** Sum over images and pixels: [N, C, H, W] -> [C], float32; row by row, for one long sum would lose digits. */
+export const sumPerChannel = (a: Arithmetic, maps: Value): Value => {
+  const { graph } = a;
+  return [3, 2, 0].reduce(
+    (sum, axis) => graph.node("ReduceSum", [sum, graph.ints(axis)], { keepdims: 0 }),
+    raise(a, maps),
+  );
+};
 
 /** maps * weight + bias per channel, both float32 [C]. A depthwise convolution does it in one pass over the memory. */
 export const affinePerChannel = (

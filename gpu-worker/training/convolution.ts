@@ -101,13 +101,7 @@ const unstrided = (
   };
 };
 
-const strided = (
-  a: Arithmetic,
-  input: Value,
-  weight: Value,
-  window: Window,
-  shape: ConvolutionShape,
-): Convolution => {
+const strided = (a: Arithmetic, input: Value, weight: Value, window: Window, shape: ConvolutionShape): Convolution => {
   const { kernel, stride, padding } = window;
   const { inputs, outputs, height, width } = shape;
   const { graph, images } = a;

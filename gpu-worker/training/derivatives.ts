@@ -3,7 +3,7 @@
  *
  * Batch normalisation is split in two. `standardise` centres a map and measures its deviation, once for all layers that
  * read it; `scaleAndShift` applies one layer's weight and bias (and the ReLU) in one pass. A layer's part of the
- * backward pass through the statistics then needs two numbers per channel, which add up over the layers.
+ * backward pass through the deviation then needs one number per channel, which adds up over the layers.
  */
 import { epsilon } from "../model/architecture.ts";
 import type { Window } from "../model/densenet.ts";
@@ -26,13 +26,11 @@ export interface Standardised {
   readonly inverse: Value;
 }
 
-/** What the readers of standardised maps send back; `shift` and `scale` are float32 [C] and add up over the readers. */
+/** What the readers of standardised maps send back; both add up over the readers. */
 export interface StandardisedGradient {
-  /** Gradient of the centred maps as if the statistics were constants. */
+  /** Gradient of the centred maps as if the deviation were a constant; its mean per channel is zero. */
   readonly maps: Value;
-  /** Sum over the readers of weight * gradient of bias. */
-  readonly shift: Value;
-  /** Sum over the readers of weight * gradient of weight. */
+  /** Sum over the readers of weight * gradient of weight: float32 [C]. */
   readonly scale: Value;
 }
 
@@ -47,16 +45,15 @@ export const standardise = (a: Arithmetic, maps: Value, { channels, height, widt
   const share = graph.scalar(1 / (a.images * height * width));
   const mean = product(a, sumPerChannel(a, maps), share);
   const centred = graph.node("Sub", [maps, lower(a, reshape(a, mean, channels, 1, 1))]);
-  const squares = graph.node("ReduceSumSquare", [raise(a, centred)], { axes: [0, 2, 3], keepdims: 0 });
-  const variance = product(a, squares, share);
+  const exact = raise(a, centred);
+  const variance = product(a, sumPerChannel(a, product(a, exact, exact)), share);
   const inverse = inverseDeviation(a, variance);
   const output: Standardised = { centred, mean, variance, inverse };
   return {
     output,
-    inputGradient: ({ maps: direct, shift, scale }: StandardisedGradient): Value => {
+    inputGradient: ({ maps: direct, scale }: StandardisedGradient): Value => {
       const weight = graph.node("Neg", [product(a, inverse, inverse, scale, share)]);
-      const bias = graph.node("Neg", [product(a, inverse, shift, share)]);
-      return graph.node("Add", [direct, affinePerChannel(a, centred, channels, weight, [bias])]);
+      return graph.node("Add", [direct, affinePerChannel(a, centred, channels, weight)]);
     },
   };
 };
@@ -67,20 +64,20 @@ const positive = ({ graph, precision }: Arithmetic, maps: Value): Value =>
     ? graph.node("HardSigmoid", [maps], { alpha: { float: 1e30 }, beta: { float: 0 } }) // a seventh of Sign's time
     : graph.node("Cast", [graph.node("Greater", [maps, lowerZero(graph)])], { to: elementTypes.float16 });
 
-const lowerZero = (graph: Arithmetic["graph"]): Value =>
-  graph.tensor("half_zero", "float16", new Uint16Array(1), []);
+const lowerZero = (graph: Arithmetic["graph"]): Value => graph.tensor("half_zero", "float16", new Uint16Array(1), []);
 
 /** weight * standardised maps + bias, then ReLU where `rectify`; `weight` and `bias` are float32 [C]. */
 export const scaleAndShift = (
   a: Arithmetic,
   { centred, inverse }: Standardised,
-  channels: number,
+  { channels, height, width }: MapShape,
   weight: Value,
   bias: Value,
   rectify: boolean,
 ) => {
   const { graph } = a;
   const factor = product(a, weight, inverse);
+  const share = graph.scalar(1 / (a.images * height * width));
   const linear = affinePerChannel(a, centred, channels, factor, [bias]);
   const output = rectify ? graph.node("Relu", [linear]) : linear;
   return {
@@ -93,8 +90,9 @@ export const scaleAndShift = (
         weight: weightGradient,
         bias: biasGradient,
         input: (): StandardisedGradient => ({
-          maps: affinePerChannel(a, passed, channels, factor),
-          shift: product(a, weight, biasGradient),
+          maps: affinePerChannel(a, passed, channels, factor, [
+            graph.node("Neg", [product(a, biasGradient, share, factor)]),
+          ]),
           scale: product(a, weight, weightGradient),
         }),
       };
@@ -155,7 +153,10 @@ export const globalAveragePool = (a: Arithmetic, maps: Value, { channels, height
     output: graph.node("ReduceMean", [raise(a, maps)], { axes: [2, 3], keepdims: 0 }),
     inputGradient: (gradient: Value): Value => {
       const share = product(a, gradient, graph.scalar(1 / (height * width)));
-      const spread = [reshape(a, lower(a, share), a.images, channels, 1, 1), graph.ints(a.images, channels, height, width)];
+      const spread = [
+        reshape(a, lower(a, share), a.images, channels, 1, 1),
+        graph.ints(a.images, channels, height, width),
+      ];
       return graph.node("Expand", spread);
     },
   };

@@ -6,7 +6,7 @@
 import type { Architecture } from "../model/architecture.ts";
 import { densenet, type Operations } from "../model/densenet.ts";
 import { OnnxGraph, type Value } from "../onnx/graph.ts";
-import { affinePerChannel, type Arithmetic, raise, reshape } from "./arithmetic.ts";
+import { type Arithmetic, affinePerChannel, raise, reshape } from "./arithmetic.ts";
 import { cosines, inverseDeviation } from "./derivatives.ts";
 import { type FlatLayout, flatLayout, type Slot } from "./flat.ts";
 import { type ParameterInput, parameterInput, pixelInput } from "./inputs.ts";
@@ -41,7 +41,12 @@ const statisticsOutputs = (a: Arithmetic, layout: FlatLayout, measured: Readonly
   const unbiased = all.map(({ variance, count }) =>
     graph.node("Mul", [variance, graph.scalar(count / Math.max(count - 1, 1))]),
   );
-  graph.node("Concat", all.map(({ mean }) => mean), { axis: 0 }, "means");
+  graph.node(
+    "Concat",
+    all.map(({ mean }) => mean),
+    { axis: 0 },
+    "means",
+  );
   graph.node("Concat", unbiased, { axis: 0 }, "variances");
   graph.output("means", "float32", [layout.normLength]);
   graph.output("variances", "float32", [layout.normLength]);
@@ -168,8 +173,7 @@ const predictingOperations = (
     averagePool: (input) => graph.node("AveragePool", [input], { kernel_shape: [2, 2], strides: [2, 2] }),
     concat: (inputs) => (inputs.length === 1 ? inputs[0]! : graph.node("Concat", inputs, { axis: 1 })),
     globalAveragePool: (input) => graph.node("ReduceMean", [raise(a, input)], { axes: [2, 3], keepdims: 0 }),
-    appendPlates: (features) =>
-      graph.node("Concat", [features, plateInput(a, architecture.plates).value], { axis: 1 }),
+    appendPlates: (features) => graph.node("Concat", [features, plateInput(a, architecture.plates).value], { axis: 1 }),
     linear(input, layer) {
       const weight = parameters.exact(`${layer}.weight`);
       return loss.kind === "cosface"

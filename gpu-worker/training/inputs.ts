@@ -11,7 +11,8 @@ import type { FlatLayout } from "./flat.ts";
 export const pixelInput = (a: Arithmetic, { channels, height, width }: Architecture): Value => {
   const { graph, images } = a;
   const pixels = graph.input("pixels", "uint8", [images, channels, height, width]);
-  const perImage = (name: string) => reshape(a, graph.input(name, "float32", [images, channels]), images, channels, 1, 1);
+  const perImage = (name: string) =>
+    reshape(a, graph.input(name, "float32", [images, channels]), images, channels, 1, 1);
   const numbers = graph.node("Cast", [pixels], { to: elementTypes.float32 });
   return lower(a, graph.node("Add", [graph.node("Mul", [numbers, perImage("scale")]), perImage("offset")]));
 };

@@ -12,7 +12,12 @@ export const lossSchema = z.strictObject({
     .enum(["mean", "sum"])
     .default("mean")
     .describe("bce only: mean over the classes, as PyTorch does, or their sum"),
-  smoothing: z.number().min(0).max(1).default(0).describe("label smoothing: share of the target spread over all classes"),
+  smoothing: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0)
+    .describe("label smoothing: share of the target spread over all classes"),
   scale: z.number().positive().default(30).describe("cosface only: factor s of the cosines"),
   margin: z.number().min(0).default(0.35).describe("cosface only: margin m taken from the cosine of the true class"),
 });
@@ -28,10 +33,7 @@ export interface LossNodes {
 const smoothed = ({ graph }: Arithmetic, target: Value, classes: number, { smoothing }: Loss): Value =>
   smoothing === 0
     ? target
-    : graph.node("Add", [
-        graph.node("Mul", [target, graph.scalar(1 - smoothing)]),
-        graph.scalar(smoothing / classes),
-      ]);
+    : graph.node("Add", [graph.node("Mul", [target, graph.scalar(1 - smoothing)]), graph.scalar(smoothing / classes)]);
 
 /** softplus(x) - target * x, which is -t log(sigmoid(x)) - (1 - t) log(1 - sigmoid(x)) without its overflow. */
 const binaryCrossEntropy = (a: Arithmetic, logits: Value, target: Value, classes: number, loss: Loss): LossNodes => {

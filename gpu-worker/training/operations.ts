@@ -39,7 +39,10 @@ interface Pool {
 const pointwise: Window = { kernel: 1, stride: 1, padding: 0 };
 
 const unexpected = (operation: string, { kind }: Signal) =>
-  new PlatestreamError("internal", `training has no ${operation} of ${kind}: the network changed, and training did not`);
+  new PlatestreamError(
+    "internal",
+    `training has no ${operation} of ${kind}: the network changed, and training did not`,
+  );
 
 /** Several maps as standardised maps; a prefix that was joined before is used again. */
 const standardiser = ({ arithmetic: a, tape }: TrainingContext) => {
@@ -77,13 +80,9 @@ const standardiser = ({ arithmetic: a, tape }: TrainingContext) => {
           graph.fresh("left"),
           graph.fresh("right"),
         ]);
-      const [maps, shift, scale] = [
-        split(standard.gradient.maps, 1),
-        split(standard.gradient.shift, 0),
-        split(standard.gradient.scale, 0),
-      ];
+      const [maps, scale] = [split(standard.gradient.maps, 1), split(standard.gradient.scale, 0)];
       [left, right].forEach((to, i) => {
-        if (to.learns) sendStandard(graph, to, { maps: maps[i]!, shift: shift[i]!, scale: scale[i]! });
+        if (to.learns) sendStandard(graph, to, { maps: maps[i]!, scale: scale[i]! });
       });
     });
     return standard;
@@ -92,8 +91,7 @@ const standardiser = ({ arithmetic: a, tape }: TrainingContext) => {
   const of = (parts: readonly Maps[]): Standard => {
     const key = parts.map(({ value }) => value).join();
     const last = parts.at(-1)!;
-    const standard =
-      known.get(key) ?? (parts.length === 1 ? single(last) : joined(of(parts.slice(0, -1)), of([last])));
+    const standard = known.get(key) ?? (parts.length === 1 ? single(last) : joined(of(parts.slice(0, -1)), of([last])));
     known.set(key, standard);
     return standard;
   };
@@ -111,7 +109,7 @@ export const trainingOperations = (context: TrainingContext): Operations<Signal>
     const { standard, layer } = signal;
     const [weight, bias] = [`${layer}.weight`, `${layer}.bias`];
     const { channels, height, width, values } = standard;
-    const step = scaleAndShift(a, values, channels, parameters.exact(weight), parameters.exact(bias), rectify);
+    const step = scaleAndShift(a, values, standard, parameters.exact(weight), parameters.exact(bias), rectify);
     const own = learns(weight) || learns(bias);
     const output: Maps = { kind: "maps", value: step.output, channels, height, width, learns: standard.learns || own };
     tape.record(() => {

@@ -61,7 +61,6 @@ export const sendStandard = (graph: OnnxGraph, to: Standard, gradient: Standardi
       ? gradient
       : {
           maps: graph.node("Add", [before.maps, gradient.maps]),
-          shift: graph.node("Add", [before.shift, gradient.shift]),
           scale: graph.node("Add", [before.scale, gradient.scale]),
         };
 };

