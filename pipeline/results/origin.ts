@@ -1,0 +1,57 @@
+/** What the results in a folder come from, so that no folder mixes the results of different settings. */
+import { join, resolve } from "node:path";
+import { PlatestreamError } from "../../proto/errors.ts";
+import type { RunConfig } from "../config.ts";
+import type { ModelInfo } from "../domain.ts";
+import { readJson, replaceText } from "./files.ts";
+
+/** A run's configuration with the networks that its workers hold. */
+export type ResultsConfig = RunConfig & { readonly models: readonly ModelInfo[] };
+
+/** Only what changes results: other workers, more memory or further experiments may continue a run. */
+interface Origin {
+  readonly data: string;
+  readonly layout: string;
+  readonly models: readonly string[];
+  readonly stages: readonly string[];
+}
+
+const originOf = ({ data, layout, models, stages }: ResultsConfig): Origin => ({
+  data: resolve(data),
+  layout,
+  models: [...new Set(models.map(({ name, cellType, version }) => `${name} ${cellType} ${version}`))].sort(),
+  stages: stages.map(({ use, options }) => `${use} ${JSON.stringify(sorted(options))}`),
+});
+
+/** Marks the folder with its origin, or throws when it holds results of another. */
+export const checkOrigin = async (folder: string, config: ResultsConfig): Promise<void> => {
+  const path = join(folder, "origin.json");
+  const origin = originOf(config);
+  const there = await readJson<Origin>(path);
+  if (there === undefined) return replaceText(path, `${JSON.stringify(origin, null, 2)}\n`);
+  const parts = Object.keys(origin) as (keyof Origin)[];
+  const changed = parts.filter((part) => JSON.stringify(there[part]) !== JSON.stringify(origin[part]));
+  if (changed.length === 0) return;
+  const differences = changed.map((part) => `${part} ${difference(there[part], origin[part])}`);
+  throw new PlatestreamError(
+    "invalid-config",
+    `a run continues only what has the same data, networks and stages, and ${folder} holds results of another run ` +
+      `(${differences.join("; ")}); give this run another --out, or drop what is there with --fresh`,
+  );
+};
+
+const difference = (there: string | readonly string[], now: string | readonly string[]): string => {
+  const only = (these: string | readonly string[], those: string | readonly string[]) =>
+    [these]
+      .flat()
+      .filter((each) => ![those].flat().includes(each))
+      .join(", ") || "none of that";
+  return `were ${only(there, now)}, are ${only(now, there)}`;
+};
+
+const sorted = (value: unknown): unknown => {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== "object" || value === null) return value;
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(entries.map(([key, each]) => [key, sorted(each)]));
+};

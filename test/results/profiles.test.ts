@@ -1,0 +1,85 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from "hyparquet";
+import type { ExperimentResult } from "../../pipeline/results/result.ts";
+import { openRunFolder } from "../../pipeline/results/run-folder.ts";
+import { temporaryFolder } from "../kit/experiment.ts";
+import { config, model, resultOf } from "./results.ts";
+
+const profiles = async (t: TestContext, results: readonly ExperimentResult[]) => {
+  const dir = await temporaryFolder(t);
+  const folder = await openRunFolder(dir, { config, fresh: false });
+  for (const result of results) await folder.write(result);
+  await folder.finish({ seconds: 1 });
+  const file = await asyncBufferFromFile(join(dir, "profiles.parquet"));
+  return { rows: await parquetReadObjects({ file }), metadata: await parquetMetadataAsync(file) };
+};
+
+test("profiles.parquet has a row per called well: what it is, and its features", async (t) => {
+  const { rows } = await profiles(t, [
+    resultOf("HUVEC-01", [
+      { well: "B02", sirna: "5", called: "1", metadata: { Compound: "x", Plate: "not this" } },
+      { well: "B03", sirna: "6" },
+      { well: "B04", called: "2" },
+    ]),
+  ]);
+  assert.deepEqual(rows, [
+    {
+      Metadata_Experiment: "HUVEC-01",
+      Metadata_CellType: "HUVEC",
+      Metadata_Plate: "1",
+      Metadata_Well: "B02",
+      Metadata_WellType: "treatment",
+      Metadata_sirna: "5",
+      Metadata_Call: "1",
+      Metadata_Probability: 0.75,
+      Metadata_Sites: 2,
+      Metadata_Model: "demo",
+      Metadata_ModelVersion: "v1",
+      Metadata_Statistics: "sha-1",
+      Metadata_Compound: "x",
+      demo_0: 0,
+      demo_1: 0.25,
+      demo_2: 0.5,
+    },
+    {
+      ...rows[0],
+      Metadata_Well: "B04",
+      Metadata_sirna: null,
+      Metadata_Call: "2",
+      Metadata_Compound: null,
+      demo_0: 2,
+      demo_1: 2.25,
+      demo_2: 2.5,
+    },
+  ]);
+});
+
+test("experiments are row groups, and columns that one of them lacks are null in it", async (t) => {
+  const other = { ...model, name: "my bundle", featureCount: 1 };
+  const { rows, metadata } = await profiles(t, [
+    resultOf("HUVEC-01", [{ well: "B02", called: "1", metadata: { Dose: "3" } }]),
+    resultOf("HUVEC-02", [{ well: "B02" }]),
+    resultOf("HUVEC-03", [
+      { well: "B02", called: "1", model: other },
+      { well: "B03", called: "1", model: other },
+    ]),
+  ]);
+  assert.deepEqual(
+    metadata.row_groups.map(({ num_rows }) => num_rows),
+    [1n, 2n],
+  );
+  const shown = rows.map(({ Metadata_Dose, demo_2, my_bundle_0 }) => [Metadata_Dose, demo_2, my_bundle_0]);
+  assert.deepEqual(shown, [
+    ["3", 0.5, null],
+    [null, null, 0],
+    [null, null, 1],
+  ]);
+});
+
+test("a run without a called well has a table without rows", async (t) => {
+  const { rows, metadata } = await profiles(t, [resultOf("HUVEC-01", [{ well: "B02" }])]);
+  assert.deepEqual(rows, []);
+  assert.equal(metadata.schema[1]!.name, "Metadata_Experiment");
+});
