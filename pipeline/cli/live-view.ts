@@ -75,10 +75,12 @@ export const liveView = (stream: NodeJS.WritableStream): LiveView => {
         return;
       case "experiment-done":
         total.done += 1;
-        return settle(status.result.experiment.id);
+        settle(status.result.experiment.id);
+        return;
       case "experiment-failed":
         total.failed += 1;
-        return settle(status.failure.experiment);
+        settle(status.failure.experiment);
+        return;
       case "worker":
         workers.set(status.address, status);
         return;

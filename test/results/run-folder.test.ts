@@ -39,7 +39,7 @@ test("calls.csv has a row per well, and says why a well has no call", async (t) 
   const { read } = await finished(t);
   const rows = parse(await read("calls.csv"), { columns: true }) as Record<string, string>[];
   assert.deepEqual(
-    rows.map((row) => [row["experiment"], row["well"], row["call"]]),
+    rows.map((row) => [row.experiment, row.well, row.call]),
     [
       ["HUVEC-02", "B02", "1138"],
       ["HUVEC-02", "B03", "1"],
@@ -67,9 +67,9 @@ test("calls.csv has a row per well, and says why a well has no call", async (t) 
     flags: "sites-missing fallback",
     reason: "",
   });
-  assert.equal(rows[3]!["flags"], "not-called");
-  assert.equal(rows[3]!["reason"], "site 1: B05_s1.png is missing (decode); site 2: B05_s2.png is missing (decode)");
-  assert.equal(rows[4]!["sirna"], "");
+  assert.equal(rows[3]!.flags, "not-called");
+  assert.equal(rows[3]!.reason, "site 1: B05_s1.png is missing (decode); site 2: B05_s2.png is missing (decode)");
+  assert.equal(rows[4]!.sirna, "");
 });
 
 test("submission.csv has the called treatment wells, and run.json names those that it lacks", async (t) => {
