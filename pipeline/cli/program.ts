@@ -2,11 +2,25 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { packageFile } from "../../proto/package-file.ts";
+import { stagesCommand } from "./stages.ts";
+import { startCommand } from "./start.ts";
 
 const { version } = JSON.parse(readFileSync(packageFile("package.json"), "utf8")) as { version: string };
 
 export const program = (): Command =>
   new Command("pipeline")
-    .description("Calls the perturbation in every well of a high-content screen.")
+    .description("Calls the perturbation in every well of a high-content screen, across batch effects.")
     .version(version)
-    .showHelpAfterError("(run with --help for usage and examples)");
+    .showHelpAfterError("(run with --help for usage and examples)")
+    .addCommand(startCommand())
+    .addCommand(stagesCommand())
+    .addHelpText(
+      "after",
+      `
+Examples:
+  pipeline start                                    the demo: synthetic experiments, called from PNG to siRNA
+  pipeline start --data rxrx1 --model models/mine   your experiments, with your bundle
+  pipeline stages inspect infer                     what a stage does and its options
+
+Exit codes: 0 all went well, 1 something failed while it ran, 2 wrong input, 130 interrupted.`,
+    );

@@ -1,0 +1,40 @@
+import { Command } from "commander";
+
+export interface EvaluateOptions {
+  readonly data: string;
+  readonly model: string;
+  readonly before?: string;
+  readonly experiment?: string[];
+  readonly plot?: string;
+  readonly markdown?: string;
+  readonly json?: boolean;
+}
+
+const collect = (value: string, previous: string[] = []): string[] => [...previous, value];
+
+/** `pipeline evaluate`: the ladder on labelled experiments. */
+export const evaluateCommand = (): Command =>
+  new Command("evaluate")
+    .description(
+      "score a bundle on labelled experiments, rung by rung: which statistics, how many sites, which assignment",
+    )
+    .requiredOption("-d, --data <dir>", "folder of the dataset")
+    .requiredOption("-m, --model <dir>", "bundle")
+    .option("--before <dir>", "the bundle as it was before the MixUp finetune, for the rung that compares them")
+    .option("-e, --experiment <id>", "score this experiment only; may be given several times", collect)
+    .option("--plot <file.svg>", "write a picture of the ladder")
+    .option("--markdown <file.md>", "write the table as Markdown")
+    .option("--json", "print one JSON object")
+    .addHelpText(
+      "after",
+      `
+Accuracies are on wells, treatments only, averaged over experiments, with 95 % confidence intervals over experiments.
+
+Examples:
+  pipeline evaluate --data held-out --model models/demo --plot ladder.svg
+  pipeline evaluate --data rxrx1 --model models/mine --experiment HUVEC-18 --json`,
+    )
+    .action(async (options: EvaluateOptions) => {
+      const { evaluateBundle } = await import("./evaluate-bundle.ts");
+      await evaluateBundle(options);
+    });

@@ -1,0 +1,149 @@
+/** What `pipeline start` does: puts together dataset, chain, workers, bus and results, and runs them here. */
+import { readFile } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import { parse as parseYaml } from "yaml";
+import { type Dataset, openDataset } from "../../datasets/open.ts";
+import { listProblems, PlatestreamError } from "../../proto/errors.ts";
+import { stages } from "../../stages/index.ts";
+import { openEmbeddedBus } from "../bus/embedded.ts";
+import { buildChain, type Chain } from "../chain.ts";
+import { parseRunConfig, type RunConfig, withSettings } from "../config.ts";
+import type { ModelInfo } from "../domain.ts";
+import { openRunFolder } from "../results/run-folder.ts";
+import { runNode } from "../run.ts";
+import type { Status } from "../status.ts";
+import { choose } from "./choose-experiments.ts";
+import { interruptible } from "./interruptible.ts";
+import { openWorkers } from "./open-workers.ts";
+import { renderProgress } from "./progress.ts";
+import type { StartOptions } from "./start.ts";
+import { renderSummary } from "./summary.ts";
+
+/** Returns the exit code: 0 all called, 1 experiments were given up, 130 interrupted. */
+export const startRun = async (options: StartOptions): Promise<number> => {
+  const { config, folder } = await readConfig(options);
+  const chain = await buildChain(config.stages, stages, folder);
+  const dataset = await openDataset(config.data, { layout: config.layout });
+  const experiments = choose(dataset, config.experiments);
+
+  const mode = options.json ? "json" : process.stderr.isTTY ? "live" : "quiet";
+  const progress = renderProgress(mode, { out: process.stdout, err: process.stderr });
+  const onStatus = (status: Status) => progress.next(status);
+  const { drain, signal, close: endInterrupts } = interruptible(onStatus);
+  const started = Date.now();
+  const workers = await openWorkers(config, onStatus);
+  try {
+    const models = await workers.models();
+    checkModels(models, experiments, chain);
+    const results = await openRunFolder(resolve(config.out), {
+      config: { ...config, models },
+      fresh: options.fresh ?? false,
+    });
+    const bus = await openEmbeddedBus(resolve(config.out, "bus.json"));
+    try {
+      await bus.submit(experiments.map(({ id, cellType }) => ({ id, cellType, data: dataset.root })));
+      onStatus({ type: "run-started", experiments, done: [...results.done()] });
+      await runNode({
+        bus,
+        chain,
+        workers,
+        results,
+        load: (id) => dataset.load(id),
+        memoryBytes: config.memoryMiB * 2 ** 20,
+        concurrentExperiments: Math.min(config.concurrentExperiments, experiments.length),
+        attempts: config.attempts,
+        backOffMs: 2_000,
+        drain,
+        signal,
+        onStatus,
+      });
+      onStatus({ type: "run-done", seconds: (Date.now() - started) / 1000 });
+    } finally {
+      progress.close();
+      await bus.close();
+    }
+    const summary = await results.finish({ seconds: (Date.now() - started) / 1000 });
+    process.stdout.write(renderSummary(summary, { json: options.json ?? false }));
+    const interrupted = drain.aborted || signal.aborted;
+    return interrupted ? 130 : summary.failures.length > 0 ? 1 : 0;
+  } finally {
+    endInterrupts();
+    await workers.close();
+  }
+};
+
+interface Told {
+  readonly config: RunConfig;
+  /** What relative paths of the configuration start from. */
+  readonly folder: string;
+}
+
+/** The configuration file with the command line laid over it; without either, the demo's. */
+const readConfig = async (options: StartOptions): Promise<Told> => {
+  if (options.config === undefined && options.data === undefined) {
+    const { prepareDemo } = await import("./demo.ts");
+    return lay(options, await prepareDemo(), process.cwd(), "the demo");
+  }
+  if (options.config === undefined) return lay(options, {}, process.cwd(), "the command line");
+  const path = resolve(options.config);
+  const text = await readFile(path, "utf8").catch((cause) => {
+    throw new PlatestreamError("invalid-config", `--config ${options.config} cannot be read: ${cause.message}`, {
+      cause,
+    });
+  });
+  try {
+    const file: unknown = parseYaml(text);
+    return lay(options, typeof file === "object" && file !== null ? file : {}, dirname(path), options.config);
+  } catch (thrown) {
+    throw thrown instanceof PlatestreamError
+      ? thrown
+      : new PlatestreamError("invalid-config", `${options.config} is not YAML: ${(thrown as Error).message}`);
+  }
+};
+
+const lay = (options: StartOptions, file: object, folder: string, where: string): Told => {
+  const { data, layout, experiment, out, model, worker, memory } = options;
+  const paths = file as { data?: unknown; model?: unknown };
+  const fromFile = {
+    ...file,
+    ...(typeof paths.data === "string" ? { data: resolve(folder, paths.data) } : {}),
+    ...(typeof paths.model === "string" ? { model: resolve(folder, paths.model) } : {}),
+  };
+  const told = { data, layout, experiments: experiment, out, model, workers: worker };
+  const given = Object.fromEntries(Object.entries(told).filter(([, value]) => value !== undefined));
+  const config = parseRunConfig(
+    { ...fromFile, ...given, ...(memory === undefined ? {} : { memoryMiB: Number(memory) }) },
+    where,
+  );
+  const settings = [
+    ...(options.statistics === undefined ? [] : [`infer.statistics=${options.statistics}`]),
+    ...(options.strategy === undefined ? [] : [`plate-assign.strategy=${options.strategy}`]),
+    ...options.set,
+  ];
+  return { config: { ...config, stages: withSettings(config.stages, settings) }, folder };
+};
+
+/** Every cell type needs a network before anything starts. */
+const checkModels = (models: readonly ModelInfo[], experiments: Dataset["experiments"], chain: Chain): void => {
+  const link = chain.find(({ stage }) => stage.name === "infer");
+  if (link === undefined) return;
+  const { model } = link.options as { model?: string };
+  const usable = models.filter(({ name }) => model === undefined || name === model);
+  const cellTypes = [...new Set(experiments.map(({ cellType }) => cellType))];
+  const missing = cellTypes.filter((cellType) => !usable.some((each) => each.cellType === cellType));
+  if (missing.length === 0) return;
+  const has = usable.map(({ name, cellType }) => `${cellType} (${name})`).join(", ");
+  throw new PlatestreamError(
+    "unknown-model",
+    listProblems(
+      `no network for some cell types; the workers have ${has === "" ? "none" : has}:`,
+      missing.map(
+        (cellType) =>
+          `${cellType}, of ${experiments
+            .filter((each) => each.cellType === cellType)
+            .map(({ id }) => id)
+            .join(", ")}`,
+      ),
+    ),
+  );
+};

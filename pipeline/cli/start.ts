@@ -1,0 +1,72 @@
+import { Command, Option } from "commander";
+
+export interface StartOptions {
+  readonly config?: string;
+  readonly data?: string;
+  readonly layout?: string;
+  readonly experiment?: string[];
+  readonly out?: string;
+  readonly model?: string;
+  readonly worker?: string[];
+  readonly statistics?: string;
+  readonly strategy?: string;
+  readonly set: string[];
+  readonly memory?: string;
+  readonly fresh?: boolean;
+  readonly json?: boolean;
+}
+
+const collect = (value: string, previous: string[] = []): string[] => [...previous, value];
+
+/** `pipeline start`: runs the given experiments to their end; without any, the demo. */
+export const startCommand = (): Command =>
+  new Command("start")
+    .description("call every well of some experiments; without --data or --config, of synthetic ones that it generates")
+    .option("-c, --config <file>", "YAML file with any of the options below and the chain of stages")
+    .option(
+      "-d, --data <dir>",
+      "folder of the dataset: RxRx1, Kaggle or WILDS layout, or a folder with a load_data.csv",
+    )
+    .option("--layout <name>", "rxrx1, kaggle, wilds or table (default: found out from the files)")
+    .option("-e, --experiment <id>", "run this experiment only; may be given several times", collect)
+    .option(
+      "-o, --out <dir>",
+      'folder for the results (default: "runs/latest"); an interrupted run goes on where it was',
+    )
+    .option("-m, --model <dir>", "bundle for a worker that this command starts and ends")
+    .option("-w, --worker <host:port>", "worker that runs already; may be given several times", collect)
+    .addOption(
+      new Option("--statistics <kind>", "BatchNorm statistics, same as --set infer.statistics=KIND").choices([
+        "calibrated",
+        "batch",
+        "running",
+      ]),
+    )
+    .addOption(
+      new Option("--strategy <name>", "how wells are called, same as --set plate-assign.strategy=NAME").choices([
+        "argmax",
+        "once-per-experiment",
+        "plate-groups",
+      ]),
+    )
+    .option("-s, --set <stage.option=value>", "set one option of a stage; may be given several times", collect, [])
+    .option("--memory <MiB>", "memory that decoded pixels may take (default: 1024)")
+    .option("--fresh", "forget what an earlier run left in the results' folder")
+    .option("--json", "write every event as one line of JSON, the last one with the summary")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  pipeline start
+  pipeline start --data rxrx1 --model models/mine --experiment HUVEC-18
+  pipeline start --data rxrx1 --worker gpu1:7411 --worker gpu2:7411 --out runs/two-gpus
+  pipeline start --data plates/load_data.csv --model models/mine --set batch-by-experiment.within=experiment
+  pipeline start --config run.yaml --json | jq .type
+
+Ctrl-C finishes the experiments that are running and stops; a second Ctrl-C stops at once. Either way, the same
+command goes on where it was.`,
+    )
+    .action(async (options: StartOptions) => {
+      const { startRun } = await import("./start-run.ts");
+      process.exitCode = await startRun(options);
+    });

@@ -1,0 +1,63 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { freeModel, freeWorkers } from "../../bench/free-workers.ts";
+import { buildChain } from "../../pipeline/chain.ts";
+import { parseRunConfig, withSettings } from "../../pipeline/config.ts";
+import { ladderChart } from "../../pipeline/evaluation/chart.ts";
+import { estimate, showEstimate } from "../../pipeline/evaluation/confidence.ts";
+import { type EvaluationOptions, evaluate } from "../../pipeline/evaluation/evaluate.ts";
+import { stages } from "../../stages/index.ts";
+import { temporaryFolder, writeExperiment } from "../kit/experiment.ts";
+
+const options = (experiments: Awaited<ReturnType<typeof writeExperiment>>[]): EvaluationOptions => ({
+  experiments,
+  load: async (id) => experiments.find((experiment) => experiment.id === id)!,
+  chainFor: (settings) => buildChain(withSettings(parseRunConfig({ data: "d" }, "").stages, settings), stages, "."),
+  workers: { model: freeWorkers(freeModel("HUVEC", 8, 8, 2)), before: undefined },
+  memoryBytes: 2 ** 20,
+  signal: new AbortController().signal,
+  onPass: () => undefined,
+});
+
+test("evaluate - scores every rung on every experiment; what is not to be had is left out", async (t) => {
+  const folder = await temporaryFolder(t);
+  const right = await writeExperiment(folder, { id: "HUVEC-01" });
+  const half = await writeExperiment(folder, { id: "HUVEC-02" });
+  // the free network reads the grey level, so wrong labels on one plate halve the accuracy
+  const sites = half.sites.map((site) => (site.plate === "1" ? { ...site, sirna: "7" } : site));
+  const { rungs, cellTypes } = await evaluate(options([right, { ...half, sites }]));
+  assert.deepEqual(cellTypes, ["HUVEC"]);
+  const plate = rungs.find(({ rung }) => rung.name === "calibrated-plate")!;
+  assert.deepEqual(plate.accuracies, { "HUVEC-01": 1, "HUVEC-02": 0.5 });
+  assert.equal(plate.total.mean, 0.75);
+  assert.deepEqual(plate.byCellType.HUVEC, plate.total);
+  const names = rungs.map(({ rung }) => rung.name);
+  assert.ok(names.includes("running") && names.includes("bagging") && names.includes("one-site"));
+  assert.ok(!names.includes("before-mixup"), "there is no bundle from before the finetune");
+});
+
+test("evaluate - experiments without labels are an error", async (t) => {
+  const experiment = await writeExperiment(await temporaryFolder(t));
+  const unlabelled = experiment.sites.map(({ sirna: _, ...site }) => site);
+  await assert.rejects(evaluate(options([{ ...experiment, sites: unlabelled }])), {
+    message:
+      "[invalid-data] evaluation needs treatment wells whose siRNA is known, and none of the experiments has any; `pipeline start` calls unlabelled ones",
+  });
+});
+
+test("confidence - Student's t interval of the mean", () => {
+  const { mean, margin, n } = estimate([0.6, 0.7, 0.8]);
+  assert.ok(Math.abs(mean - 0.7) < 1e-12);
+  assert.ok(Math.abs(margin! - (4.303 * 0.1) / Math.sqrt(3)) < 1e-12);
+  assert.equal(n, 3);
+  assert.equal(showEstimate(estimate([0.5])), "0.500");
+  assert.equal(showEstimate(estimate([0.5, 0.5])), "0.500 ± 0.000");
+});
+
+test("chart - shows each rung with its mean, and escapes what it is given", async (t) => {
+  const experiment = await writeExperiment(await temporaryFolder(t));
+  const svg = ladderChart(await evaluate(options([experiment])), "synthetic <data>");
+  assert.match(svg, /calibrated on the plate, 2 sites/);
+  assert.match(svg, /100\.0 %/);
+  assert.match(svg, /synthetic &lt;data&gt;/);
+});
