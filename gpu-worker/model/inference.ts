@@ -1,6 +1,7 @@
 /** The network as an ONNX graph for inference: with fixed statistics, with the batch's own, or to estimate statistics. */
 import { type Dimension, OnnxGraph, type Value } from "../onnx/graph.ts";
 import { type Architecture, epsilon, featureCount, normLayers, parameters, type Weights } from "./architecture.ts";
+import { blockedOperations } from "./blocked.ts";
 import { densenet, type Operations, type Window } from "./densenet.ts";
 
 export type StatisticsMode =
@@ -32,7 +33,9 @@ export const emitNetwork = (
   weights: Weights,
   mode: StatisticsMode,
   pixelType: PixelType,
+  block = 0,
 ): Uint8Array => {
+  if (block > architecture.channels) return emitBlocked(architecture, weights, mode, pixelType, block);
   const graph = new OnnxGraph(`densenet-${mode.kind}`);
   const shapes = new Map(parameters(architecture).map(({ name, shape }) => [name, shape]));
   const parameter = (name: string): Value => {
@@ -103,6 +106,66 @@ export const emitNetwork = (
   } else {
     graph.output("logits", "float32", images(architecture.classes));
     graph.output("features", "float32", images(featureCount(architecture)));
+  }
+  return graph.encode();
+};
+
+const emitBlocked = (
+  architecture: Architecture,
+  weights: Weights,
+  mode: StatisticsMode,
+  pixelType: PixelType,
+  block: number,
+): Uint8Array => {
+  const graph = new OnnxGraph(`densenet-${mode.kind}`);
+  const { channels, plates, classes } = architecture;
+  const raw = graph.input("pixels", pixelType, ["N", channels, "H", "W"]);
+  const scale = graph.input("scale", "float32", ["N", channels]);
+  const offset = graph.input("offset", "float32", ["N", channels]);
+  const plate = plates > 0 ? graph.input("plate", "float32", ["N", plates]) : undefined;
+  const layers = normLayers(architecture);
+  const total = layers.reduce((sum, { maps }) => sum + maps, 0);
+  const all = (what: string): Value => {
+    const packed = new Float32Array(total);
+    let at = 0;
+    for (const { name, maps } of layers) {
+      const key = `${name}.${what}`;
+      packed.set((mode.kind === "constant" ? mode.statistics?.get(key) : undefined) ?? weights.get(key)!, at);
+      at += maps;
+    }
+    return graph.constant(what, packed, [total]);
+  };
+  const report = (layer: string, mean: Value, variance: Value) => {
+    if (mode.kind !== "estimate") return;
+    graph.node("Identity", [mean], {}, `${layer}.mean`);
+    graph.node("Identity", [variance], {}, `${layer}.var`);
+  };
+  const statistics =
+    mode.kind === "constant"
+      ? ({ kind: "given", mean: all("running_mean"), variance: all("running_var") } as const)
+      : ({ kind: "batch" } as const);
+  const operations = blockedOperations(graph, {
+    architecture,
+    weights,
+    block,
+    scale,
+    offset,
+    plate,
+    statistics,
+    report,
+  });
+  const pixels = pixelType === "float32" ? raw : graph.node("Cast", [raw], { to: 1 });
+  const { features, logits } = densenet(architecture, operations, { kind: "pixels", value: pixels });
+  if (mode.kind === "estimate") {
+    for (const { name, maps } of layers) {
+      graph.output(`${name}.mean`, "float32", [maps]);
+      graph.output(`${name}.var`, "float32", [maps]);
+    }
+  } else {
+    graph.node("Identity", [(features as { value: Value }).value], {}, "features");
+    graph.node("Identity", [(logits as { value: Value }).value], {}, "logits");
+    graph.output("logits", "float32", ["N", classes]);
+    graph.output("features", "float32", ["N", featureCount(architecture)]);
   }
   return graph.encode();
 };

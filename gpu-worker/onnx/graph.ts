@@ -48,6 +48,7 @@ export class OnnxGraph {
   readonly #initializers = new Map<string, object>();
   readonly #inputs: object[] = [];
   readonly #outputs: object[] = [];
+  readonly #domains = new Map([["", 17]]);
   #count = 0;
 
   constructor(name: string) {
@@ -94,16 +95,19 @@ export class OnnxGraph {
     return this.nodes(op, inputs, attributes, [name ?? this.fresh(op)])[0]!;
   }
 
-  /** Adds a node with the named outputs and returns them. */
+  /** Adds a node with the named outputs and returns them. `op` may name its domain: `com.microsoft:FusedMatMul`. */
   nodes(
     op: string,
     inputs: readonly Value[],
     attributes: Readonly<Record<string, Attribute>>,
     outputs: readonly Value[],
   ): readonly Value[] {
+    const [type, domain = ""] = op.split(":").reverse() as [string, string?];
+    if (domain !== "") this.#domains.set(domain, 1);
     this.#nodes.push({
-      op_type: op,
-      name: `${op}_${this.#nodes.length}`,
+      op_type: type,
+      domain,
+      name: `${type}_${this.#nodes.length}`,
       input: [...inputs],
       output: outputs,
       attribute: Object.entries(attributes).map(([name, value]) => attribute(name, value)),
@@ -122,7 +126,7 @@ export class OnnxGraph {
     const model = {
       ir_version: 8,
       producer_name: "platestream",
-      opset_import: [{ domain: "", version: 17 }],
+      opset_import: [...this.#domains].map(([domain, version]) => ({ domain, version })),
       graph: {
         name: this.#name,
         node: this.#nodes,

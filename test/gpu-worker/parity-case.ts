@@ -56,7 +56,7 @@ export const parityCase = (name: string): ParityCase => {
         ...(architecture.plates > 0 ? { plate: float32(oneHot, [images, architecture.plates]) } : {}),
       };
     },
-    open: (mode, type = "uint8") => cpu.load(emitNetwork(architecture, weights, mode, type), { threads: 1 }),
+    open: (mode, type = "uint8") => cpu.load(emitNetwork(architecture, weights, mode, type, 16), { threads: 1 }),
   };
 };
 
