@@ -76,7 +76,7 @@ const run = async (experiments: Experiment[], chain: Chain, options: Partial<Nod
       fail: async (failure) => void outcome.failures.push(failure),
     },
     load: async (id) => experiments.find((experiment) => experiment.id === id)!,
-    memoryBytes: 1024,
+    memoryBytes: 2 ** 16,
     concurrentExperiments: 1,
     attempts: 2,
     backOffMs: 1,
@@ -229,7 +229,7 @@ test("run - configuration that cannot work is not retried", async (t) => {
   assert.equal(failures[0]!.attempts, 1);
   assert.match(
     failures[0]!.reason,
-    /^stage infer, experiment HUVEC-01, item batch of plate 1: the model takes 6 channels, got 2$/,
+    /^stage infer, experiment HUVEC-01, item batch of plate \d: the model takes 6 channels, got 2$/,
   );
 });
 
