@@ -22,7 +22,8 @@ export interface ImageHeader {
 }
 
 const unreadable = (path: string, cause: unknown): PlatestreamError => {
-  const reason = (cause as Error).message.replaceAll(path, "").trim();
+  const said = (cause as Error).message.replaceAll(path, "").trim();
+  const reason = said === "Unknown error" ? "the file is truncated or damaged" : said; // libvips keeps no reason for some
   return new PlatestreamError("unreadable-image", `${path}: ${reason}`, { cause });
 };
 

@@ -119,7 +119,7 @@ test("decode - a missing, truncated or odd file leaves its site out, with file a
     ["B02", "B03", "B04", "B05", "B06"],
   );
   assert.match(leftOut[0]!.reason, /_w1\.png: Input file/);
-  assert.match(leftOut[1]!.reason, /_w1\.png: .*(truncated|libspng|read error|not enough)/i);
+  assert.match(leftOut[1]!.reason, /_w1\.png: .*(truncated|damaged|libspng|read error)/i);
   assert.equal(
     leftOut[2]!.reason,
     `${small}: the images of this experiment have 8x8 pixels of 8 bit, this one has 4x4 pixels of 8 bit`,
