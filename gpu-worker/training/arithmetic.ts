@@ -23,13 +23,11 @@ export const raise = ({ graph, precision }: Arithmetic, value: Value): Value =>
 export const reshape = ({ graph }: Arithmetic, value: Value, ...shape: readonly number[]): Value =>
   graph.node("Reshape", [value, graph.ints(...shape)]);
 
-/** Sum over images and pixels: [N, C, H, W] -> [C], float32; row by row, for one long sum would lose digits. */
-export const sumPerChannel = (a: Arithmetic, maps: Value): Value => {
-  const { graph } = a;
-  return [3, 2, 0].reduce(
-    (sum, axis) => graph.node("ReduceSum", [sum, graph.ints(axis)], { keepdims: 0 }),
-    raise(a, maps),
-  );
+/** Mean over images and pixels: [N, C, H, W] -> [C], float32; in steps, for one long sum would lose digits. */
+export const meanPerChannel = (a: Arithmetic, maps: Value, pixels: readonly [height: number, width: number]): Value => {
+  const size = pixels[0] * pixels[1];
+  const steps = a.images * size <= 2048 ? [[0, 2, 3]] : size <= 2048 ? [[2, 3], [0]] : [[3], [2], [0]];
+  return steps.reduce((mean, axes) => a.graph.node("ReduceMean", [mean], { axes, keepdims: 0 }), raise(a, maps));
 };
 
 /** maps * weight + bias per channel, both float32 [C]. A depthwise convolution does it in one pass over the memory. */

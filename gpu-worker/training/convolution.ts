@@ -1,31 +1,61 @@
 /** Derivatives of the convolutions, written as the matrix products that run fastest on a CPU. */
 import type { Window } from "../model/densenet.ts";
 import type { Value } from "../onnx/graph.ts";
-import { type Arithmetic, raise, reshape } from "./arithmetic.ts";
+import { type Arithmetic, lower, raise, reshape } from "./arithmetic.ts";
 
+/** Of the input; `outputs` are the channels that leave. */
 export interface ConvolutionShape {
+  readonly images: number;
   readonly inputs: number;
   readonly outputs: number;
   readonly height: number;
   readonly width: number;
-  /** [outputs] in the precision of the maps, or nothing. */
-  readonly bias: readonly [Value] | readonly [];
-}
-
-/** What an operation gives, and its gradients: each is written into the graph only when it is asked for. */
-export interface Convolution {
-  readonly output: Value;
-  /** Gradient of the output -> gradient of the input. */
-  inputGradient(gradient: Value): Value;
-  /** Gradient of the output -> gradient of the weights [outputs, inputs, k, k], float32. */
-  weightGradient(gradient: Value): Value;
 }
 
 export const outputSize = (size: number, { kernel, stride, padding }: Window): number =>
   Math.floor((size + 2 * padding - kernel) / stride) + 1;
 
+const attributes = ({ kernel, stride, padding }: Window) => ({
+  kernel_shape: [kernel, kernel],
+  strides: [stride, stride],
+  pads: [padding, padding, padding, padding],
+});
+
+/** `weight` [outputs, inputs, k, k] and the optional `bias` [outputs] are in the precision of the maps. */
+export const convolve = (
+  { graph }: Arithmetic,
+  input: Value,
+  weight: Value,
+  window: Window,
+  bias: readonly [Value] | readonly [] = [],
+): Value => graph.node("Conv", [input, weight, ...bias], attributes(window));
+
 const transposed = ({ graph }: Arithmetic, value: Value, ...perm: readonly number[]): Value =>
   graph.node("Transpose", [value], { perm });
+
+const flipped = ({ graph }: Arithmetic, value: Value): Value =>
+  graph.node("Slice", [value, graph.ints(-1, -1), graph.ints(-99, -99), graph.ints(2, 3), graph.ints(-1, -1)]);
+
+/** Gradient of the output -> gradient of the input. */
+export const inputGradient = (
+  a: Arithmetic,
+  gradient: Value,
+  weight: Value,
+  window: Window,
+  { height, width }: ConvolutionShape,
+): Value => {
+  const { kernel, stride, padding } = window;
+  if (stride === 1) {
+    const mirrored = transposed(a, weight, 1, 0, 2, 3);
+    const back = { kernel, stride, padding: kernel - 1 - padding };
+    return convolve(a, gradient, kernel === 1 ? mirrored : flipped(a, mirrored), back);
+  }
+  const unread = (size: number) => size + 2 * padding - kernel - (outputSize(size, window) - 1) * stride;
+  return a.graph.node("ConvTranspose", [gradient, weight], {
+    ...attributes(window),
+    output_padding: [unread(height), unread(width)],
+  });
+};
 
 /** Sum over the images of left [N, r, p] times right [N, c, p] transposed -> [r, c], float32. */
 const correlate = (a: Arithmetic, left: Value, right: Value): Value => {
@@ -33,109 +63,106 @@ const correlate = (a: Arithmetic, left: Value, right: Value): Value => {
   return a.graph.node("ReduceSum", [raise(a, products), a.graph.ints(0)], { keepdims: 0 });
 };
 
-/** [N, C, H, W] -> [N, kernel * kernel * C, outHeight * outWidth]: for each tap of the window, what it looks at. */
-const columns = (
+/** Windows moved by every (y, x) below `taps`: [N, C, ...] -> [N, taps * taps * C, height * width]. */
+const shifted = (
   a: Arithmetic,
   maps: Value,
+  images: number,
   channels: number,
-  { kernel, stride, padding }: Window,
+  taps: number,
   height: number,
   width: number,
 ): Value => {
   const { graph } = a;
-  const padded = graph.node("Pad", [maps, graph.ints(0, 0, padding, padding, 0, 0, padding, padding)]);
-  const taps: Value[] = [];
-  for (let y = 0; y < kernel; y++) {
-    for (let x = 0; x < kernel; x++) {
-      const ends = graph.ints(y + (height - 1) * stride + 1, x + (width - 1) * stride + 1);
-      taps.push(graph.node("Slice", [padded, graph.ints(y, x), ends, graph.ints(2, 3), graph.ints(stride, stride)]));
-    }
-  }
-  return reshape(a, graph.node("Concat", taps, { axis: 1 }), a.images, kernel * kernel * channels, height * width);
+  const views: Value[] = [];
+  for (let y = 0; y < taps; y++)
+    for (let x = 0; x < taps; x++)
+      views.push(graph.node("Slice", [maps, graph.ints(y, x), graph.ints(y + height, x + width), graph.ints(2, 3)]));
+  return reshape(a, graph.node("Concat", views, { axis: 1 }), images, taps * taps * channels, height * width);
 };
 
-/** 1x1: both gradients are matrix products. */
-const pointwise = (a: Arithmetic, input: Value, weight: Value, shape: ConvolutionShape): Convolution => {
-  const { inputs, outputs, height, width } = shape;
-  const { graph, images } = a;
+/** Stride 1: the columns are made of the output's gradient, which in a DenseNet has a quarter of the input's channels. */
+const unstridedWeightGradient = (
+  a: Arithmetic,
+  gradient: Value,
+  input: Value,
+  { kernel, padding }: Window,
+  { images, inputs, outputs, height, width }: ConvolutionShape,
+): Value => {
+  const back = kernel - 1 - padding;
+  const padded = a.graph.node("Pad", [gradient, a.graph.ints(0, 0, back, back, 0, 0, back, back)]);
+  const columns = shifted(a, padded, images, outputs, kernel, height, width);
+  const product = correlate(a, columns, reshape(a, input, images, inputs, height * width));
+  return flipped(a, transposed(a, reshape(a, product, kernel, kernel, outputs, inputs), 2, 3, 0, 1));
+};
+
+/** Larger strides: the input is cut into its phases first, so that every view is of neighbouring pixels. */
+const stridedWeightGradient = (
+  a: Arithmetic,
+  gradient: Value,
+  input: Value,
+  window: Window,
+  { images, inputs, outputs, height, width }: ConvolutionShape,
+): Value => {
+  const { graph } = a;
+  const { kernel, stride, padding } = window;
+  const [tall, wide] = [outputSize(height, window), outputSize(width, window)];
+  const taps = Math.ceil(kernel / stride);
+  const after = (size: number, out: number) => stride * (out + taps - 1) - size - padding;
+  const pads = graph.ints(0, 0, padding, padding, 0, 0, after(height, tall), after(width, wide));
+  const phases = graph.node("SpaceToDepth", [graph.node("Pad", [input, pads])], { blocksize: stride });
+  const columns = shifted(a, phases, images, inputs * stride * stride, taps, tall, wide);
+  const product = correlate(a, reshape(a, gradient, images, outputs, tall * wide), columns);
+  const split = reshape(a, product, outputs, taps, taps, stride, stride, inputs);
+  const whole = reshape(a, transposed(a, split, 0, 5, 1, 3, 2, 4), outputs, inputs, taps * stride, taps * stride);
+  return graph.node("Slice", [whole, graph.ints(0, 0), graph.ints(kernel, kernel), graph.ints(2, 3)]);
+};
+
+/** Gradient of the output and the input -> gradient of the weights, float32. */
+export const weightGradient = (
+  a: Arithmetic,
+  gradient: Value,
+  input: Value,
+  window: Window,
+  shape: ConvolutionShape,
+): Value => {
+  const { images, inputs, outputs, height, width } = shape;
+  if (window.stride > 1) return stridedWeightGradient(a, gradient, input, window, shape);
+  if (window.kernel > 1) return unstridedWeightGradient(a, gradient, input, window, shape);
   const rows = (maps: Value, channels: number) => reshape(a, maps, images, channels, height * width);
-  return {
-    output: graph.node("Conv", [input, weight, ...shape.bias], { kernel_shape: [1, 1] }),
-    inputGradient: (gradient) =>
-      graph.node("Conv", [gradient, transposed(a, weight, 1, 0, 2, 3)], { kernel_shape: [1, 1] }),
-    weightGradient: (gradient) =>
-      reshape(a, correlate(a, rows(gradient, outputs), rows(input, inputs)), outputs, inputs, 1, 1),
-  };
+  return reshape(a, correlate(a, rows(gradient, outputs), rows(input, inputs)), outputs, inputs, 1, 1);
 };
 
 /**
- * Stride 1: the input's gradient is a convolution with the weights flipped and transposed; for the weights' gradient
- * the columns are made of the output's gradient, which in a DenseNet has a quarter of the input's channels.
+ * A convolution of factor * input + bias per channel [C], where nothing below the input learns: the gradients of weights,
+ * factor and bias without that of the convolution's input, which would cost more than the rest. Sum over the outputs and
+ * taps of weight times correlation is what the chain rule leaves of it; what the bias adds, the zeros of the padding
+ * cut off, is the correlation with ones. `outputs` is the gradient of what is added behind the convolution.
  */
-const unstrided = (
+export const affineInputGradients = (
   a: Arithmetic,
+  gradient: Value,
   input: Value,
   weight: Value,
-  { kernel, padding }: Window,
-  shape: ConvolutionShape,
-): Convolution => {
-  const { inputs, outputs, height, width } = shape;
-  const { graph, images } = a;
-  const attributes = { kernel_shape: [kernel, kernel], pads: [padding, padding, padding, padding] };
-  const mirror: Window = { kernel, stride: 1, padding: kernel - 1 - padding };
-  const back = mirror.padding;
-  const flipped = (value: Value) =>
-    graph.node("Slice", [value, graph.ints(-1, -1), graph.ints(-99, -99), graph.ints(2, 3), graph.ints(-1, -1)]);
-  return {
-    output: graph.node("Conv", [input, weight, ...shape.bias], attributes),
-    inputGradient: (gradient) =>
-      graph.node("Conv", [gradient, flipped(transposed(a, weight, 1, 0, 2, 3))], {
-        kernel_shape: [kernel, kernel],
-        pads: [back, back, back, back],
-      }),
-    weightGradient: (gradient) => {
-      const taps = columns(a, gradient, outputs, mirror, height, width);
-      const product = correlate(a, taps, reshape(a, input, images, inputs, height * width));
-      return flipped(transposed(a, reshape(a, product, kernel, kernel, outputs, inputs), 2, 3, 0, 1));
-    },
-  };
-};
-
-const strided = (a: Arithmetic, input: Value, weight: Value, window: Window, shape: ConvolutionShape): Convolution => {
-  const { kernel, stride, padding } = window;
-  const { inputs, outputs, height, width } = shape;
-  const { graph, images } = a;
-  const attributes = {
-    kernel_shape: [kernel, kernel],
-    strides: [stride, stride],
-    pads: [padding, padding, padding, padding],
-  };
-  const [tall, wide] = [outputSize(height, window), outputSize(width, window)];
-  const unread = (size: number, out: number) => size + 2 * padding - kernel - (out - 1) * stride;
-  return {
-    output: graph.node("Conv", [input, weight, ...shape.bias], attributes),
-    inputGradient: (gradient) =>
-      graph.node("ConvTranspose", [gradient, weight], {
-        ...attributes,
-        output_padding: [unread(height, tall), unread(width, wide)],
-      }),
-    weightGradient: (gradient) => {
-      const taps = columns(a, input, inputs, window, tall, wide);
-      const product = correlate(a, reshape(a, gradient, images, outputs, tall * wide), taps);
-      return transposed(a, reshape(a, product, outputs, kernel, kernel, inputs), 0, 3, 1, 2);
-    },
-  };
-};
-
-/** `weight` [outputs, inputs, k, k] in the precision of the maps. */
-export const convolution = (
-  a: Arithmetic,
-  input: Value,
-  weight: Value,
+  factor: Value,
+  bias: Value,
   window: Window,
   shape: ConvolutionShape,
-): Convolution => {
-  if (window.stride > 1) return strided(a, input, weight, window, shape);
-  if (window.kernel === 1 && window.padding === 0) return pointwise(a, input, weight, shape);
-  return unstrided(a, input, weight, window, shape);
+) => {
+  const { graph } = a;
+  const { inputs, height, width } = shape;
+  const single = { ...shape, images: 1, inputs: 1 };
+  const summed = graph.node("ReduceSum", [raise(a, gradient), graph.ints(0)], { keepdims: 1 });
+  const outputs = graph.node("ReduceSum", [summed, graph.ints(0, 2, 3)], { keepdims: 0 });
+  const ones = graph.constant("ones", new Float32Array(height * width).fill(1), [1, 1, height, width]);
+  const byInput = weightGradient(a, gradient, input, window, shape);
+  const byOnes = weightGradient(a, lower(a, summed), lower(a, ones), window, single);
+  const perChannel = (value: Value) => reshape(a, value, 1, inputs, 1, 1);
+  const total = (correlation: Value) =>
+    graph.node("ReduceSum", [graph.node("Mul", [weight, correlation]), graph.ints(0, 2, 3)], { keepdims: 0 });
+  const [scaled, constant] = [
+    graph.node("Mul", [byInput, perChannel(factor)]),
+    graph.node("Mul", [byOnes, perChannel(bias)]),
+  ];
+  return { weight: graph.node("Add", [scaled, constant]), factor: total(byInput), bias: total(byOnes), outputs };
 };

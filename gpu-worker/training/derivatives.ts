@@ -8,7 +8,7 @@
 import { epsilon } from "../model/architecture.ts";
 import type { Window } from "../model/densenet.ts";
 import { elementTypes, type Value } from "../onnx/graph.ts";
-import { type Arithmetic, affinePerChannel, lower, raise, reshape, sumPerChannel } from "./arithmetic.ts";
+import { type Arithmetic, affinePerChannel, lower, meanPerChannel, raise, reshape } from "./arithmetic.ts";
 
 export interface MapShape {
   readonly channels: number;
@@ -30,8 +30,8 @@ export interface Standardised {
 export interface StandardisedGradient {
   /** Gradient of the centred maps as if the deviation were a constant; its mean per channel is zero. */
   readonly maps: Value;
-  /** Sum over the readers of weight * gradient of weight: float32 [C]. */
-  readonly scale: Value;
+  /** Mean of the gradient times the centred maps: float32 [C]. */
+  readonly deviation: Value;
 }
 
 const product = ({ graph }: Arithmetic, ...values: readonly [Value, ...Value[]]): Value =>
@@ -42,18 +42,17 @@ export const inverseDeviation = ({ graph }: Arithmetic, variance: Value): Value 
 
 export const standardise = (a: Arithmetic, maps: Value, { channels, height, width }: MapShape) => {
   const { graph } = a;
-  const share = graph.scalar(1 / (a.images * height * width));
-  const mean = product(a, sumPerChannel(a, maps), share);
+  const mean = meanPerChannel(a, maps, [height, width]);
   const centred = graph.node("Sub", [maps, lower(a, reshape(a, mean, channels, 1, 1))]);
   const exact = raise(a, centred);
-  const variance = product(a, sumPerChannel(a, product(a, exact, exact)), share);
+  const variance = meanPerChannel(a, product(a, exact, exact), [height, width]);
   const inverse = inverseDeviation(a, variance);
   const output: Standardised = { centred, mean, variance, inverse };
   return {
     output,
-    inputGradient: ({ maps: direct, scale }: StandardisedGradient): Value => {
-      const weight = graph.node("Neg", [product(a, inverse, inverse, scale, share)]);
-      return graph.node("Add", [direct, affinePerChannel(a, centred, channels, weight)]);
+    inputGradient: ({ maps: direct, deviation }: StandardisedGradient): Value => {
+      const weight = product(a, inverse, inverse, deviation);
+      return graph.node("Sub", [direct, affinePerChannel(a, centred, channels, weight)]);
     },
   };
 };
@@ -77,23 +76,22 @@ export const scaleAndShift = (
 ) => {
   const { graph } = a;
   const factor = product(a, weight, inverse);
-  const share = graph.scalar(1 / (a.images * height * width));
   const linear = affinePerChannel(a, centred, channels, factor, [bias]);
   const output = rectify ? graph.node("Relu", [linear]) : linear;
   return {
     output,
+    factor,
     backward: (gradient: Value) => {
       const passed = rectify ? product(a, gradient, positive(a, output)) : gradient;
-      const biasGradient = sumPerChannel(a, passed);
-      const weightGradient = product(a, sumPerChannel(a, product(a, passed, centred)), inverse);
+      const byBias = meanPerChannel(a, passed, [height, width]);
+      const byFactor = meanPerChannel(a, product(a, passed, centred), [height, width]);
+      const count = graph.scalar(a.images * height * width);
       return {
-        weight: weightGradient,
-        bias: biasGradient,
+        weight: () => product(a, byFactor, inverse, count),
+        bias: () => product(a, byBias, count),
         input: (): StandardisedGradient => ({
-          maps: affinePerChannel(a, passed, channels, factor, [
-            graph.node("Neg", [product(a, biasGradient, share, factor)]),
-          ]),
-          scale: product(a, weight, weightGradient),
+          maps: affinePerChannel(a, passed, channels, factor, [graph.node("Neg", [product(a, byBias, factor)])]),
+          deviation: product(a, byFactor, factor),
         }),
       };
     },
@@ -126,14 +124,14 @@ export const maxPool = (a: Arithmetic, maps: Value, window: Window, shape: MapSh
 };
 
 /** 2x2, stride 2; an odd last row or column is not read. */
-export const averagePool = (a: Arithmetic, maps: Value, { channels, height, width }: MapShape) => {
+export const averagePool = (a: Arithmetic, maps: Value, { height, width }: MapShape) => {
   const { graph } = a;
   return {
     output: graph.node("AveragePool", [maps], { kernel_shape: [2, 2], strides: [2, 2] }),
     inputGradient: (gradient: Value): Value => {
-      const quarter = graph.constant(`quarter_${channels}`, new Float32Array(channels).fill(0.25), [channels]);
+      const quarter = lower(a, graph.scalar(0.25));
       const scales = graph.constant("twice", Float32Array.of(1, 1, 2, 2), [4]);
-      const repeated = graph.node("Resize", [affinePerChannel(a, gradient, channels, quarter), "", scales], {
+      const repeated = graph.node("Resize", [product(a, gradient, quarter), "", scales], {
         mode: "nearest",
         coordinate_transformation_mode: "asymmetric",
         nearest_mode: "floor",

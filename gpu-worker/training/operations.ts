@@ -2,11 +2,18 @@
 import { PlatestreamError } from "../../proto/errors.ts";
 import type { Operations, Window } from "../model/densenet.ts";
 import type { Value } from "../onnx/graph.ts";
-import { type Arithmetic, sumPerChannel } from "./arithmetic.ts";
-import { convolution, outputSize } from "./convolution.ts";
-import { averagePool, cosines, globalAveragePool, linear, maxPool, scaleAndShift, standardise } from "./derivatives.ts";
+import type { Arithmetic } from "./arithmetic.ts";
+import {
+  affineInputGradients,
+  type ConvolutionShape,
+  convolve,
+  inputGradient,
+  outputSize,
+  weightGradient,
+} from "./convolution.ts";
+import { averagePool, cosines, globalAveragePool, linear, type MapShape, maxPool, scaleAndShift, standardise } from "./derivatives.ts";
 import type { ParameterInput } from "./inputs.ts";
-import { type Maps, type Rows, type Signal, type Standard, send, sendStandard, type Tape } from "./tape.ts";
+import { type Maps, type Normalised, type Rows, type Signal, type Standard, send, sendStandard, type Tape } from "./tape.ts";
 
 export interface BatchStatistics {
   readonly mean: Value;
@@ -80,9 +87,9 @@ const standardiser = ({ arithmetic: a, tape }: TrainingContext) => {
           graph.fresh("left"),
           graph.fresh("right"),
         ]);
-      const [maps, scale] = [split(standard.gradient.maps, 1), split(standard.gradient.scale, 0)];
+      const [maps, deviation] = [split(standard.gradient.maps, 1), split(standard.gradient.deviation, 0)];
       [left, right].forEach((to, i) => {
-        if (to.learns) sendStandard(graph, to, { maps: maps[i]!, scale: scale[i]! });
+        if (to.learns) sendStandard(graph, to, { maps: maps[i]!, deviation: deviation[i]! });
       });
     });
     return standard;
@@ -103,6 +110,20 @@ export const trainingOperations = (context: TrainingContext): Operations<Signal>
   const { graph, images } = a;
   const standardised = standardiser(context);
 
+  const shapeOf = ({ channels, height, width }: MapShape, weight: string): ConvolutionShape => ({
+    images,
+    inputs: channels,
+    outputs: parameters.shape(weight)[0]!,
+    height,
+    width,
+  });
+  const after = ({ height, width }: MapShape, { outputs }: ConvolutionShape, window: Window) => ({
+    kind: "maps" as const,
+    channels: outputs,
+    height: outputSize(height, window),
+    width: outputSize(width, window),
+  });
+
   /** Applies a BatchNorm's weight and bias, and the ReLU behind it if there is one. */
   const applied = (signal: Signal, rectify: boolean): Maps => {
     if (signal.kind !== "normalised") throw unexpected("ReLU", signal);
@@ -115,38 +136,48 @@ export const trainingOperations = (context: TrainingContext): Operations<Signal>
     tape.record(() => {
       if (output.gradient === undefined) return;
       const gradient = step.backward(output.gradient);
-      if (learns(weight)) learnt(weight, gradient.weight);
-      if (learns(bias)) learnt(bias, gradient.bias);
+      if (learns(weight)) learnt(weight, gradient.weight());
+      if (learns(bias)) learnt(bias, gradient.bias());
       if (standard.learns) sendStandard(graph, standard, gradient.input());
     });
     return output;
   };
 
   const convolved = (input: Maps, layer: string, window: Window): Maps => {
-    const [weight, bias] = [`${layer}.weight`, `${layer}.bias`];
-    const biased = layer === "features.conv0";
-    const { channels: inputs, height, width } = input;
-    const outputs = parameters.shape(weight)[0]!;
-    const step = convolution(a, input.value, parameters.lowered(weight), window, {
-      inputs,
-      outputs,
-      height,
-      width,
-      bias: biased ? [parameters.lowered(bias)] : [],
+    const weight = `${layer}.weight`;
+    const shape = shapeOf(input, weight);
+    const value = convolve(a, input.value, parameters.lowered(weight), window);
+    const output: Maps = { ...after(input, shape, window), value, learns: input.learns || learns(weight) };
+    tape.record(() => {
+      const { gradient } = output;
+      if (gradient === undefined) return;
+      if (learns(weight)) learnt(weight, weightGradient(a, gradient, input.value, window, shape));
+      if (input.learns) send(graph, input, inputGradient(a, gradient, parameters.lowered(weight), window, shape));
     });
+    return output;
+  };
+
+  /** The first convolution: it has a bias, and reads the raw pixels through a BatchNorm. */
+  const stem = ({ standard, layer: norm }: Normalised, layer: string, window: Window): Maps => {
+    const [weight, bias, scale, offset] = [`${layer}.weight`, `${layer}.bias`, `${norm}.weight`, `${norm}.bias`];
+    const shape = shapeOf(standard, weight);
+    const { exact, lowered } = parameters;
+    const { output: input, factor } = scaleAndShift(a, standard.values, standard, exact(scale), exact(offset), false);
+    const value = convolve(a, input, lowered(weight), window, [lowered(bias)]);
     const output: Maps = {
-      kind: "maps",
-      value: step.output,
-      channels: outputs,
-      height: outputSize(height, window),
-      width: outputSize(width, window),
-      learns: input.learns || learns(weight),
+      ...after(standard, shape, window),
+      value,
+      learns: [weight, bias, scale, offset].some(learns),
     };
     tape.record(() => {
-      if (output.gradient === undefined) return;
-      if (learns(weight)) learnt(weight, step.weightGradient(output.gradient));
-      if (biased && learns(bias)) learnt(bias, sumPerChannel(a, output.gradient));
-      if (input.learns) send(graph, input, step.inputGradient(output.gradient));
+      const { gradient } = output;
+      if (gradient === undefined) return;
+      const { centred, inverse } = standard.values;
+      const all = affineInputGradients(a, gradient, centred, exact(weight), factor, exact(offset), window, shape);
+      if (learns(weight)) learnt(weight, all.weight);
+      if (learns(bias)) learnt(bias, all.outputs);
+      if (learns(scale)) learnt(scale, graph.node("Mul", [all.factor, inverse]));
+      if (learns(offset)) learnt(offset, all.bias);
     });
     return output;
   };
@@ -183,6 +214,7 @@ export const trainingOperations = (context: TrainingContext): Operations<Signal>
     relu: (input) => applied(input, true),
 
     convolution(input, layer, window) {
+      if (input.kind === "normalised" && !input.standard.learns) return stem(input, layer, window);
       const maps = materialised(input);
       return window.kernel === 1 ? { kind: "pointwise", input: maps, layer } : convolved(maps, layer, window);
     },

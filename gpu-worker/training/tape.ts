@@ -61,7 +61,7 @@ export const sendStandard = (graph: OnnxGraph, to: Standard, gradient: Standardi
       ? gradient
       : {
           maps: graph.node("Add", [before.maps, gradient.maps]),
-          scale: graph.node("Add", [before.scale, gradient.scale]),
+          deviation: graph.node("Add", [before.deviation, gradient.deviation]),
         };
 };
 
