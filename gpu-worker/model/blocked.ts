@@ -7,10 +7,11 @@
  * (`com.microsoft.nchwc`) are written directly. A BatchNorm with its ReLU is a depthwise 1x1 convolution there, one
  * pass over the maps; its weights may be computed in the graph.
  */
-import type { OnnxGraph, Value } from "../onnx/graph.ts";
-import { type Architecture, epsilon, normLayers, parameters, type Weights } from "./architecture.ts";
+import type { Value } from "../onnx/graph.ts";
+import { epsilon, parameters } from "./architecture.ts";
 import { blockFilter, joinSlots, occupied, type Slots, slotsOf, spreadOver } from "./blocked-layout.ts";
-import type { Operations, Window } from "./densenet.ts";
+import { densenet, type Operations, type Window } from "./densenet.ts";
+import type { NetworkParts } from "./inference.ts";
 
 const nchwc = (op: string) => `com.microsoft.nchwc:${op}`;
 
@@ -51,7 +52,7 @@ interface Rows {
   readonly kind: "rows";
   readonly value: Value;
 }
-export type Signal = Maps | Joined | Convolved | Normalised | Pixels | Rows;
+type Signal = Maps | Joined | Convolved | Normalised | Pixels | Rows;
 
 /** Mean and biased variance per slot, and how many values they rest on. */
 interface Moments {
@@ -65,10 +66,6 @@ interface Affine {
   readonly term: Value;
 }
 
-export type Statistics =
-  /** Of all layers, one after the other in the order of `normLayers`. */
-  { readonly kind: "given"; readonly mean: Value; readonly variance: Value } | { readonly kind: "batch" };
-
 const shapeOf = ({ kernel, stride, padding }: Window) => ({
   kernel_shape: [kernel, kernel],
   strides: [stride, stride],
@@ -76,23 +73,8 @@ const shapeOf = ({ kernel, stride, padding }: Window) => ({
 });
 const halving: Window = { kernel: 2, stride: 2, padding: 0 };
 
-export interface BlockedNetwork {
-  readonly architecture: Architecture;
-  readonly weights: Weights;
-  /** Channels in a vector register. */
-  readonly block: number;
-  /** [N, C] */
-  readonly scale: Value;
-  readonly offset: Value;
-  /** [N, plates] */
-  readonly plate: Value | undefined;
-  readonly statistics: Statistics;
-  /** Is told what every layer normalises with, where that is the batch's own. */
-  report(layer: string, mean: Value, unbiasedVariance: Value): void;
-}
-
-export const blockedOperations = (graph: OnnxGraph, network: BlockedNetwork): Operations<Signal> => {
-  const { architecture, weights, block, statistics } = network;
+const blockedOperations = (parts: NetworkParts, block: number): Operations<Signal> => {
+  const { graph, architecture, weights, scale, offset } = parts;
   const shapes = new Map(parameters(architecture).map(({ name, shape }) => [name, shape]));
   const outputsOf = (layer: string) => slotsOf(shapes.get(`${layer}.weight`)![0]!, block);
   const rawSlots = Int32Array.from({ length: architecture.channels }, (_, channel) => channel);
@@ -113,30 +95,21 @@ export const blockedOperations = (graph: OnnxGraph, network: BlockedNetwork): Op
       ...(relu ? { activation: "Relu" } : {}),
     });
 
-  const firstOf = new Map<string, number>();
-  for (let first = 0, layers = normLayers(architecture); layers.length > 0; ) {
-    const { name, maps } = layers.shift()!;
-    firstOf.set(name, first);
-    first += maps;
-  }
-  const given = (all: Value, layer: string, slots: Slots): Value =>
-    graph.node("Gather", [all, graph.ints(...Array.from(slots, (slot) => firstOf.get(layer)! + Math.max(slot, 0)))]);
-
+  const given = (layer: string, slots: Slots): readonly [Value, Value] => {
+    const [mean, variance] = parts.fixed!(layer);
+    const padded = graph.ints(...Array.from(slots, (slot) => Math.max(slot, 0)));
+    const spread = (value: Value) => (slots.includes(-1) ? graph.node("Gather", [value, padded]) : value);
+    return [spread(mean), spread(variance)];
+  };
+  const measured = (layer: string, slots: Slots, { mean, variance, count }: Moments): readonly [Value, Value] => {
+    const unbiased = multiply(variance, divide(count, subtract(count, graph.scalar(1))));
+    const real = graph.ints(...occupied(slots));
+    const compact = (value: Value) => (slots.includes(-1) ? graph.node("Gather", [value, real]) : value);
+    parts.report(layer, compact(mean), compact(unbiased));
+    return [mean, variance];
+  };
   const affineOf = (layer: string, slots: Slots, moments: () => Moments): Affine => {
-    let mean: Value;
-    let variance: Value;
-    if (statistics.kind === "given") {
-      mean = given(statistics.mean, layer, slots);
-      variance = given(statistics.variance, layer, slots);
-    } else {
-      const own = moments();
-      ({ mean, variance } = own);
-      const unbiased = multiply(variance, divide(own.count, subtract(own.count, graph.scalar(1))));
-      const real = occupied(slots);
-      const compact = (value: Value) =>
-        real.length === slots.length ? value : graph.node("Gather", [value, graph.ints(...real)]);
-      network.report(layer, compact(mean), compact(unbiased));
-    }
+    const [mean, variance] = parts.fixed === undefined ? measured(layer, slots, moments()) : given(layer, slots);
     const deviation = unary("Sqrt", add(variance, graph.scalar(epsilon)));
     const factor = divide(vector(`${layer}.weight`, slots), deviation);
     return { factor, term: subtract(vector(`${layer}.bias`, slots), multiply(mean, factor)) };
@@ -187,7 +160,6 @@ export const blockedOperations = (graph: OnnxGraph, network: BlockedNetwork): Op
 
   /** The affine pixels, normalised: one multiplication and one addition per pixel. */
   const normalisePixels = (pixels: Value, layer: string): Maps => {
-    const { scale, offset } = network;
     const squeeze = (value: Value) => graph.node("Squeeze", [value, graph.ints(2, 3)]);
     const wide = (value: Value) => graph.node("Unsqueeze", [value, graph.ints(2, 3)]);
     let centred = pixels;
@@ -256,10 +228,10 @@ export const blockedOperations = (graph: OnnxGraph, network: BlockedNetwork): Op
       case "normalised": {
         const { input, layer, relu } = signal;
         if (input.kind === "pixels") return [normalisePixels(input.value, layer)];
-        if (input.kind === "convolved" && statistics.kind === "given") return [convolve(input, signal)];
-        const parts = partsOf(input);
-        const { value, slots } = join(parts);
-        const affine = affineOf(layer, slots, () => momentsOfAll(parts));
+        if (input.kind === "convolved" && parts.fixed !== undefined) return [convolve(input, signal)];
+        const all = partsOf(input);
+        const { value, slots } = join(all);
+        const affine = affineOf(layer, slots, () => momentsOfAll(all));
         return [{ kind: "maps", value: depthwise(value, affine, slots.length, relu), slots }];
       }
       default:
@@ -292,7 +264,7 @@ export const blockedOperations = (graph: OnnxGraph, network: BlockedNetwork): Op
     },
     appendPlates: (features) => ({
       kind: "rows",
-      value: graph.node("Concat", [rowsOf(features), network.plate!], { axis: 1 }),
+      value: graph.node("Concat", [rowsOf(features), parts.plate!], { axis: 1 }),
     }),
     linear: (input, layer) => ({
       kind: "rows",
@@ -307,4 +279,13 @@ export const blockedOperations = (graph: OnnxGraph, network: BlockedNetwork): Op
       ),
     }),
   };
+};
+
+/** Writes the network into the graph; returns its outputs. */
+export const blockedNetwork = (parts: NetworkParts, block: number): { features: Value; logits: Value } => {
+  const { features, logits } = densenet<Signal>(parts.architecture, blockedOperations(parts, block), {
+    kind: "pixels",
+    value: parts.pixels,
+  });
+  return { features: (features as Rows).value, logits: (logits as Rows).value };
 };

@@ -1,6 +1,7 @@
 /** ONNX Runtime: the only file that imports it. */
 import * as ort from "onnxruntime-node";
 import { PlatestreamError } from "../../proto/errors.ts";
+import { OnnxGraph } from "../onnx/graph.ts";
 import type { Runtime, Session, SessionOptions, Tensor, TensorData, Tensors } from "./runtime.ts";
 
 /** In the order in which `auto` tries them. Bundled with the npm package: `cpu` and `webgpu`. */
@@ -13,12 +14,17 @@ const fromOrt = (tensor: ort.Tensor): Tensor => ({
   shape: tensor.dims,
 });
 
-const openSession = async (model: Uint8Array, provider: Provider, { threads }: SessionOptions): Promise<Session> => {
+const openSession = async (
+  model: Uint8Array,
+  provider: Provider,
+  { threads, optimized = false }: SessionOptions,
+): Promise<Session> => {
   const session = await ort.InferenceSession.create(model, {
     executionProviders: [provider],
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     logSeverityLevel: 3,
+    graphOptimizationLevel: optimized ? "disabled" : "all",
   });
   return {
     async run(inputs, outputs) {
@@ -35,10 +41,36 @@ const openSession = async (model: Uint8Array, provider: Provider, { threads }: S
   };
 };
 
+/** Channels that lie side by side in the CPU provider's blocked layout, as this processor has it: 16, 8, or 1 for none. */
+const measureBlock = async (): Promise<number> => {
+  const graph = new OnnxGraph("block");
+  const input = graph.input("rowMajor", "float32", [1, 64, 1, 2]);
+  graph.node("com.microsoft.nchwc:ReorderInput", [input], {}, "blocked");
+  graph.output("blocked", "float32", [1, 64, 1, 2]);
+  let session: Session;
+  try {
+    session = await openSession(graph.encode(), "cpu", { threads: 1, optimized: true });
+  } catch {
+    return 1; // the operation is there on processors that have the layout
+  }
+  const data = new Float32Array(128);
+  data[1] = 1; // the second pixel of the first channel lies behind the first pixel of all channels of its block
+  const { blocked } = await session.run({ rowMajor: { type: "float32", data, shape: [1, 64, 1, 2] } });
+  await session.close();
+  return (blocked!.data as Float32Array).indexOf(1);
+};
+
+let cpuBlock: Promise<number> | undefined;
+
 /** The runtime on the given provider. Nothing is checked before the first model is loaded. */
 export const onnxRuntime = (provider: Provider = "cpu"): Runtime => ({
   name: "onnxruntime",
   provider,
+  async block() {
+    if (provider !== "cpu") return 1;
+    cpuBlock ??= measureBlock();
+    return cpuBlock;
+  },
   async load(model, options) {
     try {
       return await openSession(model, provider, options);

@@ -21,12 +21,19 @@ export interface Session {
 export interface SessionOptions {
   /** Threads that one operation is spread over. 0: one per core. */
   readonly threads: number;
+  /** The graph is written for this runtime as it should run (`Runtime.block`): load it as it is, which is faster. */
+  readonly optimized?: boolean;
 }
 
 export interface Runtime {
   readonly name: string;
   /** What computes, for instance `cpu` or `cuda`. */
   readonly provider: string;
+  /**
+   * How many channels lie side by side where the provider has a memory layout of its own in which networks should be
+   * written for it (`emitNetwork`); 1: none.
+   */
+  block(): Promise<number>;
   /** Loads an ONNX model from its bytes. */
   load(model: Uint8Array, options: SessionOptions): Promise<Session>;
 }

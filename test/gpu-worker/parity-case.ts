@@ -15,8 +15,12 @@ export interface ParityCase {
   expected(name: string): Float32Array;
   /** Inputs of the network for images `from` to `to`: bytes, or another type that holds 257 times as much. */
   inputs(from: number, to: number, type?: PixelType): Tensors;
-  open(mode: StatisticsMode, type?: PixelType): Promise<Session>;
+  open(mode: StatisticsMode, layout: Layout, type?: PixelType): Promise<Session>;
 }
+
+/** The ways to write a network down. */
+export const layouts = ["blocked", "plain"] as const;
+export type Layout = (typeof layouts)[number];
 
 export const cpu = onnxRuntime("cpu");
 
@@ -56,7 +60,11 @@ export const parityCase = (name: string): ParityCase => {
         ...(architecture.plates > 0 ? { plate: float32(oneHot, [images, architecture.plates]) } : {}),
       };
     },
-    open: (mode, type = "uint8") => cpu.load(emitNetwork(architecture, weights, mode, type, 16), { threads: 1 }),
+    async open(mode, layout, type = "uint8") {
+      const block = layout === "blocked" ? await cpu.block() : 1;
+      const model = emitNetwork(architecture, weights, mode, type, block);
+      return cpu.load(model, { threads: 1, optimized: block > 1 });
+    },
   };
 };
 
