@@ -30,16 +30,19 @@ export const meanPerChannel = (a: Arithmetic, maps: Value, pixels: readonly [hei
   return steps.reduce((mean, axes) => a.graph.node("ReduceMean", [mean], { axes, keepdims: 0 }), raise(a, maps));
 };
 
-/** maps * weight + bias per channel, both float32 [C]. A depthwise convolution does it in one pass over the memory. */
+/** Per-channel factors [C] in the form that `affinePerChannel` takes. */
+export const depthwise = (a: Arithmetic, factors: Value, channels: number): Value =>
+  lower(a, reshape(a, factors, channels, 1, 1, 1));
+
+/** maps * factors + bias per channel, `bias` float32 [C]. A depthwise convolution does it in one pass over the memory. */
 export const affinePerChannel = (
   a: Arithmetic,
   maps: Value,
   channels: number,
-  weight: Value,
+  factors: Value,
   bias: readonly [Value] | readonly [] = [],
 ): Value =>
-  a.graph.node(
-    "Conv",
-    [maps, lower(a, reshape(a, weight, channels, 1, 1, 1)), ...bias.map((value) => lower(a, value))],
-    { group: channels, kernel_shape: [1, 1] },
-  );
+  a.graph.node("Conv", [maps, factors, ...bias.map((value) => lower(a, value))], {
+    group: channels,
+    kernel_shape: [1, 1],
+  });

@@ -63,7 +63,10 @@ const correlate = (a: Arithmetic, left: Value, right: Value): Value => {
   return a.graph.node("ReduceSum", [raise(a, products), a.graph.ints(0)], { keepdims: 0 });
 };
 
-/** Windows moved by every (y, x) below `taps`: [N, C, ...] -> [N, taps * taps * C, height * width]. */
+/**
+ * Windows moved by every (y, x) below `taps`: [N, C, height + taps - 1, width + taps - 1] -> [N, taps * taps * C,
+ * height * width]. First along the rows; whole rows then lie one behind the other, and are copied as one.
+ */
 const shifted = (
   a: Arithmetic,
   maps: Value,
@@ -74,11 +77,15 @@ const shifted = (
   width: number,
 ): Value => {
   const { graph } = a;
-  const views: Value[] = [];
-  for (let y = 0; y < taps; y++)
-    for (let x = 0; x < taps; x++)
-      views.push(graph.node("Slice", [maps, graph.ints(y, x), graph.ints(y + height, x + width), graph.ints(2, 3)]));
-  return reshape(a, graph.node("Concat", views, { axis: 1 }), images, taps * taps * channels, height * width);
+  const all = Array.from({ length: taps }, (_, tap) => tap);
+  const views = (of: Value, axis: number, step: number, length: number) => {
+    const slices = all.map((tap) =>
+      graph.node("Slice", [of, graph.ints(tap * step), graph.ints(tap * step + length), graph.ints(axis)]),
+    );
+    return graph.node("Concat", slices, { axis: 1 });
+  };
+  const rows = reshape(a, views(maps, 3, 1, width), images, taps * channels, (height + taps - 1) * width);
+  return views(rows, 2, width, height * width);
 };
 
 /** Stride 1: the columns are made of the output's gradient, which in a DenseNet has a quarter of the input's channels. */

@@ -8,7 +8,7 @@
 import { epsilon } from "../model/architecture.ts";
 import type { Window } from "../model/densenet.ts";
 import { elementTypes, type Value } from "../onnx/graph.ts";
-import { type Arithmetic, affinePerChannel, lower, meanPerChannel, raise, reshape } from "./arithmetic.ts";
+import { type Arithmetic, affinePerChannel, depthwise, lower, meanPerChannel, raise, reshape } from "./arithmetic.ts";
 
 export interface MapShape {
   readonly channels: number;
@@ -52,7 +52,7 @@ export const standardise = (a: Arithmetic, maps: Value, { channels, height, widt
     output,
     inputGradient: ({ maps: direct, deviation }: StandardisedGradient): Value => {
       const weight = product(a, inverse, inverse, deviation);
-      return graph.node("Sub", [direct, affinePerChannel(a, centred, channels, weight)]);
+      return graph.node("Sub", [direct, affinePerChannel(a, centred, channels, depthwise(a, weight, channels))]);
     },
   };
 };
@@ -76,7 +76,8 @@ export const scaleAndShift = (
 ) => {
   const { graph } = a;
   const factor = product(a, weight, inverse);
-  const linear = affinePerChannel(a, centred, channels, factor, [bias]);
+  const factors = depthwise(a, factor, channels);
+  const linear = affinePerChannel(a, centred, channels, factors, [bias]);
   const output = rectify ? graph.node("Relu", [linear]) : linear;
   return {
     output,
@@ -90,7 +91,7 @@ export const scaleAndShift = (
         weight: () => product(a, byFactor, inverse, count),
         bias: () => product(a, byBias, count),
         input: (): StandardisedGradient => ({
-          maps: affinePerChannel(a, passed, channels, factor, [graph.node("Neg", [product(a, byBias, factor)])]),
+          maps: affinePerChannel(a, passed, channels, factors, [graph.node("Neg", [product(a, byBias, factor)])]),
           deviation: product(a, byFactor, factor),
         }),
       };

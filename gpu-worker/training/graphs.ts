@@ -6,7 +6,7 @@
 import type { Architecture } from "../model/architecture.ts";
 import { densenet, type Operations } from "../model/densenet.ts";
 import { OnnxGraph, type Value } from "../onnx/graph.ts";
-import { type Arithmetic, affinePerChannel, raise, reshape } from "./arithmetic.ts";
+import { type Arithmetic, affinePerChannel, depthwise, raise, reshape } from "./arithmetic.ts";
 import { cosines, inverseDeviation } from "./derivatives.ts";
 import { type FlatLayout, flatLayout, type Slot } from "./flat.ts";
 import { type ParameterInput, parameterInput, pixelInput } from "./inputs.ts";
@@ -38,16 +38,12 @@ const plateInput = ({ graph, images }: Arithmetic, width: number) => ({
 const statisticsOutputs = (a: Arithmetic, layout: FlatLayout, measured: ReadonlyMap<string, BatchStatistics>) => {
   const { graph } = a;
   const all = layout.norms.map(({ name }) => measured.get(name)!);
-  const unbiased = all.map(({ variance, count }) =>
-    graph.node("Mul", [variance, graph.scalar(count / Math.max(count - 1, 1))]),
+  const unbias = Float32Array.from(
+    layout.norms.flatMap(({ length }, i) => new Array(length).fill(all[i]!.count / Math.max(all[i]!.count - 1, 1))),
   );
-  graph.node(
-    "Concat",
-    all.map(({ mean }) => mean),
-    { axis: 0 },
-    "means",
-  );
-  graph.node("Concat", unbiased, { axis: 0 }, "variances");
+  const biased = graph.node("Concat", all.map(({ variance }) => variance), { axis: 0 });
+  graph.node("Concat", all.map(({ mean }) => mean), { axis: 0 }, "means");
+  graph.node("Mul", [biased, graph.constant("unbias", unbias, [layout.normLength])], {}, "variances");
   graph.output("means", "float32", [layout.normLength]);
   graph.output("variances", "float32", [layout.normLength]);
 };
@@ -102,7 +98,10 @@ export const trainingGraph = (options: GraphOptions, learns: (name: string) => b
   tape.rewind();
 
   const learning = layout.slots.filter(({ name }) => learns(name));
-  const flat = learning.map(({ name }) => reshape(a, gradients.get(name)!, -1));
+  const flat = learning.map(({ name, shape }) => {
+    const gradient = gradients.get(name)!;
+    return shape.length === 1 ? gradient : reshape(a, gradient, -1);
+  });
   graph.node("Concat", flat, { axis: 0 }, "gradient");
   graph.output("gradient", "float32", [learning.reduce((sum, { length }) => sum + length, 0)]);
   graph.node("Identity", [nodes.loss], {}, "loss");
@@ -147,7 +146,7 @@ const predictingOperations = (
       const weight = graph.node("Mul", [parameters.exact(`${layer}.weight`), inverseDeviation(a, variances(layer))]);
       const shift = graph.node("Mul", [weight, means(layer)]);
       const bias = graph.node("Sub", [parameters.exact(`${layer}.bias`), shift]);
-      return affinePerChannel(a, input, channels, weight, [bias]);
+      return affinePerChannel(a, input, channels, depthwise(a, weight, channels), [bias]);
     },
     convolution: (input, layer, { kernel, stride, padding }) =>
       graph.node(

@@ -44,6 +44,9 @@ export const parameterInput = (a: Arithmetic, { slots, length }: FlatLayout): Pa
       return value;
     };
   };
-  const exact = once((name) => reshape(a, places.get(name)!.piece, ...shape(name)));
+  const exact = once((name) => {
+    const { piece } = places.get(name)!;
+    return shape(name).length === 1 ? piece : reshape(a, piece, ...shape(name));
+  });
   return { shape, exact, lowered: once((name) => lower(a, exact(name))) };
 };
