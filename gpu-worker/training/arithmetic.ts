@@ -1,4 +1,10 @@
-/** What the derivatives write their nodes into, and in which precision the large arrays are computed. */
+/**
+ * What the derivatives write their nodes into, and in which precision the large arrays are computed.
+ *
+ * Feature maps are [1, C, N, H, W]: the images of a batch are the depth of one. All values of a channel lie in one piece,
+ * so that sums over a channel, normalisation, joining maps, and products of matrices run over long rows, however small
+ * the maps are; a convolution with a kernel of depth 1 keeps the images apart.
+ */
 import { elementTypes, type OnnxGraph, type Value } from "../onnx/graph.ts";
 
 /**
@@ -23,16 +29,16 @@ export const raise = ({ graph, precision }: Arithmetic, value: Value): Value =>
 export const reshape = ({ graph }: Arithmetic, value: Value, ...shape: readonly number[]): Value =>
   graph.node("Reshape", [value, graph.ints(...shape)]);
 
-/** Mean over images and pixels: [N, C, H, W] -> [C], float32; in steps, for one long sum would lose digits. */
+/** Mean over images and pixels: maps -> [C], float32; in steps, for one long sum would lose digits. */
 export const meanPerChannel = (a: Arithmetic, maps: Value, pixels: readonly [height: number, width: number]): Value => {
   const size = pixels[0] * pixels[1];
-  const steps = a.images * size <= 2048 ? [[0, 2, 3]] : size <= 2048 ? [[2, 3], [0]] : [[3], [2], [0]];
+  const steps = a.images * size <= 2048 ? [[0, 2, 3, 4]] : size <= 2048 ? [[3, 4], [0, 2]] : [[4], [3], [0, 2]];
   return steps.reduce((mean, axes) => a.graph.node("ReduceMean", [mean], { axes, keepdims: 0 }), raise(a, maps));
 };
 
 /** Per-channel factors [C] in the form that `affinePerChannel` takes. */
 export const depthwise = (a: Arithmetic, factors: Value, channels: number): Value =>
-  lower(a, reshape(a, factors, channels, 1, 1, 1));
+  lower(a, reshape(a, factors, channels, 1, 1, 1, 1));
 
 /** maps * factors + bias per channel, `bias` float32 [C]. A depthwise convolution does it in one pass over the memory. */
 export const affinePerChannel = (
@@ -44,5 +50,5 @@ export const affinePerChannel = (
 ): Value =>
   a.graph.node("Conv", [maps, factors, ...bias.map((value) => lower(a, value))], {
     group: channels,
-    kernel_shape: [1, 1],
+    kernel_shape: [1, 1, 1],
   });

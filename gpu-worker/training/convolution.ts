@@ -15,26 +15,27 @@ export interface ConvolutionShape {
 export const outputSize = (size: number, { kernel, stride, padding }: Window): number =>
   Math.floor((size + 2 * padding - kernel) / stride) + 1;
 
-const attributes = ({ kernel, stride, padding }: Window) => ({
-  kernel_shape: [kernel, kernel],
-  strides: [stride, stride],
-  pads: [padding, padding, padding, padding],
+/** A window over [N, H, W] that keeps the images apart, as attributes of a convolution or pool. */
+export const windowAttributes = ({ kernel, stride, padding }: Window) => ({
+  kernel_shape: [1, kernel, kernel],
+  strides: [1, stride, stride],
+  pads: [0, padding, padding, 0, padding, padding],
 });
 
-/** `weight` [outputs, inputs, k, k] and the optional `bias` [outputs] are in the precision of the maps. */
+/** `weight` [outputs, inputs, 1, k, k] and the optional `bias` [outputs] are in the precision of the maps. */
 export const convolve = (
   { graph }: Arithmetic,
   input: Value,
   weight: Value,
   window: Window,
   bias: readonly [Value] | readonly [] = [],
-): Value => graph.node("Conv", [input, weight, ...bias], attributes(window));
+): Value => graph.node("Conv", [input, weight, ...bias], windowAttributes(window));
 
 const transposed = ({ graph }: Arithmetic, value: Value, ...perm: readonly number[]): Value =>
   graph.node("Transpose", [value], { perm });
 
 const flipped = ({ graph }: Arithmetic, value: Value): Value =>
-  graph.node("Slice", [value, graph.ints(-1, -1), graph.ints(-99, -99), graph.ints(2, 3), graph.ints(-1, -1)]);
+  graph.node("Slice", [value, graph.ints(-1, -1), graph.ints(-99, -99), graph.ints(-2, -1), graph.ints(-1, -1)]);
 
 /** Gradient of the output -> gradient of the input. */
 export const inputGradient = (
@@ -46,26 +47,24 @@ export const inputGradient = (
 ): Value => {
   const { kernel, stride, padding } = window;
   if (stride === 1) {
-    const mirrored = transposed(a, weight, 1, 0, 2, 3);
+    const mirrored = transposed(a, weight, 1, 0, 2, 3, 4);
     const back = { kernel, stride, padding: kernel - 1 - padding };
     return convolve(a, gradient, kernel === 1 ? mirrored : flipped(a, mirrored), back);
   }
   const unread = (size: number) => size + 2 * padding - kernel - (outputSize(size, window) - 1) * stride;
   return a.graph.node("ConvTranspose", [gradient, weight], {
-    ...attributes(window),
-    output_padding: [unread(height), unread(width)],
+    ...windowAttributes(window),
+    output_padding: [0, unread(height), unread(width)],
   });
 };
 
-/** Sum over the images of left [N, r, p] times right [N, c, p] transposed -> [r, c], float32. */
-const correlate = (a: Arithmetic, left: Value, right: Value): Value => {
-  const products = a.graph.node("MatMul", [left, transposed(a, right, 0, 2, 1)]);
-  return a.graph.node("ReduceSum", [raise(a, products), a.graph.ints(0)], { keepdims: 0 });
-};
+/** left [r, p] times right [c, p] transposed -> [r, c], float32. */
+const correlate = (a: Arithmetic, left: Value, right: Value): Value =>
+  raise(a, a.graph.node("MatMul", [left, transposed(a, right, 1, 0)]));
 
 /**
- * Windows moved by every (y, x) below `taps`: [N, C, height + taps - 1, width + taps - 1] -> [N, taps * taps * C,
- * height * width]. First along the rows; whole rows then lie one behind the other, and are copied as one.
+ * Windows moved by every (y, x) below `taps`: [1, C, N, height + taps - 1, width + taps - 1] -> [taps * taps * C,
+ * N * height * width]. First along the rows; whole rows then lie one behind the other, and are copied as one.
  */
 const shifted = (
   a: Arithmetic,
@@ -78,14 +77,14 @@ const shifted = (
 ): Value => {
   const { graph } = a;
   const all = Array.from({ length: taps }, (_, tap) => tap);
-  const views = (of: Value, axis: number, step: number, length: number) => {
+  const views = (of: Value, axis: number, step: number, length: number, join: number) => {
     const slices = all.map((tap) =>
       graph.node("Slice", [of, graph.ints(tap * step), graph.ints(tap * step + length), graph.ints(axis)]),
     );
-    return graph.node("Concat", slices, { axis: 1 });
+    return graph.node("Concat", slices, { axis: join });
   };
-  const rows = reshape(a, views(maps, 3, 1, width), images, taps * channels, (height + taps - 1) * width);
-  return views(rows, 2, width, height * width);
+  const rows = reshape(a, views(maps, 4, 1, width, 1), taps * channels, images, (height + taps - 1) * width);
+  return reshape(a, views(rows, 2, width, height * width, 0), taps * taps * channels, images * height * width);
 };
 
 /** Stride 1: the columns are made of the output's gradient, which in a DenseNet has a quarter of the input's channels. */
@@ -97,9 +96,9 @@ const unstridedWeightGradient = (
   { images, inputs, outputs, height, width }: ConvolutionShape,
 ): Value => {
   const back = kernel - 1 - padding;
-  const padded = a.graph.node("Pad", [gradient, a.graph.ints(0, 0, back, back, 0, 0, back, back)]);
+  const padded = a.graph.node("Pad", [gradient, a.graph.ints(0, 0, 0, back, back, 0, 0, 0, back, back)]);
   const columns = shifted(a, padded, images, outputs, kernel, height, width);
-  const product = correlate(a, columns, reshape(a, input, images, inputs, height * width));
+  const product = correlate(a, columns, reshape(a, input, inputs, images * height * width));
   return flipped(a, transposed(a, reshape(a, product, kernel, kernel, outputs, inputs), 2, 3, 0, 1));
 };
 
@@ -115,17 +114,20 @@ const stridedWeightGradient = (
   const { kernel, stride, padding } = window;
   const [tall, wide] = [outputSize(height, window), outputSize(width, window)];
   const taps = Math.ceil(kernel / stride);
-  const after = (size: number, out: number) => stride * (out + taps - 1) - size - padding;
-  const pads = graph.ints(0, 0, padding, padding, 0, 0, after(height, tall), after(width, wide));
-  const phases = graph.node("SpaceToDepth", [graph.node("Pad", [input, pads])], { blocksize: stride });
-  const columns = shifted(a, phases, images, inputs * stride * stride, taps, tall, wide);
-  const product = correlate(a, reshape(a, gradient, images, outputs, tall * wide), columns);
+  const [rows, columns] = [tall + taps - 1, wide + taps - 1];
+  const after = [stride * rows - height - padding, stride * columns - width - padding] as const;
+  const pads = graph.ints(0, 0, padding, padding, 0, 0, ...after);
+  const padded = graph.node("Pad", [reshape(a, input, 1, inputs * images, height, width), pads]);
+  const phases = graph.node("SpaceToDepth", [padded], { blocksize: stride });
+  const all = reshape(a, phases, 1, stride * stride * inputs, images, rows, columns);
+  const views = shifted(a, all, images, stride * stride * inputs, taps, tall, wide);
+  const product = correlate(a, reshape(a, gradient, outputs, images * tall * wide), views);
   const split = reshape(a, product, outputs, taps, taps, stride, stride, inputs);
   const whole = reshape(a, transposed(a, split, 0, 5, 1, 3, 2, 4), outputs, inputs, taps * stride, taps * stride);
   return graph.node("Slice", [whole, graph.ints(0, 0), graph.ints(kernel, kernel), graph.ints(2, 3)]);
 };
 
-/** Gradient of the output and the input -> gradient of the weights, float32. */
+/** Gradient of the output and the input -> gradient of the weights [outputs, inputs, k, k], float32. */
 export const weightGradient = (
   a: Arithmetic,
   gradient: Value,
@@ -136,8 +138,8 @@ export const weightGradient = (
   const { images, inputs, outputs, height, width } = shape;
   if (window.stride > 1) return stridedWeightGradient(a, gradient, input, window, shape);
   if (window.kernel > 1) return unstridedWeightGradient(a, gradient, input, window, shape);
-  const rows = (maps: Value, channels: number) => reshape(a, maps, images, channels, height * width);
-  return reshape(a, correlate(a, rows(gradient, outputs), rows(input, inputs)), outputs, inputs, 1, 1);
+  const rows = (maps: Value, channels: number) => reshape(a, maps, channels, images * height * width);
+  return correlate(a, rows(gradient, outputs), rows(input, inputs));
 };
 
 /**
@@ -159,14 +161,16 @@ export const affineInputGradients = (
   const { graph } = a;
   const { inputs, height, width } = shape;
   const single = { ...shape, images: 1, inputs: 1 };
-  const summed = graph.node("ReduceSum", [raise(a, gradient), graph.ints(0)], { keepdims: 1 });
-  const outputs = graph.node("ReduceSum", [summed, graph.ints(0, 2, 3)], { keepdims: 0 });
-  const ones = graph.constant("ones", new Float32Array(height * width).fill(1), [1, 1, height, width]);
+  const summed = graph.node("ReduceSum", [raise(a, gradient), graph.ints(2)], { keepdims: 1 });
+  const outputs = graph.node("ReduceSum", [summed, graph.ints(0, 2, 3, 4)], { keepdims: 0 });
+  const ones = graph.constant("ones", new Float32Array(height * width).fill(1), [1, 1, 1, height, width]);
   const byInput = weightGradient(a, gradient, input, window, shape);
   const byOnes = weightGradient(a, lower(a, summed), lower(a, ones), window, single);
   const perChannel = (value: Value) => reshape(a, value, 1, inputs, 1, 1);
+  const { kernel } = window;
+  const taps = reshape(a, weight, shape.outputs, inputs, kernel, kernel);
   const total = (correlation: Value) =>
-    graph.node("ReduceSum", [graph.node("Mul", [weight, correlation]), graph.ints(0, 2, 3)], { keepdims: 0 });
+    graph.node("ReduceSum", [graph.node("Mul", [taps, correlation]), graph.ints(0, 2, 3)], { keepdims: 0 });
   const [scaled, constant] = [
     graph.node("Mul", [byInput, perChannel(factor)]),
     graph.node("Mul", [byOnes, perChannel(bias)]),

@@ -9,6 +9,7 @@ import { epsilon } from "../model/architecture.ts";
 import type { Window } from "../model/densenet.ts";
 import { elementTypes, type Value } from "../onnx/graph.ts";
 import { type Arithmetic, affinePerChannel, depthwise, lower, meanPerChannel, raise, reshape } from "./arithmetic.ts";
+import { windowAttributes } from "./convolution.ts";
 
 export interface MapShape {
   readonly channels: number;
@@ -43,7 +44,7 @@ export const inverseDeviation = ({ graph }: Arithmetic, variance: Value): Value 
 export const standardise = (a: Arithmetic, maps: Value, { channels, height, width }: MapShape) => {
   const { graph } = a;
   const mean = meanPerChannel(a, maps, [height, width]);
-  const centred = graph.node("Sub", [maps, lower(a, reshape(a, mean, channels, 1, 1))]);
+  const centred = graph.node("Sub", [maps, lower(a, reshape(a, mean, channels, 1, 1, 1))]);
   const exact = raise(a, centred);
   const variance = meanPerChannel(a, product(a, exact, exact), [height, width]);
   const inverse = inverseDeviation(a, variance);
@@ -102,14 +103,8 @@ export const scaleAndShift = (
 /** The gradient goes to the first of equal maxima, as in PyTorch. */
 export const maxPool = (a: Arithmetic, maps: Value, window: Window, shape: MapShape) => {
   const { graph } = a;
-  const { kernel, stride, padding } = window;
   const size = a.images * shape.channels * shape.height * shape.width;
-  const attributes = {
-    kernel_shape: [kernel, kernel],
-    strides: [stride, stride],
-    pads: [padding, padding, padding, padding],
-  };
-  const [output, indices] = graph.nodes("MaxPool", [maps], attributes, [graph.fresh("MaxPool"), graph.fresh("at")]);
+  const [output, indices] = graph.nodes("MaxPool", [maps], windowAttributes(window), [graph.fresh("MaxPool"), graph.fresh("at")]);
   return {
     output: output!,
     inputGradient: (gradient: Value): Value => {
@@ -119,7 +114,7 @@ export const maxPool = (a: Arithmetic, maps: Value, window: Window, shape: MapSh
         axis: 0,
         reduction: "add",
       });
-      return reshape(a, scattered, a.images, shape.channels, shape.height, shape.width);
+      return reshape(a, scattered, 1, shape.channels, a.images, shape.height, shape.width);
     },
   };
 };
@@ -128,10 +123,10 @@ export const maxPool = (a: Arithmetic, maps: Value, window: Window, shape: MapSh
 export const averagePool = (a: Arithmetic, maps: Value, { height, width }: MapShape) => {
   const { graph } = a;
   return {
-    output: graph.node("AveragePool", [maps], { kernel_shape: [2, 2], strides: [2, 2] }),
+    output: graph.node("AveragePool", [maps], { kernel_shape: [1, 2, 2], strides: [1, 2, 2] }),
     inputGradient: (gradient: Value): Value => {
       const quarter = lower(a, graph.scalar(0.25));
-      const scales = graph.constant("twice", Float32Array.of(1, 1, 2, 2), [4]);
+      const scales = graph.constant("twice", Float32Array.of(1, 1, 1, 2, 2), [5]);
       const repeated = graph.node("Resize", [product(a, gradient, quarter), "", scales], {
         mode: "nearest",
         coordinate_transformation_mode: "asymmetric",
@@ -140,23 +135,22 @@ export const averagePool = (a: Arithmetic, maps: Value, { height, width }: MapSh
       const odd = [height % 2, width % 2] as const;
       return odd[0] + odd[1] === 0
         ? repeated
-        : graph.node("Pad", [repeated, graph.ints(0, 0, 0, 0, 0, 0, odd[0], odd[1])]);
+        : graph.node("Pad", [repeated, graph.ints(0, 0, 0, 0, 0, 0, 0, 0, odd[0], odd[1])]);
     },
   };
 };
 
-/** Mean over the pixels: [N, C, H, W] -> [N, C], float32. */
+/** Mean over the pixels: maps -> [N, C], float32. */
 export const globalAveragePool = (a: Arithmetic, maps: Value, { channels, height, width }: MapShape) => {
-  const { graph } = a;
+  const { graph, images } = a;
+  const means = graph.node("ReduceMean", [raise(a, maps)], { axes: [0, 3, 4], keepdims: 0 });
+  const transposed = (value: Value) => graph.node("Transpose", [value], { perm: [1, 0] });
   return {
-    output: graph.node("ReduceMean", [raise(a, maps)], { axes: [2, 3], keepdims: 0 }),
+    output: transposed(means),
     inputGradient: (gradient: Value): Value => {
-      const share = product(a, gradient, graph.scalar(1 / (height * width)));
-      const spread = [
-        reshape(a, lower(a, share), a.images, channels, 1, 1),
-        graph.ints(a.images, channels, height, width),
-      ];
-      return graph.node("Expand", spread);
+      const share = product(a, transposed(gradient), graph.scalar(1 / (height * width)));
+      const spread = reshape(a, lower(a, share), 1, channels, images, 1, 1);
+      return graph.node("Expand", [spread, graph.ints(1, channels, images, height, width)]);
     },
   };
 };

@@ -6,10 +6,10 @@
 import type { Architecture } from "../model/architecture.ts";
 import { densenet, type Operations } from "../model/densenet.ts";
 import { OnnxGraph, type Value } from "../onnx/graph.ts";
-import { type Arithmetic, affinePerChannel, depthwise, raise, reshape } from "./arithmetic.ts";
+import { type Arithmetic, lower, raise, reshape } from "./arithmetic.ts";
 import { cosines, inverseDeviation } from "./derivatives.ts";
 import { type FlatLayout, flatLayout, type Slot } from "./flat.ts";
-import { type ParameterInput, parameterInput, pixelInput } from "./inputs.ts";
+import { type ParameterInput, parameterInput, pixelInput, pixelMaps } from "./inputs.ts";
 import { type Loss, lossNodes } from "./losses.ts";
 import { type BatchStatistics, trainingOperations } from "./operations.ts";
 import { type Maps, type Signal, send, Tape } from "./tape.ts";
@@ -70,7 +70,7 @@ const walk = (
     cosineScale: loss.kind === "cosface" ? loss.scale : undefined,
   });
   const { channels, height, width } = architecture;
-  const pixels: Maps = { kind: "maps", value: pixelInput(a, architecture), channels, height, width, learns: false };
+  const pixels: Maps = { kind: "maps", value: pixelMaps(a, architecture), channels, height, width, learns: false };
   const { logits } = densenet<Signal>(architecture, operations, pixels);
   return { logits, gradients, measured };
 };
@@ -146,7 +146,8 @@ const predictingOperations = (
       const weight = graph.node("Mul", [parameters.exact(`${layer}.weight`), inverseDeviation(a, variances(layer))]);
       const shift = graph.node("Mul", [weight, means(layer)]);
       const bias = graph.node("Sub", [parameters.exact(`${layer}.bias`), shift]);
-      return affinePerChannel(a, input, channels, depthwise(a, weight, channels), [bias]);
+      const factors = lower(a, reshape(a, weight, channels, 1, 1, 1));
+      return graph.node("Conv", [input, factors, lower(a, bias)], { group: channels });
     },
     convolution: (input, layer, { kernel, stride, padding }) =>
       graph.node(

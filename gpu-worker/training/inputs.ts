@@ -17,12 +17,21 @@ export const pixelInput = (a: Arithmetic, { channels, height, width }: Architect
   return lower(a, graph.node("Add", [graph.node("Mul", [numbers, perImage("scale")]), perImage("offset")]));
 };
 
+/** The same as feature maps of training, [1, C, N, H, W]. */
+export const pixelMaps = (a: Arithmetic, architecture: Architecture): Value => {
+  const { channels, height, width } = architecture;
+  const images = a.graph.node("Transpose", [pixelInput(a, architecture)], { perm: [1, 0, 2, 3] });
+  return reshape(a, images, 1, channels, a.images, height, width);
+};
+
 export interface ParameterInput {
   shape(name: string): readonly number[];
   /** The tensor in float32 and its own shape. */
   exact(name: string): Value;
   /** The tensor in the precision of the feature maps. */
   lowered(name: string): Value;
+  /** The weights of a convolution as [outputs, inputs, 1, k, k] in the precision of the feature maps. */
+  kernel(name: string): Value;
 }
 
 /** Input `weights`: all parameters, in the order of the layout. */
@@ -48,5 +57,10 @@ export const parameterInput = (a: Arithmetic, { slots, length }: FlatLayout): Pa
     const { piece } = places.get(name)!;
     return shape(name).length === 1 ? piece : reshape(a, piece, ...shape(name));
   });
-  return { shape, exact, lowered: once((name) => lower(a, exact(name))) };
+  const lowered = once((name) => lower(a, exact(name)));
+  const kernel = once((name) => {
+    const [outputs, inputs, tall, wide] = shape(name);
+    return lower(a, reshape(a, places.get(name)!.piece, outputs!, inputs!, 1, tall!, wide!));
+  });
+  return { shape, exact, lowered, kernel };
 };

@@ -146,13 +146,13 @@ export const trainingOperations = (context: TrainingContext): Operations<Signal>
   const convolved = (input: Maps, layer: string, window: Window): Maps => {
     const weight = `${layer}.weight`;
     const shape = shapeOf(input, weight);
-    const value = convolve(a, input.value, parameters.lowered(weight), window);
+    const value = convolve(a, input.value, parameters.kernel(weight), window);
     const output: Maps = { ...after(input, shape, window), value, learns: input.learns || learns(weight) };
     tape.record(() => {
       const { gradient } = output;
       if (gradient === undefined) return;
       if (learns(weight)) learnt(weight, weightGradient(a, gradient, input.value, window, shape));
-      if (input.learns) send(graph, input, inputGradient(a, gradient, parameters.lowered(weight), window, shape));
+      if (input.learns) send(graph, input, inputGradient(a, gradient, parameters.kernel(weight), window, shape));
     });
     return output;
   };
@@ -161,9 +161,9 @@ export const trainingOperations = (context: TrainingContext): Operations<Signal>
   const stem = ({ standard, layer: norm }: Normalised, layer: string, window: Window): Maps => {
     const [weight, bias, scale, offset] = [`${layer}.weight`, `${layer}.bias`, `${norm}.weight`, `${norm}.bias`];
     const shape = shapeOf(standard, weight);
-    const { exact, lowered } = parameters;
+    const { exact, kernel, lowered } = parameters;
     const { output: input, factor } = scaleAndShift(a, standard.values, standard, exact(scale), exact(offset), false);
-    const value = convolve(a, input, lowered(weight), window, [lowered(bias)]);
+    const value = convolve(a, input, kernel(weight), window, [lowered(bias)]);
     const output: Maps = {
       ...after(standard, shape, window),
       value,
