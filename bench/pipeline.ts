@@ -1,0 +1,92 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import sharp from "sharp";
+import type { CallOptions, Experiment, ImageBatch, ModelChoice, SiteImage, Workers } from "../pipeline/plugin.ts";
+import { decodeImage } from "../pipeline/plugin.ts";
+import type { Bench } from "./figure.ts";
+import { freeModel, freeWorkers } from "./free-workers.ts";
+import { fullSizePlate } from "./full-size-plate.ts";
+import { median, runChain } from "./run-chain.ts";
+import { withWorker } from "./untrained-worker.ts";
+
+const options: CallOptions = { signal: new AbortController().signal, deadlineMs: 600_000, retries: 0 };
+
+/** Decodes the sites of an experiment with sharp and nothing else, eight files at a time. Returns seconds. */
+const sharpAlone = async ({ sites }: Experiment): Promise<number> => {
+  const files = sites.flatMap(({ images }) => images.map(({ path }) => path));
+  const started = performance.now();
+  let next = 0;
+  const lane = async () => {
+    for (let file = files[next++]; file !== undefined; file = files[next++]) {
+      await sharp(file).toColourspace("b-w").raw().toBuffer();
+    }
+  };
+  await Promise.all(Array.from({ length: 8 }, lane));
+  return (performance.now() - started) / 1000;
+};
+
+/** What the workers need for as many images as the experiment has, all decoded before: calibration and prediction. */
+const workersAlone = async (experiment: Experiment, workers: Workers): Promise<number> => {
+  const sample = await Promise.all(experiment.sites.slice(0, 64).map(readSite));
+  const batches: ImageBatch[] = Array.from({ length: 8 }, (_, b) => ({
+    images: sample.slice(b * 8, b * 8 + 8),
+    plates: new Array(8).fill(0),
+  }));
+  const model: ModelChoice = { cellType: experiment.cellType };
+  const started = performance.now();
+  const statistics = await workers.calibrate(model, batches, 0, options);
+  let next = 0;
+  const count = Math.round(experiment.sites.length / 8);
+  const lane = async () => {
+    for (let b = next++; b < count; b = next++) await workers.predict(model, batches[b % 8]!, statistics, options);
+  };
+  await Promise.all(Array.from({ length: workers.concurrency }, lane));
+  return (performance.now() - started) / 1000;
+};
+
+const readSite = async ({ images }: Experiment["sites"][number]): Promise<ImageBatch["images"][number]> => {
+  const channels = await Promise.all(images.map(({ path }) => decodeImage(path)));
+  const { width, height } = channels[0]!;
+  const pixels = new Uint8Array(images.length * width * height);
+  for (const [c, channel] of channels.entries()) pixels.set(channel.pixels, c * width * height);
+  return { pixels, channels: images.length, height, width } satisfies Partial<SiteImage>;
+};
+
+export const pipeline: Bench = {
+  name: "pipeline",
+  description:
+    "one full-size plate from PNG to calls against the worker's own speed (at least 0.85), and with a free model against decoding with sharp alone (at least 0.5)",
+  async run(report, log) {
+    const plate = await fullSizePlate(log);
+    const images = plate.sites.length;
+    const free = freeWorkers(freeModel(plate.cellType, 308, 512));
+    const rounds: { own: number; reference: number }[] = [];
+    for (let round = 0; round < 3; round++) {
+      rounds.push({ reference: await sharpAlone(plate), own: await runChain(plate, free) });
+    }
+    const own = images / median(rounds.map((each) => each.own));
+    const reference = images / median(rounds.map((each) => each.reference));
+    report({ figure: "pipeline.free-model", value: own, unit: "sites/s", reference, ratio: own / reference });
+
+    const folder = await mkdtemp(join(tmpdir(), "platestream-bench-"));
+    try {
+      await withWorker(folder, plate.cellType, async (workers) => {
+        const before = await workersAlone(plate, workers);
+        const seconds = await runChain(plate, workers);
+        const after = await workersAlone(plate, workers);
+        const speed = images / seconds;
+        const alone = (2 * images) / (before + after);
+        report({
+          figure: "pipeline.full-size",
+          value: speed,
+          unit: "images/s",
+          reference: alone,
+          ratio: speed / alone,
+        });
+      });
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  },
+};

@@ -1,0 +1,31 @@
+/** Runs one experiment through the built-in chain, as `pipeline start` does, and forgets the calls. */
+import { buildChain } from "../pipeline/chain.ts";
+import { parseRunConfig, withSettings } from "../pipeline/config.ts";
+import type { Experiment, Workers } from "../pipeline/plugin.ts";
+import { runExperiment } from "../pipeline/run-experiment.ts";
+import { stages } from "../stages/index.ts";
+
+/** Returns seconds. */
+export const runChain = async (
+  experiment: Experiment,
+  workers: Workers,
+  settings: readonly string[] = [],
+): Promise<number> => {
+  const config = parseRunConfig({ data: "bench" }, "bench");
+  const chain = await buildChain(withSettings(config.stages, settings), stages, ".");
+  const started = performance.now();
+  const { images, leftOut } = await runExperiment({
+    experiment,
+    chain,
+    workers,
+    memoryBytes: (config.memoryMiB * 2 ** 20) / config.concurrentExperiments,
+    attempt: 1,
+    signal: new AbortController().signal,
+    onStatus: () => undefined,
+  });
+  if (images !== experiment.sites.length) throw new Error(`${leftOut.length} sites were left out`);
+  return (performance.now() - started) / 1000;
+};
+
+export const median = (values: readonly number[]): number =>
+  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
