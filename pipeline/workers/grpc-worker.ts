@@ -240,7 +240,7 @@ const sendAll = async (
 /** A worker without the standard health service, or one that does not name the whole server in it, is taken as healthy. */
 const checkHealth = async (address: string, check: () => Promise<{ status: string }>): Promise<void> => {
   const answer = await check().catch((error: PlatestreamError) => {
-    const { code } = error.cause as ServiceError;
+    const code = (error.cause as ServiceError | undefined)?.code;
     if (code === grpcStatus.UNIMPLEMENTED || code === grpcStatus.NOT_FOUND) return { status: "SERVING" };
     throw error;
   });

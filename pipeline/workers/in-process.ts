@@ -42,9 +42,12 @@ export const inProcessWorkers = (engine: InferenceEngine): Workers => ({
   concurrency: 2,
   predict: (model, batch, statistics, options) =>
     within(options, (signal) => {
-      const images = packBatch(batch);
-      const plates = engine.models().some(({ plates }) => plates > 0) ? batch.plates : [];
-      return engine.predict(choiceOf(model), images, statistics, plates, signal);
+      const takesPlates = engine
+        .models()
+        .some(
+          ({ name, cellType, plates }) => plates > 0 && cellType === model.cellType && (model.name ?? name) === name,
+        );
+      return engine.predict(choiceOf(model), packBatch(batch), statistics, takesPlates ? batch.plates : [], signal);
     }),
   calibrate: (model, batches, sourceWeight, options) =>
     within(options, async (signal) => {

@@ -1,4 +1,5 @@
 /** Many workers as one: spreads batches over them, retries on another, takes those that fail out and back in. */
+import { setMaxListeners } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { errorCodes, listProblems, PlatestreamError } from "../../proto/errors.ts";
 import type { CallOptions, ModelChoice, ModelInfo, Workers } from "../plugin.ts";
@@ -77,7 +78,7 @@ export const workerPool = async (
   const join = async (member: Member): Promise<void> => {
     const ask = { signal: closing.signal, deadlineMs: options.askMs };
     const { models, runtime } = await member.worker.info(ask);
-    checkVersions(member.worker.address, models, ready());
+    checkVersions(member.worker.address, models, members);
     Object.assign(member, { state: "ready", models, failures: 0 } satisfies Partial<Member>);
     const detail = `${[...new Set(models.map(({ name, cellType }) => `${name} ${cellType}`))].join(", ")} on ${runtime}`;
     onStatus({ type: "worker", address: member.worker.address, state: "ready", detail });
@@ -149,6 +150,8 @@ export const workerPool = async (
     { retries, ...call }: CallOptions,
     ask: (worker: GrpcWorker, options: RequestOptions) => Promise<T>,
   ): Promise<T> => {
+    // Every request under way listens to the signal of its run, and there may be many.
+    setMaxListeners(0, call.signal);
     const tried = new Set<Member>();
     for (let attempt = 0; ; attempt++) {
       const member = await reserve(choice, bytes, tried, call.signal);
@@ -203,7 +206,11 @@ export const workerPool = async (
       return options.perWorker * Math.max(1, ready().length);
     },
     predict: (choice, batch, statistics, call) =>
-      request(choice, batchBytes(batch), call, (worker, options) => worker.predict(choice, batch, statistics, options)),
+      request(choice, batchBytes(batch), call, async (worker, options) => {
+        const answer = await worker.predict(choice, batch, statistics, options);
+        checkVersions(worker.address, [answer.model], members);
+        return answer;
+      }),
     calibrate: (choice, batches, sourceWeight, call) =>
       request(
         choice,
@@ -218,16 +225,17 @@ export const workerPool = async (
 const fits = (model: ModelInfo, { name, cellType }: ModelChoice): boolean =>
   (name === undefined || name === model.name) && cellType === model.cellType;
 
-/** Any worker may take any batch, so all must hold the same networks. */
-const checkVersions = (address: string, models: readonly ModelInfo[], others: readonly Member[]): void => {
+/** Any worker may take any batch, at any time of a run: a network has one version, on all workers and to the end. */
+const checkVersions = (address: string, models: readonly ModelInfo[], members: readonly Member[]): void => {
   for (const model of models) {
-    for (const other of others) {
-      const same = other.models!.find(({ name, cellType }) => name === model.name && cellType === model.cellType);
+    for (const { worker, models: known } of members) {
+      const same = known?.find(({ name, cellType }) => name === model.name && cellType === model.cellType);
       if (same === undefined || same.version === model.version) continue;
       throw new PlatestreamError(
         "invalid-model",
-        `workers must hold the same version of a network, but of ${model.name} ${model.cellType} worker ${address} holds ` +
-          `${model.version} and worker ${other.worker.address} ${same.version}; start both with the same bundle`,
+        `all workers of a run must hold the same version of a network, but of ${model.name} ${model.cellType} worker ` +
+          `${address} holds ${model.version} and worker ${worker.address} held ${same.version}; ` +
+          `start all with the same bundle, and keep it while they run`,
       );
     }
   }
