@@ -99,7 +99,9 @@ export const liveView = (stream: NodeJS.WritableStream): LiveView => {
       [
         head.join("  "),
         ...[...running].flatMap(([experiment, entry]) => experimentLines(experiment, entry)),
-        ...[...workers.values()].map(({ address, state, detail }) => `worker ${address} ${state}  ${detail}`.trimEnd()),
+        ...[...workers.values()].map(
+          ({ address, state, detail }) => `worker ${address} ${state}  ${detail.split("\n")[0]}`,
+        ),
       ].join("\n"),
     );
   };

@@ -88,8 +88,8 @@ const submissionNotes = (experiments: readonly ExperimentReport[]): string[] => 
   );
   if (missing.length === 0) return [];
   return [
-    `submission.csv has no row for ${missing.length} treatment wells that could not be called, and the competition ` +
-      `takes only complete files: ${missing.slice(0, 20).join(", ")}${missing.length > 20 ? ", …" : ""}`,
+    `submission.csv lacks the treatment wells that could not be called, and the competition takes only complete ` +
+      `files; ${missing.length} lacking: ${missing.slice(0, 20).join(", ")}${missing.length > 20 ? ", …" : ""}`,
   ];
 };
 

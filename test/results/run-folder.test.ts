@@ -75,7 +75,7 @@ test("calls.csv has a row per well, and says why a well has no call", async (t) 
 test("submission.csv has the called treatment wells, and run.json names those that it lacks", async (t) => {
   const { read, report } = await finished(t);
   assert.equal(await read("submission.csv"), "id_code,sirna\nHUVEC-02_1_B03,1\nHUVEC-02_1_B04,3\nHUVEC-10_1_C02,7\n");
-  assert.match(report.notes.join(), /no row for 1 treatment wells that could not be called.*HUVEC-02_1_B05/);
+  assert.match(report.notes.join(), /lacks the treatment wells that could not be called.* 1 lacking: HUVEC-02_1_B05$/);
 });
 
 test("run.json reports experiments, networks, what was left out, and accuracy", async (t) => {
@@ -120,6 +120,26 @@ test("a run that is opened again continues after the finished experiments", asyn
     "what was there is not written again",
   );
   assert.equal(report.total.imagesPerSecond, 2, "only what this process ran");
+});
+
+test("a run that was killed leaves its finished experiments and no lock that holds", async (t) => {
+  const dir = await temporaryFolder(t);
+  const module = (path: string) => JSON.stringify(new URL(path, import.meta.url).href);
+  const { signal } = spawnSync(process.execPath, [
+    "--input-type=module",
+    "--eval",
+    `import { openRunFolder } from ${module("../../pipeline/results/run-folder.js")};
+     import { config, resultOf } from ${module("./results.js")};
+     const folder = await openRunFolder(${JSON.stringify(dir)}, { config, fresh: false });
+     await folder.write(resultOf("HUVEC-01", [{ well: "B02", called: "1" }]));
+     void folder.write(resultOf("HUVEC-02", [{ well: "B02", called: "1" }]));
+     process.kill(process.pid, "SIGKILL");`,
+  ]);
+  assert.equal(signal, "SIGKILL");
+  const again = await open(dir);
+  assert.deepEqual([...again.done()], ["HUVEC-01"]);
+  assert.deepEqual(await readdir(join(dir, "experiments")), ["HUVEC-01"]);
+  await again.close();
 });
 
 test("an experiment that is written twice at once is written once", async (t) => {
