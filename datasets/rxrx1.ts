@@ -1,0 +1,76 @@
+/**
+ * The public release of RxRx1: `metadata.csv` with a row per site, and one grey image per channel,
+ * `images/<experiment>/Plate<plate>/<well>_s<site>_w<channel>.png`.
+ */
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { ImageLocation, Site } from "../pipeline/plugin.ts";
+import { gatherProblems, readTable } from "./csv.ts";
+import { type Dataset, type ListedSite, makeDataset } from "./dataset.ts";
+import { cellTypeOfName, duplicateFinder, rowReader } from "./fields.ts";
+
+export const channelsOfRxrx1 = ["nuclei", "ER", "actin", "nucleoli", "mitochondria", "Golgi"];
+
+export const openRxrx1 = async (root: string): Promise<Dataset> => {
+  const sites = await readSiteTable(join(root, "metadata.csv"));
+  const channels = await findChannels(root, sites[0]);
+  const images = (site: SiteAddress) =>
+    channels.map((_, index) => ({ path: `${siteStem(root, site)}_w${index + 1}.png`, band: 0 }));
+  return makeDataset({ layout: "rxrx1", root, channels }, withImages(sites, images));
+};
+
+export type SiteAddress = Pick<Site, "experiment" | "plate" | "well" | "site">;
+
+/** Path of a site's images up to what tells the channel. */
+export const siteStem = (root: string, { experiment, plate, well, site }: SiteAddress): string =>
+  join(root, "images", experiment, `Plate${plate}`, `${well}_s${site}`);
+
+export const withImages = (
+  sites: readonly Omit<Site, "images">[],
+  images: (site: SiteAddress) => readonly ImageLocation[],
+): ListedSite[] => sites.map((site) => ({ site, images: () => images(site) }));
+
+/** The six columns that matter, by name; `cell_type` and the class may be absent, others become metadata. */
+export const readSiteTable = async (path: string): Promise<Omit<Site, "images">[]> => {
+  const table = await readTable(path);
+  const problems = gatherProblems("the dataset cannot be read:");
+  if (!problems.requireColumns(table, ["experiment", "plate", "well", "site", "well_type"])) problems.throwIfAny();
+  const isNew = duplicateFinder(problems);
+  const extra = table.columns.filter((name) => !known.includes(name));
+  const sites = table.rows.flatMap((row) => {
+    const read = rowReader(table, row, problems);
+    const experiment = read.text("experiment");
+    const plate = read.number("plate", 0);
+    const well = read.well("well");
+    const site = read.number("site", 0);
+    const wellType = read.wellType("well_type");
+    const sirna = read.label("sirna_id");
+    if (experiment === undefined || plate === undefined || well === undefined || site === undefined) return [];
+    isNew(table, row, "site", [experiment, plate, well, site]);
+    if (wellType === undefined) return [];
+    return {
+      experiment,
+      cellType: row.get("cell_type") || cellTypeOfName(experiment),
+      plate: String(plate),
+      well,
+      site,
+      wellType,
+      ...(sirna === undefined ? {} : { sirna }),
+      metadata: Object.fromEntries(extra.map((name) => [name, row.get(name)])),
+    };
+  });
+  problems.throwIfAny();
+  return sites;
+};
+
+const known = [...["site_id", "well_id", "cell_type", "experiment", "plate", "well", "site", "well_type", "sirna_id"]];
+
+/** Sister sets of RxRx1 have other numbers of channels: the images say how many. */
+const findChannels = async (root: string, site: SiteAddress | undefined): Promise<string[]> => {
+  if (site === undefined) return channelsOfRxrx1;
+  const folder = join(siteStem(root, site), "..");
+  const files = await readdir(folder).catch((): string[] => []);
+  const most = Math.max(0, ...files.map((file) => Number(/_w(\d+)\.png$/.exec(file)?.[1] ?? 0)));
+  if (most === 0 || most === channelsOfRxrx1.length) return channelsOfRxrx1;
+  return Array.from({ length: most }, (_, index) => `w${index + 1}`);
+};
