@@ -11,6 +11,8 @@ export interface PixelBatch {
   /** C or N*C values; empty: the model's own. */
   readonly scale: readonly number[];
   readonly offset: readonly number[];
+  /** The engine may take the memory of `pixels` away from the caller instead of copying it. */
+  readonly transferable?: boolean;
 }
 
 export type StatisticsChoice =

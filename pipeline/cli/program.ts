@@ -4,6 +4,7 @@ import { Command } from "commander";
 import { packageFile } from "../../proto/package-file.ts";
 import { stagesCommand } from "./stages.ts";
 import { startCommand } from "./start.ts";
+import { workerCommand } from "./worker.ts";
 
 const { version } = JSON.parse(readFileSync(packageFile("package.json"), "utf8")) as { version: string };
 
@@ -14,6 +15,7 @@ export const program = (): Command =>
     .showHelpAfterError("(run with --help for usage and examples)")
     .addCommand(startCommand())
     .addCommand(stagesCommand())
+    .addCommand(workerCommand())
     .addHelpText(
       "after",
       `

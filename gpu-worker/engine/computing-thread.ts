@@ -1,0 +1,152 @@
+/**
+ * A thread that runs jobs one after another, in the order in which they came.
+ *
+ * ONNX Runtime blocks the thread that calls it, and gives the memory of a closed session back to nobody but that
+ * thread's end. So it has a thread of its own, which is replaced between two jobs once it has created many sessions.
+ * A thread that crashes fails the job it ran; the next job gets a new one.
+ */
+import { Worker } from "node:worker_threads";
+import { PlatestreamError } from "../../proto/errors.ts";
+import type { Answer, Job, ThreadOptions } from "./messages.ts";
+
+export interface ComputingThreadOptions extends ThreadOptions {
+  /** Jobs that may wait; more are refused. */
+  readonly queue: number;
+  /** Sessions that a thread creates before it is replaced. */
+  readonly sessionsPerThread: number;
+}
+
+export interface ComputingThread {
+  /**
+   * Resolves to the outputs by name. A job whose signal aborts is dropped when it still waits; its outputs are dropped
+   * when it runs. `transfer`: the job's pixels may be taken away.
+   */
+  run(job: Job, transfer: boolean, signal?: AbortSignal): Promise<Record<string, Float32Array>>;
+  /** Finishes all jobs, then ends the thread. Jobs that come later are refused. */
+  close(): Promise<void>;
+}
+
+interface Waiting {
+  readonly job: Job;
+  readonly transfer: boolean;
+  readonly done: (outputs: Record<string, Float32Array>) => void;
+  readonly failed: (error: PlatestreamError) => void;
+}
+
+/** Of the pixels alone: sending a view would send all of the memory behind it. */
+const copyOf = (pixels: Job["pixels"]): Job["pixels"] =>
+  pixels instanceof Uint8Array ? new Uint8Array(pixels) : pixels.slice();
+
+const unavailable = (message: string) => new PlatestreamError("worker-unavailable", message);
+
+export const startComputingThread = ({
+  queue: most,
+  sessionsPerThread,
+  ...options
+}: ComputingThreadOptions): ComputingThread => {
+  const waiting: Waiting[] = [];
+  let running: Waiting | undefined;
+  let thread: Worker | undefined;
+  let created = 0;
+  let closed = false;
+  let idle: (() => void) | undefined;
+
+  const start = (): Worker => {
+    const started = new Worker(new URL("./thread.js", import.meta.url), { workerData: options });
+    let reason = "";
+    created = 0;
+    started.on("message", (answer: Answer) => {
+      created = answer.created;
+      const job = settle();
+      if (answer.type === "done") job?.done(answer.outputs);
+      else job?.failed(new PlatestreamError(answer.code, answer.message));
+      void next();
+    });
+    started.on("error", (error) => {
+      reason = `: ${error.message}`;
+    });
+    started.on("exit", () => {
+      if (thread !== started) return;
+      thread = undefined;
+      settle()?.failed(unavailable(`the thread that computes crashed${reason}; the next batch gets a new one`));
+      void next();
+    });
+    return started;
+  };
+
+  const settle = (): Waiting | undefined => {
+    const job = running;
+    running = undefined;
+    return job;
+  };
+
+  const end = async (): Promise<void> => {
+    const ending = thread;
+    thread = undefined;
+    if (ending === undefined) return;
+    const ended = new Promise((resolve) => ending.once("exit", resolve));
+    ending.postMessage("close");
+    await ended;
+  };
+
+  const next = async (): Promise<void> => {
+    if (running !== undefined) return;
+    running = waiting.shift();
+    if (running === undefined) return idle?.();
+    if (created >= sessionsPerThread) await end();
+    thread ??= start();
+    const { job, transfer } = running;
+    const pixels = transfer ? job.pixels : copyOf(job.pixels);
+    try {
+      thread.postMessage({ ...job, pixels }, [pixels.buffer as ArrayBuffer]);
+    } catch (thrown) {
+      settle()?.failed(PlatestreamError.from(thrown));
+      await next();
+    }
+  };
+
+  return {
+    run(job, transfer, signal) {
+      const cancelled = () => new PlatestreamError("cancelled", "the request was cancelled");
+      if (closed) return Promise.reject(unavailable("the worker is shutting down; send the batch to another one"));
+      if (signal?.aborted) return Promise.reject(cancelled());
+      if (waiting.length >= most) {
+        return Promise.reject(
+          unavailable(`${most} batches wait already, which is all that this worker queues; send to another, or later`),
+        );
+      }
+      return new Promise((resolve, reject) => {
+        const forget = () => signal?.removeEventListener("abort", onAbort);
+        const item: Waiting = {
+          job,
+          transfer,
+          done(outputs) {
+            forget();
+            resolve(outputs);
+          },
+          failed(error) {
+            forget();
+            reject(error);
+          },
+        };
+        const onAbort = () => {
+          const place = waiting.indexOf(item);
+          if (place >= 0) waiting.splice(place, 1);
+          item.failed(cancelled());
+        };
+        signal?.addEventListener("abort", onAbort);
+        waiting.push(item);
+        void next();
+      });
+    },
+    async close() {
+      closed = true;
+      if (running !== undefined || waiting.length > 0) {
+        await new Promise<void>((resolve) => {
+          idle = resolve;
+        });
+      }
+      await end();
+    },
+  };
+};

@@ -1,0 +1,196 @@
+/** The engine that computes with ONNX Runtime, in a thread of its own. */
+import { listProblems, PlatestreamError } from "../../proto/errors.ts";
+import type { Bundle } from "../model/bundle.ts";
+import { type PixelType, packStatistics } from "../model/inference.ts";
+import { decodeStatistics, encodeStatistics, estimateStatistics, statisticsId } from "../model/statistics.ts";
+import { type Provider, providers } from "../runtime/onnx.ts";
+import { Bounded } from "./bounded.ts";
+import { type ComputingThread, startComputingThread } from "./computing-thread.ts";
+import type { Engine, PixelBatch, StatisticsChoice } from "./engine.ts";
+import type { Job } from "./messages.ts";
+import { choose, type PackedStatistics, type Served, serve } from "./served.ts";
+import { validateImages } from "./validate.ts";
+
+export interface OnnxEngineOptions {
+  /** `auto`: the first of cuda, webgpu and cpu that runs. */
+  readonly provider: Provider | "auto";
+  /** Threads that one operation is spread over; 0: one per core. */
+  readonly threads: number;
+  /** Largest batch that is taken. */
+  readonly maxBatch: number;
+  /** Sessions that are kept: one per network, kind of statistics and type of pixels. */
+  readonly sessions: number;
+  /** Batches that may wait. */
+  readonly queue: number;
+  /** Sessions that are created before their memory is given back by replacing the thread that computes. */
+  readonly sessionsPerThread: number;
+  /** Calibrated statistics that are kept. DenseNet-121: 0.7 MB each. */
+  readonly statistics: number;
+}
+
+export const defaultEngineOptions: OnnxEngineOptions = {
+  provider: "auto",
+  threads: 0,
+  maxBatch: 128,
+  sessions: 8,
+  queue: 64,
+  sessionsPerThread: 32,
+  statistics: 64,
+};
+
+/** Starts an engine for the networks of some bundles. Resolves when the first of them has computed an image. */
+export const openOnnxEngine = async (
+  bundles: readonly Bundle[],
+  given: Partial<OnnxEngineOptions> = {},
+): Promise<Engine> => {
+  const options = { ...defaultEngineOptions, ...given };
+  const served = serve(bundles);
+  if (served.length === 0) {
+    throw new PlatestreamError("invalid-model", "a worker needs a bundle with at least one network");
+  }
+  const { thread, provider } = await firstThatRuns(served, options);
+  return engineOn(thread, provider, served, options);
+};
+
+const firstThatRuns = async (
+  served: readonly Served[],
+  { provider, threads, sessions, queue, sessionsPerThread }: OnnxEngineOptions,
+): Promise<{ thread: ComputingThread; provider: Provider }> => {
+  const problems: string[] = [];
+  for (const candidate of provider === "auto" ? providers : [provider]) {
+    const thread = startComputingThread({
+      networks: served.map(({ network }) => network),
+      provider: candidate,
+      threads,
+      sessions,
+      queue,
+      sessionsPerThread,
+    });
+    try {
+      const { architecture } = served[0]!.network;
+      const shape = [1, architecture.channels, architecture.height, architecture.width] as const;
+      const pixels = new Uint8Array(shape[1] * shape[2] * shape[3]);
+      const black: PixelBatch = { pixels, shape, scale: [], offset: [] };
+      await thread.run(jobFor(served[0]!, black, "given", [0], served[0]!.running), false);
+      return { thread, provider: candidate };
+    } catch (thrown) {
+      problems.push(`${candidate}: ${PlatestreamError.from(thrown).rawMessage}`);
+      await thread.close();
+    }
+  }
+  throw new PlatestreamError("invalid-model", listProblems("the network does not run:", problems));
+};
+
+const engineOn = (
+  thread: ComputingThread,
+  provider: Provider,
+  served: readonly Served[],
+  { maxBatch, statistics: most }: OnnxEngineOptions,
+): Engine => {
+  /** By version, cell type and id. */
+  const known = new Bounded<PackedStatistics>(most);
+
+  const calibrated = (of: Served, id: string, data?: Uint8Array): PackedStatistics => {
+    const { version, cellType, name } = of.model;
+    const key = `${version} ${cellType} ${id}`;
+    const held = known.get(key);
+    if (held !== undefined) return held;
+    if (data === undefined || data.byteLength === 0) {
+      throw new PlatestreamError(
+        "unknown-statistics",
+        `this worker does not hold the statistics "${id}" for ${name} ${cellType}; send the request again with their bytes`,
+      );
+    }
+    const actual = statisticsId(data);
+    if (actual !== id) {
+      throw new PlatestreamError(
+        "invalid-request",
+        `the bytes of statistics "${id}" have the id "${actual}": they were changed or cut off on their way`,
+      );
+    }
+    const packed = packStatistics(of.network.architecture, decodeStatistics(data, of.network.architecture));
+    known.set(key, packed);
+    return packed;
+  };
+
+  const fixed = (of: Served, choice: StatisticsChoice): PackedStatistics | undefined => {
+    if (choice.kind === "batch") return undefined;
+    return choice.kind === "running" ? of.running : calibrated(of, choice.id, choice.data);
+  };
+
+  return {
+    runtime: "onnxruntime",
+    provider,
+    maxBatch,
+    models: () => served.map(({ model }) => model),
+    async predict(choice, images, statistics, plates, signal) {
+      const of = choose(served, choice);
+      validateImages(of.model, images, maxBatch, plates);
+      const packed = fixed(of, statistics);
+      const job = jobFor(of, images, packed === undefined ? "batch" : "given", plates, packed);
+      const { logits, features } = await thread.run(job, images.transferable === true, signal);
+      const id = statistics.kind === "calibrated" ? statistics.id : statistics.kind;
+      return { model: of.model, statistics: id, logits: logits!, features: features! };
+    },
+    calibrate(choice, sourceWeight, signal) {
+      const of = choose(served, choice);
+      const { architecture, weights } = of.network;
+      if (!(sourceWeight >= 0 && Number.isFinite(sourceWeight))) {
+        throw new PlatestreamError(
+          "invalid-request",
+          `source_weight is a number of images, 0 or more, not ${sourceWeight}`,
+        );
+      }
+      const estimate = estimateStatistics(architecture);
+      return {
+        async add(images) {
+          validateImages(of.model, images, maxBatch);
+          const count = images.shape[0];
+          const plates = new Array<number>(count).fill(0);
+          estimate.add(
+            await thread.run(jobFor(of, images, "estimate", plates), images.transferable === true, signal),
+            count,
+          );
+        },
+        async finish() {
+          const { id, data } = encodeStatistics(estimate.finish(weights, sourceWeight));
+          calibrated(of, id, data);
+          return { model: of.model, id, data, images: estimate.images };
+        },
+      };
+    },
+    close: () => thread.close(),
+  };
+};
+
+const jobFor = (
+  { index, network, input }: Served,
+  { pixels, shape, scale, offset }: PixelBatch,
+  mode: Job["mode"],
+  plates: readonly number[],
+  statistics?: PackedStatistics,
+): Job => {
+  const [images, channels] = shape;
+  const perImage = (values: readonly number[]): Float32Array =>
+    Float32Array.from({ length: images * channels }, (_, index) => values[index % values.length]!);
+  return {
+    network: index,
+    mode,
+    pixelType: pixelTypeOf(pixels),
+    pixels,
+    shape,
+    scale: perImage(scale.length === 0 ? input.scale : scale),
+    offset: perImage(offset.length === 0 ? input.offset : offset),
+    ...(network.architecture.plates > 0 ? { plate: oneHot(plates, network.architecture.plates) } : {}),
+    ...(statistics === undefined ? {} : { statistics }),
+  };
+};
+
+const pixelTypeOf = (pixels: PixelBatch["pixels"]): PixelType =>
+  pixels instanceof Uint8Array ? "uint8" : pixels instanceof Uint16Array ? "uint16" : "float32";
+
+const oneHot = (positions: readonly number[], length: number): Float32Array => {
+  const rows = new Float32Array(positions.length * length);
+  for (const [row, position] of positions.entries()) rows[row * length + position] = 1;
+  return rows;
+};

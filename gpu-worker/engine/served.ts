@@ -1,0 +1,85 @@
+/** The networks that an engine serves, and how a request names one. */
+import { PlatestreamError } from "../../proto/errors.ts";
+import { featureCount, type Weights } from "../model/architecture.ts";
+import type { Bundle } from "../model/bundle.ts";
+import { packStatistics } from "../model/inference.ts";
+import type { ModelChoice, ServedModel } from "./engine.ts";
+import type { Network } from "./messages.ts";
+
+export type PackedStatistics = ReturnType<typeof packStatistics>;
+
+export interface Served {
+  readonly model: ServedModel;
+  readonly network: Network;
+  /** Position among all. */
+  readonly index: number;
+  /** The statistics stored in training. */
+  readonly running: PackedStatistics;
+  /** Per channel; applies to images that bring none of their own. */
+  readonly input: { readonly scale: readonly number[]; readonly offset: readonly number[] };
+}
+
+/** Copies weights to memory that threads share. */
+const share = (weights: Weights): Weights =>
+  new Map(
+    [...weights].map(([name, values]) => {
+      const shared = new Float32Array(new SharedArrayBuffer(values.byteLength));
+      shared.set(values);
+      return [name, shared as Float32Array];
+    }),
+  );
+
+/** One network per cell type of every bundle. */
+export const serve = (bundles: readonly Bundle[]): Served[] => {
+  const names = bundles.map(({ manifest }) => manifest.name);
+  const twice = names.find((name, index) => names.indexOf(name) < index);
+  if (twice !== undefined) {
+    const folders = bundles.filter(({ manifest }) => manifest.name === twice).map(({ folder }) => folder);
+    throw new PlatestreamError(
+      "invalid-model",
+      `a worker's bundles have different names; ${folders.join(" and ")} are both called "${twice}": change "name" in one bundle.json`,
+    );
+  }
+  return bundles.flatMap(servedBy).map((served, index) => ({ ...served, index }));
+};
+
+const servedBy = ({ manifest, version, weights }: Bundle): Omit<Served, "index">[] => {
+  const { architecture, input, cellTypes } = manifest;
+  const perChannel = (value: number | readonly number[]): readonly number[] =>
+    typeof value === "number" ? new Array<number>(architecture.channels).fill(value) : value;
+  return Object.entries(cellTypes).map(([cellType, { trained }]) => ({
+    model: {
+      name: manifest.name,
+      version,
+      cellType,
+      trained,
+      classes: manifest.classes,
+      controls: manifest.controls,
+      plateGroups: manifest.plateGroups,
+      channels: architecture.channels,
+      height: architecture.height,
+      width: architecture.width,
+      plates: architecture.plates,
+      featureCount: featureCount(architecture),
+    },
+    network: { architecture, weights: share(weights.get(cellType)!) },
+    running: packStatistics(architecture, weights.get(cellType)!),
+    input: { scale: perChannel(input.scale), offset: perChannel(input.offset) },
+  }));
+};
+
+/** The network that a request means. Throws "unknown-model", with a list of those there are. */
+export const choose = (served: readonly Served[], { model, cellType }: ModelChoice): Served => {
+  const fitting = served.filter(
+    (each) => (model === "" || each.model.name === model) && (cellType === "" || each.model.cellType === cellType),
+  );
+  if (fitting.length === 1) return fitting[0]!;
+  const list = served.map((each) => `${each.model.name} ${each.model.cellType}`).join(", ");
+  const asked = `${model === "" ? "any model" : `model "${model}"`}, ${cellType === "" ? "any cell type" : `cell type "${cellType}"`}`;
+  throw new PlatestreamError(
+    "unknown-model",
+    fitting.length === 0
+      ? `there is no network for ${asked}; this worker holds ${list}`
+      : `${asked} may be one of several networks; name the one you mean: ${list}`,
+  );
+};

@@ -1,0 +1,65 @@
+/** Whether a request's images fit the network: everything that is wrong, at once and in words. */
+import { listProblems, PlatestreamError } from "../../proto/errors.ts";
+import type { PixelBatch, ServedModel } from "./engine.ts";
+
+/** Throws "invalid-request" unless the images can be computed. `plates` counts only where the network takes them. */
+export const validateImages = (
+  model: ServedModel,
+  { pixels, shape, scale, offset }: PixelBatch,
+  maxBatch: number,
+  plates?: readonly number[],
+): void => {
+  const problems: string[] = [];
+  const [images, channels, height, width] = shape;
+  if (shape.length !== 4 || shape.some((size) => !Number.isInteger(size) || size < 1)) {
+    throw invalid(model, [`shape is [N, C, H, W], four positive numbers, not [${shape.join(", ")}]`]);
+  }
+  if (images > maxBatch) {
+    problems.push(`a batch has at most ${maxBatch} images, not ${images}; send it in parts, or raise --max-batch`);
+  }
+  if (channels !== model.channels) problems.push(`images have ${model.channels} channels, not ${channels}`);
+  if (height !== model.height || width !== model.width) {
+    problems.push(
+      `images are ${model.height}x${model.width} pixels (height x width), not ${height}x${width}; ` +
+        "resize or crop them, as the stage decode does",
+    );
+  }
+  const values = images * channels * height * width;
+  if (pixels.length !== values) {
+    const bytes = pixels.BYTES_PER_ELEMENT;
+    problems.push(
+      `shape [${shape.join(", ")}] at ${bytes} bytes per value needs ${values * bytes} bytes of pixels, ` +
+        `there are ${pixels.byteLength}`,
+    );
+  }
+  for (const [name, values] of [
+    ["scale", scale],
+    ["offset", offset],
+  ] as const) {
+    if (![0, channels, images * channels].includes(values.length)) {
+      problems.push(
+        `${name} has C = ${channels} or N*C = ${images * channels} values, or none for the model's own, not ${values.length}`,
+      );
+    }
+    const wrong = values.findIndex((value) => !Number.isFinite(value));
+    if (wrong >= 0) problems.push(`${name} holds ${values[wrong]} at ${wrong}`);
+  }
+  if (plates !== undefined && model.plates > 0) problems.push(...plateProblems(model, images, plates));
+  if (problems.length > 0) throw invalid(model, problems);
+};
+
+const plateProblems = (model: ServedModel, images: number, plates: readonly number[]): string[] => {
+  if (plates.length !== images) {
+    return [
+      `the network reads the position of every image's plate (0 to ${model.plates - 1}): ` +
+        `\`plates\` has one value per image, ${images}, not ${plates.length}`,
+    ];
+  }
+  const wrong = plates.findIndex((plate) => !(Number.isInteger(plate) && plate >= 0 && plate < model.plates));
+  return wrong < 0 ? [] : [`plates are 0 to ${model.plates - 1}; image ${wrong} is on plate ${plates[wrong]}`];
+};
+
+const invalid = ({ name, cellType }: ServedModel, problems: readonly string[]): PlatestreamError =>
+  problems.length === 1
+    ? new PlatestreamError("invalid-request", `the images do not fit ${name} ${cellType}: ${problems[0]}`)
+    : new PlatestreamError("invalid-request", listProblems(`the images do not fit ${name} ${cellType}:`, problems));

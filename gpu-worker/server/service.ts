@@ -1,0 +1,144 @@
+/** The service `platestream.v1.Worker` on an engine. */
+import {
+  type Metadata as GrpcMetadata,
+  Metadata,
+  type ServerDuplexStream,
+  type ServerReadableStream,
+  type ServerUnaryCall,
+  type ServiceError,
+  type sendUnaryData,
+  type UntypedServiceImplementation,
+} from "@grpc/grpc-js";
+import { errorCodes, PlatestreamError } from "../../proto/errors.ts";
+import type {
+  CalibrateRequest,
+  CalibrateResponse,
+  ListModelsResponse,
+  PredictRequest,
+  PredictResponse,
+} from "../../proto/messages.ts";
+import type { Calibration, Engine } from "../engine/engine.ts";
+import { imagesFrom, modelsOf, responseTo, statisticsFrom } from "./translate.ts";
+
+/** Batches of one stream that are in the engine at once: one computes, others are read and answered meanwhile. */
+const batchesPerStream = 4;
+
+/** An error as gRPC sends it: status and text, and our code in the trailing metadata. */
+const serviceError = (thrown: unknown): ServiceError => {
+  const error = PlatestreamError.from(thrown);
+  const metadata: GrpcMetadata = new Metadata();
+  metadata.set("platestream-code", error.code);
+  return Object.assign(new Error(error.rawMessage), {
+    code: errorCodes[error.code].grpc,
+    details: error.rawMessage.slice(0, 4000), // travels in a header
+    metadata,
+  });
+};
+
+/** Aborts when the client gives up or its deadline passes. */
+const signalOf = (call: { on(event: "cancelled", listener: () => void): unknown }): AbortSignal => {
+  const controller = new AbortController();
+  call.on("cancelled", () => controller.abort());
+  return controller.signal;
+};
+
+const predictWith = async (engine: Engine, request: PredictRequest, signal: AbortSignal): Promise<PredictResponse> => {
+  const { model, cell_type: cellType, plates } = request;
+  const statistics = statisticsFrom(request.statistics);
+  const images = imagesFrom(request.images);
+  return responseTo(request, await engine.predict({ model, cellType }, images, statistics, plates, signal));
+};
+
+const estimateWith = async (
+  engine: Engine,
+  requests: AsyncIterable<CalibrateRequest>,
+  signal: AbortSignal,
+): Promise<CalibrateResponse> => {
+  let calibration: Calibration | undefined;
+  for await (const { model, cell_type: cellType, source_weight: weight, images } of requests) {
+    calibration ??= engine.calibrate({ model, cellType }, weight, signal);
+    await calibration.add(imagesFrom(images));
+  }
+  if (calibration === undefined) {
+    throw new PlatestreamError("invalid-request", "statistics rest on at least one image; none was sent");
+  }
+  const { id, data, images, model } = await calibration.finish();
+  return {
+    id,
+    data: Buffer.from(data.buffer, data.byteOffset, data.byteLength),
+    images,
+    model_version: model.version,
+  };
+};
+
+/** `draining`: streams take no more batches; those that they took are answered. */
+export const workerService = (engine: Engine, draining: AbortSignal): UntypedServiceImplementation => {
+  const predict = async (
+    call: ServerUnaryCall<PredictRequest, PredictResponse>,
+    answer: sendUnaryData<PredictResponse>,
+  ): Promise<void> => {
+    try {
+      answer(null, await predictWith(engine, call.request, signalOf(call)));
+    } catch (thrown) {
+      answer(serviceError(thrown));
+    }
+  };
+
+  const predictStream = async (call: ServerDuplexStream<PredictRequest, PredictResponse>): Promise<void> => {
+    const signal = signalOf(call);
+    const running = new Set<Promise<void>>();
+    const write = (response: PredictResponse): Promise<void> | undefined => {
+      if (signal.aborted || call.write(response)) return undefined;
+      return new Promise((resolve) => {
+        const go = () => {
+          call.off("drain", go);
+          signal.removeEventListener("abort", go);
+          resolve();
+        };
+        call.on("drain", go);
+        signal.addEventListener("abort", go);
+      });
+    };
+    const answer = async (request: PredictRequest): Promise<void> => {
+      const response = await predictWith(engine, request, signal).catch((thrown): PredictResponse => {
+        const { code, rawMessage: message } = PlatestreamError.from(thrown);
+        return { id: request.id, error: { code, message } };
+      });
+      await write(response);
+    };
+    const stop = () => call.pause();
+    try {
+      // A plain `for await` over the call would destroy it at the end, before the last answers are out.
+      for await (const request of call.iterator({ destroyOnReturn: false })) {
+        const one = answer(request).finally(() => running.delete(one));
+        running.add(one);
+        if (running.size >= batchesPerStream) await Promise.race(running);
+        if (draining.aborted) break;
+      }
+      await Promise.all(running);
+      if (draining.aborted) throw new PlatestreamError("worker-unavailable", "the worker is shutting down");
+      call.end();
+    } catch (thrown) {
+      stop();
+      await Promise.all(running);
+      if (!signal.aborted) call.emit("error", serviceError(thrown));
+    }
+  };
+
+  const calibrate = async (
+    call: ServerReadableStream<CalibrateRequest, CalibrateResponse>,
+    answer: sendUnaryData<CalibrateResponse>,
+  ): Promise<void> => {
+    try {
+      const requests = call.iterator({ destroyOnReturn: false });
+      answer(null, await estimateWith(engine, requests, signalOf(call)));
+    } catch (thrown) {
+      answer(serviceError(thrown));
+    }
+  };
+
+  const listModels = (_: ServerUnaryCall<object, ListModelsResponse>, answer: sendUnaryData<ListModelsResponse>) =>
+    answer(null, modelsOf(engine));
+
+  return { Predict: predict, PredictStream: predictStream, Calibrate: calibrate, ListModels: listModels };
+};

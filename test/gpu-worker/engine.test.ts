@@ -1,0 +1,162 @@
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import type { Engine, PixelBatch } from "../../gpu-worker/engine/engine.ts";
+import { type OnnxEngineOptions, openOnnxEngine } from "../../gpu-worker/engine/onnx-engine.ts";
+import { readBundle } from "../../gpu-worker/model/bundle.ts";
+import { assertClose, parityCase } from "./parity-case.ts";
+import { pixelsOf, tiny, writeTinyBundle } from "./tiny-bundle.ts";
+
+const any = { model: "", cellType: "" };
+
+const openEngine = async (t: TestContext, options: Partial<OnnxEngineOptions> = {}, bundle = {}): Promise<Engine> => {
+  const engine = await openOnnxEngine([await readBundle(await writeTinyBundle(t, bundle))], {
+    provider: "cpu",
+    threads: 1,
+    ...options,
+  });
+  t.after(() => engine.close());
+  return engine;
+};
+
+const images = (from: number, to: number, network = tiny): PixelBatch => {
+  const { channels, height, width } = network.architecture;
+  return {
+    pixels: pixelsOf(network, from, to),
+    shape: [to - from, channels, height, width],
+    scale: [],
+    offset: [],
+  };
+};
+
+test("stored, own and calibrated statistics give the reference's numbers", async (t) => {
+  const engine = await openEngine(t);
+  const running = await engine.predict(any, images(0, 8), { kind: "running" }, []);
+  assertClose(running.logits, tiny.expected("running.logits"), "running logits");
+  assertClose(running.features, tiny.expected("running.features"), "running features");
+  assert.equal(running.statistics, "running");
+
+  const batch = await engine.predict(any, images(0, 5), { kind: "batch" }, []);
+  assertClose(batch.logits, tiny.expected("batch5.logits"), "batch logits");
+
+  const calibration = engine.calibrate(any, 0);
+  for (const from of [0, 8, 16]) await calibration.add(images(from, from + 8));
+  const { id, images: count } = await calibration.finish();
+  assert.equal(count, 24);
+  const calibrated = await engine.predict(any, images(24, 32), { kind: "calibrated", id }, []);
+  assertClose(calibrated.logits, tiny.expected("calibrated.logits"), "calibrated logits");
+  assert.equal(calibrated.statistics, id);
+});
+
+test("a network with a plate input reads the positions of the plates", async (t) => {
+  const network = parityCase("tiny-plates");
+  const engine = await openEngine(t, {}, { network });
+  const plates = Array.from(network.tensors.get("plate")!.data as BigInt64Array, Number);
+  const { logits } = await engine.predict(any, images(0, 8, network), { kind: "running" }, plates.slice(0, 8));
+  assertClose(logits, network.expected("running.logits"), "logits");
+  await assert.rejects(engine.predict(any, images(0, 8, network), { kind: "running" }, []), /one value per image, 8/);
+  await assert.rejects(
+    engine.predict(any, images(0, 1, network), { kind: "running" }, [9]),
+    /plates are 0 to \d; image 0 is on plate 9/,
+  );
+});
+
+test("what is wrong with images is said all at once", async (t) => {
+  const engine = await openEngine(t, { maxBatch: 4 });
+  const wrong: PixelBatch = { pixels: new Uint8Array(7), shape: [5, 3, 64, 48], scale: [1, 2], offset: [] };
+  await assert.rejects(engine.predict(any, wrong, { kind: "running" }, []), (error: Error) => {
+    assert.match(error.message, /\[invalid-request\] the images do not fit tiny HUVEC:/);
+    assert.match(error.message, /at most 4 images, not 5/);
+    assert.match(error.message, /6 channels, not 3/);
+    assert.match(error.message, /32x32 pixels \(height x width\), not 64x48/);
+    assert.match(error.message, /needs 46080 bytes of pixels, there are 7/);
+    assert.match(error.message, /scale has C = 3 or N\*C = 15 values, or none for the model's own, not 2/);
+    return true;
+  });
+});
+
+test("statistics that are not held are asked for, changed ones refused, and those used last are kept", async (t) => {
+  const engine = await openEngine(t, { statistics: 1 });
+  const made: { id: string; data: Uint8Array }[] = [];
+  for (const from of [0, 8]) {
+    const calibration = engine.calibrate(any, 0);
+    await calibration.add(images(from, from + 8));
+    made.push(await calibration.finish());
+  }
+  const [first, second] = made as [(typeof made)[0], (typeof made)[0]];
+  const predict = (id: string, data?: Uint8Array) =>
+    engine.predict(any, images(0, 1), { kind: "calibrated", id, ...(data === undefined ? {} : { data }) }, []);
+  await predict(second.id);
+  await assert.rejects(predict(first.id), /\[unknown-statistics\] .*send the request again with their bytes/);
+  await predict(first.id, first.data);
+  await predict(first.id);
+  await assert.rejects(predict(second.id), /unknown-statistics/);
+  const changed = Uint8Array.from(second.data);
+  changed[changed.length - 1]! ^= 1;
+  await assert.rejects(predict(second.id, changed), /they were changed or cut off/);
+});
+
+test("the calling thread stays free while a batch computes, and a waiting batch can be cancelled", async (t) => {
+  const engine = await openEngine(t);
+  const many = Array.from({ length: 12 }, () => engine.predict(any, images(0, 32), { kind: "batch" }, []));
+  const controller = new AbortController();
+  const dropped = engine.predict(any, images(0, 32), { kind: "batch" }, [], controller.signal);
+  let longest = 0;
+  let last = performance.now();
+  const ticks = setInterval(() => {
+    longest = Math.max(longest, performance.now() - last);
+    last = performance.now();
+  }, 5);
+  controller.abort();
+  await assert.rejects(dropped, /\[cancelled\]/);
+  const started = performance.now();
+  await Promise.all(many);
+  clearInterval(ticks);
+  const took = performance.now() - started;
+  assert.ok(longest < took / 2, `blocked for ${longest} ms of ${took} ms`);
+});
+
+test("a full queue refuses batches", async (t) => {
+  const engine = await openEngine(t, { queue: 2 });
+  const results = await Promise.allSettled(
+    Array.from({ length: 5 }, () => engine.predict(any, images(0, 8), { kind: "running" }, [])),
+  );
+  assert.deepEqual(
+    results.map(({ status }) => status),
+    ["fulfilled", "fulfilled", "fulfilled", "rejected", "rejected"],
+  );
+  assert.match(String((results[4] as PromiseRejectedResult).reason), /\[worker-unavailable\] 2 batches wait already/);
+});
+
+test("few sessions and short-lived threads change nothing in the numbers", async (t) => {
+  const engine = await openEngine(t, { sessions: 1, sessionsPerThread: 2 }, { cellTypes: ["HUVEC", "RPE", "U2OS"] });
+  for (let round = 0; round < 2; round++) {
+    for (const cellType of ["HUVEC", "RPE", "U2OS"]) {
+      const choice = { model: "tiny", cellType };
+      const running = await engine.predict(choice, images(0, 8), { kind: "running" }, []);
+      assertClose(running.logits, tiny.expected("running.logits"), `${cellType} running`);
+      const batch = await engine.predict(choice, images(0, 8), { kind: "batch" }, []);
+      assertClose(batch.logits, tiny.expected("batch8.logits"), `${cellType} batch`);
+    }
+  }
+});
+
+test("closing finishes what waits and refuses what comes later", async (t) => {
+  const engine = await openEngine(t);
+  const last = engine.predict(any, images(0, 8), { kind: "running" }, []);
+  const closed = engine.close();
+  await assert.rejects(engine.predict(any, images(0, 8), { kind: "running" }, []), /shutting down/);
+  assertClose((await last).logits, tiny.expected("running.logits"), "logits");
+  await closed;
+});
+
+test("two networks need a name, and a wrong name gets the list", async (t) => {
+  const engine = await openEngine(t, {}, { cellTypes: ["HUVEC", "RPE"] });
+  await assert.rejects(
+    engine.predict(any, images(0, 1), { kind: "running" }, []),
+    /several networks; name the one you mean: tiny HUVEC, tiny RPE/,
+  );
+  await assert.rejects(
+    engine.predict({ model: "", cellType: "U2OS" }, images(0, 1), { kind: "running" }, []),
+    /\[unknown-model\] there is no network for any model, cell type "U2OS"; this worker holds tiny HUVEC, tiny RPE/,
+  );
+});
