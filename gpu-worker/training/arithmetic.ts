@@ -32,7 +32,15 @@ export const reshape = ({ graph }: Arithmetic, value: Value, ...shape: readonly 
 /** Mean over images and pixels: maps -> [C], float32; in steps, for one long sum would lose digits. */
 export const meanPerChannel = (a: Arithmetic, maps: Value, pixels: readonly [height: number, width: number]): Value => {
   const size = pixels[0] * pixels[1];
-  const steps = a.images * size <= 2048 ? [[0, 2, 3, 4]] : size <= 2048 ? [[3, 4], [0, 2]] : [[4], [3], [0, 2]];
+  const steps =
+    a.images * size <= 2048
+      ? [[0, 2, 3, 4]]
+      : size <= 2048
+        ? [
+            [3, 4],
+            [0, 2],
+          ]
+        : [[4], [3], [0, 2]];
   return steps.reduce((mean, axes) => a.graph.node("ReduceMean", [mean], { axes, keepdims: 0 }), raise(a, maps));
 };
 

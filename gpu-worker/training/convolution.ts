@@ -62,30 +62,18 @@ export const inputGradient = (
 const correlate = (a: Arithmetic, left: Value, right: Value): Value =>
   raise(a, a.graph.node("MatMul", [left, transposed(a, right, 1, 0)]));
 
-/**
- * Windows moved by every (y, x) below `taps`: [1, C, N, height + taps - 1, width + taps - 1] -> [taps * taps * C,
- * N * height * width]. First along the rows; whole rows then lie one behind the other, and are copied as one.
- */
-const shifted = (
-  a: Arithmetic,
-  maps: Value,
-  images: number,
-  channels: number,
-  taps: number,
-  height: number,
-  width: number,
-): Value => {
-  const { graph } = a;
-  const all = Array.from({ length: taps }, (_, tap) => tap);
-  const views = (of: Value, axis: number, step: number, length: number, join: number) => {
-    const slices = all.map((tap) =>
-      graph.node("Slice", [of, graph.ints(tap * step), graph.ints(tap * step + length), graph.ints(axis)]),
-    );
-    return graph.node("Concat", slices, { axis: join });
-  };
-  const rows = reshape(a, views(maps, 4, 1, width, 1), taps * channels, images, (height + taps - 1) * width);
-  return reshape(a, views(rows, 2, width, height * width, 0), taps * taps * channels, images * height * width);
-};
+const range = (length: number): number[] => Array.from({ length }, (_, i) => i);
+
+const slice = ({ graph }: Arithmetic, of: Value, from: number, length: number, axis: number): Value =>
+  graph.node("Slice", [of, graph.ints(from), graph.ints(from + length), graph.ints(axis)]);
+
+/** Maps moved left by every x below `taps`, side by side: [1, C, N, H, width + taps - 1] -> [1, taps * C, N, H, width]. */
+const shiftedAcross = (a: Arithmetic, maps: Value, channels: number, taps: number, width: number): Value =>
+  a.graph.node(
+    "Concat",
+    range(taps).map((x) => slice(a, maps, x, width, 4)),
+    { axis: 1 },
+  );
 
 /** Stride 1: the columns are made of the output's gradient, which in a DenseNet has a quarter of the input's channels. */
 const unstridedWeightGradient = (
@@ -97,8 +85,14 @@ const unstridedWeightGradient = (
 ): Value => {
   const back = kernel - 1 - padding;
   const padded = a.graph.node("Pad", [gradient, a.graph.ints(0, 0, 0, back, back, 0, 0, 0, back, back)]);
-  const columns = shifted(a, padded, images, outputs, kernel, height, width);
-  const product = correlate(a, columns, reshape(a, input, inputs, images * height * width));
+  const beside = shiftedAcross(a, padded, outputs, kernel, width);
+  const lines = reshape(a, beside, kernel * outputs, images, (height + kernel - 1) * width);
+  const right = reshape(a, input, inputs, images * height * width);
+  const products = range(kernel).map((y) => {
+    const left = slice(a, lines, y * width, height * width, 2); // whole rows, copied as one
+    return correlate(a, reshape(a, left, kernel * outputs, images * height * width), right);
+  });
+  const product = a.graph.node("Concat", products, { axis: 0 });
   return flipped(a, transposed(a, reshape(a, product, kernel, kernel, outputs, inputs), 2, 3, 0, 1));
 };
 
@@ -120,10 +114,18 @@ const stridedWeightGradient = (
   const padded = graph.node("Pad", [reshape(a, input, 1, inputs * images, height, width), pads]);
   const phases = graph.node("SpaceToDepth", [padded], { blocksize: stride });
   const all = reshape(a, phases, 1, stride * stride * inputs, images, rows, columns);
-  const views = shifted(a, all, images, stride * stride * inputs, taps, tall, wide);
-  const product = correlate(a, reshape(a, gradient, outputs, images * tall * wide), views);
-  const split = reshape(a, product, outputs, taps, taps, stride, stride, inputs);
-  const whole = reshape(a, transposed(a, split, 0, 5, 1, 3, 2, 4), outputs, inputs, taps * stride, taps * stride);
+  const beside = shiftedAcross(a, all, stride * stride * inputs, taps, wide);
+  const below = range(taps).map((y) =>
+    graph.node("Pad", [gradient, graph.ints(0, 0, 0, y, 0, 0, 0, 0, taps - 1 - y, 0)]),
+  );
+  const size = images * rows * wide;
+  const product = correlate(
+    a,
+    reshape(a, graph.node("Concat", below, { axis: 1 }), taps * outputs, size),
+    reshape(a, beside, taps * stride * stride * inputs, size),
+  );
+  const split = reshape(a, product, taps, outputs, taps, stride, stride, inputs);
+  const whole = reshape(a, transposed(a, split, 1, 5, 0, 3, 2, 4), outputs, inputs, taps * stride, taps * stride);
   return graph.node("Slice", [whole, graph.ints(0, 0), graph.ints(kernel, kernel), graph.ints(2, 3)]);
 };
 

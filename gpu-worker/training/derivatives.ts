@@ -104,7 +104,10 @@ export const scaleAndShift = (
 export const maxPool = (a: Arithmetic, maps: Value, window: Window, shape: MapShape) => {
   const { graph } = a;
   const size = a.images * shape.channels * shape.height * shape.width;
-  const [output, indices] = graph.nodes("MaxPool", [maps], windowAttributes(window), [graph.fresh("MaxPool"), graph.fresh("at")]);
+  const [output, indices] = graph.nodes("MaxPool", [maps], windowAttributes(window), [
+    graph.fresh("MaxPool"),
+    graph.fresh("at"),
+  ]);
   return {
     output: output!,
     inputGradient: (gradient: Value): Value => {
@@ -120,18 +123,21 @@ export const maxPool = (a: Arithmetic, maps: Value, window: Window, shape: MapSh
 };
 
 /** 2x2, stride 2; an odd last row or column is not read. */
-export const averagePool = (a: Arithmetic, maps: Value, { height, width }: MapShape) => {
+export const averagePool = (a: Arithmetic, maps: Value, { channels, height, width }: MapShape) => {
   const { graph } = a;
   return {
     output: graph.node("AveragePool", [maps], { kernel_shape: [1, 2, 2], strides: [1, 2, 2] }),
     inputGradient: (gradient: Value): Value => {
-      const quarter = lower(a, graph.scalar(0.25));
-      const scales = graph.constant("twice", Float32Array.of(1, 1, 1, 2, 2), [5]);
-      const repeated = graph.node("Resize", [product(a, gradient, quarter), "", scales], {
+      const { images } = a;
+      const quarter = product(a, gradient, lower(a, graph.scalar(0.25)));
+      const [tall, wide] = [height >> 1, width >> 1];
+      const scales = graph.constant("twice", Float32Array.of(1, 1, 2, 2), [4]);
+      const doubled = graph.node("Resize", [reshape(a, quarter, 1, channels * images, tall, wide), "", scales], {
         mode: "nearest",
         coordinate_transformation_mode: "asymmetric",
         nearest_mode: "floor",
       });
+      const repeated = reshape(a, doubled, 1, channels, images, 2 * tall, 2 * wide);
       const odd = [height % 2, width % 2] as const;
       return odd[0] + odd[1] === 0
         ? repeated

@@ -41,8 +41,17 @@ const statisticsOutputs = (a: Arithmetic, layout: FlatLayout, measured: Readonly
   const unbias = Float32Array.from(
     layout.norms.flatMap(({ length }, i) => new Array(length).fill(all[i]!.count / Math.max(all[i]!.count - 1, 1))),
   );
-  const biased = graph.node("Concat", all.map(({ variance }) => variance), { axis: 0 });
-  graph.node("Concat", all.map(({ mean }) => mean), { axis: 0 }, "means");
+  const biased = graph.node(
+    "Concat",
+    all.map(({ variance }) => variance),
+    { axis: 0 },
+  );
+  graph.node(
+    "Concat",
+    all.map(({ mean }) => mean),
+    { axis: 0 },
+    "means",
+  );
   graph.node("Mul", [biased, graph.constant("unbias", unbias, [layout.normLength])], {}, "variances");
   graph.output("means", "float32", [layout.normLength]);
   graph.output("variances", "float32", [layout.normLength]);

@@ -11,9 +11,27 @@ import {
   outputSize,
   weightGradient,
 } from "./convolution.ts";
-import { averagePool, cosines, globalAveragePool, linear, type MapShape, maxPool, scaleAndShift, standardise } from "./derivatives.ts";
+import {
+  averagePool,
+  cosines,
+  globalAveragePool,
+  linear,
+  type MapShape,
+  maxPool,
+  scaleAndShift,
+  standardise,
+} from "./derivatives.ts";
 import type { ParameterInput } from "./inputs.ts";
-import { type Maps, type Normalised, type Rows, type Signal, type Standard, send, sendStandard, type Tape } from "./tape.ts";
+import {
+  type Maps,
+  type Normalised,
+  type Rows,
+  type Signal,
+  type Standard,
+  send,
+  sendStandard,
+  type Tape,
+} from "./tape.ts";
 
 export interface BatchStatistics {
   readonly mean: Value;
