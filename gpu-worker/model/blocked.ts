@@ -7,7 +7,7 @@
  * (`com.microsoft.nchwc`) are written directly. A BatchNorm with its ReLU is a depthwise 1x1 convolution there, one
  * pass over the maps; its weights may be computed in the graph.
  */
-import type { Value } from "../onnx/graph.ts";
+import { OnnxGraph, type Value } from "../onnx/graph.ts";
 import { epsilon, parameters } from "./architecture.ts";
 import { blockFilter, joinSlots, occupied, type Slots, slotsOf, spreadOver } from "./blocked-layout.ts";
 import { densenet, type Operations, type Window } from "./densenet.ts";
@@ -118,15 +118,26 @@ const blockedOperations = (parts: NetworkParts, block: number): Operations<Signa
   const countOf = (value: Value, width: number): Value =>
     divide(graph.node("Cast", [unary("Size", value)], { to: 1 }), graph.scalar(width));
 
+  /**
+   * Sum of squares, [N, width, …]. Image by image: the image as one depthwise filter of its own size over itself. That
+   * reads every value once and writes none, which no operation for sums of squares does in this layout.
+   */
+  const squaresOf = (value: Value, width: number): Value => {
+    const body = new OnnxGraph("squares");
+    const image = body.input("image", "float32", [width, "h", "w"]);
+    const around = (axis: number) => body.node("Unsqueeze", [image, body.ints(axis)]);
+    body.node(nchwc("Conv"), [around(0), around(1)], { group: width }, "square");
+    body.output("square", "float32", [1, width, 1, 1]);
+    return graph.node("Scan", [value], { body, num_scan_inputs: 1 });
+  };
+
   const momentsOf = (maps: Maps): Moments => {
     if (maps.moments !== undefined) return maps.moments;
     const { value, slots } = maps;
     const width = slots.length;
     const count = countOf(value, width);
     const mean = meanOver(unary(nchwc("GlobalAveragePool"), value), 0, 2, 3);
-    const vectors = reshape(value, 0, width / block, -1, block);
-    const squares = graph.node("ReduceSumSquare", [vectors], { axes: [2], keepdims: 0 });
-    const total = graph.node("ReduceSum", [squares, graph.ints(0)], { keepdims: 0 });
+    const total = graph.node("ReduceSum", [squaresOf(value, width), graph.ints(0)], { keepdims: 0 });
     const square = divide(reshape(total, width), count);
     const variance = graph.node("Max", [subtract(square, multiply(mean, mean)), graph.scalar(0)]);
     maps.moments = { mean, variance, count };

@@ -13,7 +13,9 @@ export type Attribute =
   | string
   | readonly number[]
   | { readonly float: number }
-  | { readonly floats: readonly number[] };
+  | { readonly floats: readonly number[] }
+  /** A graph of its own, as loops have it. The values it needs from outside are its inputs. */
+  | OnnxGraph;
 
 /** Name of a value that a node gives or takes; opaque to callers. */
 export type Value = string;
@@ -25,6 +27,7 @@ const modelType = new protobuf.Root()
 const attribute = (name: string, value: Attribute): object => {
   if (typeof value === "number") return { name, type: 2, i: value };
   if (typeof value === "string") return { name, type: 3, s: Buffer.from(value) };
+  if (value instanceof OnnxGraph) return { name, type: 5, g: value.message() };
   if (Array.isArray(value)) return { name, type: 7, ints: value };
   if ("float" in value) return { name, type: 1, f: value.float };
   return { name, type: 6, floats: (value as { floats: readonly number[] }).floats };
@@ -121,19 +124,24 @@ export class OnnxGraph {
     return `${hint}_${this.#count}`;
   }
 
+  /** The graph alone, as it is nested in others. */
+  message(): object {
+    return {
+      name: this.#name,
+      node: this.#nodes,
+      initializer: [...this.#initializers.values()],
+      input: this.#inputs,
+      output: this.#outputs,
+    };
+  }
+
   /** The ONNX model. */
   encode(): Uint8Array {
     const model = {
       ir_version: 8,
       producer_name: "platestream",
       opset_import: [...this.#domains].map(([domain, version]) => ({ domain, version })),
-      graph: {
-        name: this.#name,
-        node: this.#nodes,
-        initializer: [...this.#initializers.values()],
-        input: this.#inputs,
-        output: this.#outputs,
-      },
+      graph: this.message(),
     };
     return modelType.encode(modelType.fromObject(model)).finish();
   }
