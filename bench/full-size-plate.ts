@@ -10,7 +10,7 @@ export const fullSizePlate = async (log: (line: string) => void): Promise<Experi
   log(`a full-size synthetic plate in ${folder} (generated if it is not there)`);
   await synthesise(
     folder,
-    { experiments: ["HUVEC-01"], plates: 1, size: 512, classes: 277, controls: 31 },
+    { experiments: ["HUVEC-01"], plates: 1, size: 512, classes: 277, positiveControls: 30 },
     { signal: new AbortController().signal, onProgress: () => undefined },
   );
   return (await openDataset(folder)).load("HUVEC-01");

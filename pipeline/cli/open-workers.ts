@@ -31,6 +31,9 @@ export const openWorkers = async (
   const pool = await workerPool([grpcWorker(local.address)], onStatus);
   return {
     ...pool,
+    get concurrency() {
+      return pool.concurrency; // changes as workers come and go
+    },
     async close() {
       await pool.close();
       await local.close();

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { packageFile } from "../../proto/package-file.ts";
+import { evaluateCommand } from "./evaluate.ts";
 import { stagesCommand } from "./stages.ts";
 import { startCommand } from "./start.ts";
 import { workerCommand } from "./worker.ts";
@@ -14,8 +15,9 @@ export const program = (): Command =>
     .version(version)
     .showHelpAfterError("(run with --help for usage and examples)")
     .addCommand(startCommand())
-    .addCommand(stagesCommand())
     .addCommand(workerCommand())
+    .addCommand(evaluateCommand())
+    .addCommand(stagesCommand())
     .addHelpText(
       "after",
       `

@@ -14,7 +14,7 @@ export interface LocalWorker {
 }
 
 export interface LocalWorkerOptions {
-  /** Program and first arguments; `--model BUNDLE --listen ADDRESS --json` follow. */
+  /** Program and first arguments; `--model BUNDLE --listen ADDRESS --json --exit-with-parent` follow. */
   readonly command: readonly string[];
   /** Times that a worker that dies is started again. */
   readonly restarts: number;
@@ -88,7 +88,7 @@ export const startLocalWorker = async (
 
 const start = (bundle: string, listen: string, { command, startMs }: LocalWorkerOptions): Started => {
   const [program, ...first] = command;
-  const child = spawn(program!, [...first, "--model", bundle, "--listen", listen, "--json"], {
+  const child = spawn(program!, [...first, "--model", bundle, "--listen", listen, "--json", "--exit-with-parent"], {
     stdio: ["pipe", "pipe", "pipe"],
     // A group of its own: Ctrl-C in a terminal is for the run, which still needs the worker to finish what it does.
     detached: true,

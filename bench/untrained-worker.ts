@@ -1,0 +1,45 @@
+/** A worker of its own for a bench: DenseNet-121 for 6x512x512 with fresh weights, over gRPC like any other. */
+import { type Architecture, variants } from "../gpu-worker/model/architecture.ts";
+import { writeBundle } from "../gpu-worker/model/bundle.ts";
+import { initialWeights } from "../gpu-worker/model/initialise.ts";
+import type { Workers } from "../pipeline/plugin.ts";
+import { grpcWorker } from "../pipeline/workers/grpc-worker.ts";
+import { startLocalWorker } from "../pipeline/workers/local-worker.ts";
+import { workerPool } from "../pipeline/workers/pool.ts";
+
+export const fullSize: Architecture = {
+  ...variants.densenet121,
+  blocks: [...variants.densenet121.blocks],
+  channels: 6,
+  height: 512,
+  width: 512,
+  classes: 1139,
+  plates: 0,
+};
+
+/** Writes the bundle into `folder`, starts a worker for it, and ends it afterwards. */
+export const withWorker = async (
+  folder: string,
+  cellType: string,
+  use: (workers: Workers) => Promise<void>,
+): Promise<void> => {
+  const manifest = {
+    name: "bench",
+    architecture: fullSize,
+    variant: "densenet121",
+    classes: Array.from({ length: fullSize.classes }, (_, index) => String(index)),
+    controls: [],
+    plateGroups: [],
+    input: { scale: 1 / 255, offset: 0 },
+    cellTypes: { [cellType]: { trained: false } },
+  };
+  await writeBundle(folder, manifest, new Map([[cellType, initialWeights(fullSize, 1)]]));
+  const local = await startLocalWorker(folder, () => undefined);
+  const pool = await workerPool([grpcWorker(local.address)], () => undefined);
+  try {
+    await use(pool);
+  } finally {
+    await pool.close();
+    await local.close();
+  }
+};
