@@ -106,22 +106,32 @@ export const workerService = (engine: Engine, draining: AbortSignal): UntypedSer
       });
       await write(response);
     };
-    const stop = () => call.pause();
+    let over = false;
+    const finish = async (error?: PlatestreamError): Promise<void> => {
+      await Promise.all(running);
+      if (over || signal.aborted) return;
+      over = true;
+      if (error === undefined) call.end();
+      else call.emit("error", serviceError(error));
+    };
+    const onDraining = () =>
+      finish(
+        new PlatestreamError("worker-unavailable", "the worker is shutting down; send what is left to another one"),
+      );
+    draining.addEventListener("abort", onDraining);
     try {
       // A plain `for await` over the call would destroy it at the end, before the last answers are out.
       for await (const request of call.iterator({ destroyOnReturn: false })) {
+        if (draining.aborted) break;
         const one = answer(request).finally(() => running.delete(one));
         running.add(one);
         if (running.size >= batchesPerStream) await Promise.race(running);
-        if (draining.aborted) break;
       }
-      await Promise.all(running);
-      if (draining.aborted) throw new PlatestreamError("worker-unavailable", "the worker is shutting down");
-      call.end();
+      await finish();
     } catch (thrown) {
-      stop();
-      await Promise.all(running);
-      if (!signal.aborted) call.emit("error", serviceError(thrown));
+      await finish(PlatestreamError.from(thrown));
+    } finally {
+      draining.removeEventListener("abort", onDraining);
     }
   };
 

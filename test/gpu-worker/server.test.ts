@@ -1,0 +1,292 @@
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import {
+  type ClientDuplexStream,
+  credentials,
+  loadPackageDefinition,
+  makeGenericClientConstructor,
+  type ServiceClientConstructor,
+  type ServiceError,
+  status,
+} from "@grpc/grpc-js";
+import { loadSync } from "@grpc/proto-loader";
+import { service as healthService } from "grpc-health-check";
+import { type OnnxEngineOptions, openOnnxEngine } from "../../gpu-worker/engine/onnx-engine.ts";
+import { readBundle } from "../../gpu-worker/model/bundle.ts";
+import { type RunningServer, type ServerOptions, startServer } from "../../gpu-worker/server/server.ts";
+import type { PredictResponse } from "../../proto/messages.ts";
+import { packageFile } from "../../proto/package-file.ts";
+import { assertClose } from "./parity-case.ts";
+import { pixelsOf, tiny, writeTinyBundle } from "./tiny-bundle.ts";
+
+type Json = Record<string, unknown>;
+
+/** A client as any other language has it: made from the .proto file alone. */
+const clientOf = (t: TestContext, address: string) => {
+  const loaded = loadPackageDefinition(
+    loadSync(packageFile("proto/platestream.proto"), { keepCase: true, defaults: true, enums: String, arrays: true }),
+  ) as unknown as { platestream: { v1: { Worker: ServiceClientConstructor } } };
+  const client = new loaded.platestream.v1.Worker(address, credentials.createInsecure(), {
+    "grpc.max_receive_message_length": -1,
+  });
+  t.after(() => client.close());
+  const unary = (method: string, request: Json): Promise<Json> =>
+    new Promise((resolve, reject) =>
+      client[method]!(request, (error: ServiceError | null, response: Json) =>
+        error === null ? resolve(response) : reject(error),
+      ),
+    );
+  return {
+    client,
+    predict: (request: Json) => unary("Predict", request) as unknown as Promise<PredictResponse>,
+    listModels: () => unary("ListModels", {}),
+    stream: () => client.PredictStream!() as ClientDuplexStream<Json, PredictResponse>,
+    calibrate: (requests: Json[]): Promise<Json> =>
+      new Promise((resolve, reject) => {
+        const call = client.Calibrate!((error: ServiceError | null, response: Json) =>
+          error === null ? resolve(response) : reject(error),
+        );
+        for (const request of requests) call.write(request);
+        call.end();
+      }),
+  };
+};
+
+const startTiny = async (
+  t: TestContext,
+  engineOptions: Partial<OnnxEngineOptions> = {},
+  serverOptions: Partial<ServerOptions> = {},
+): Promise<RunningServer> => {
+  const bundle = await readBundle(await writeTinyBundle(t));
+  const engine = await openOnnxEngine([bundle], { provider: "cpu", threads: 1, ...engineOptions });
+  t.after(() => engine.close());
+  const server = await startServer(engine, { listen: "127.0.0.1:0", graceMs: 1000, ...serverOptions });
+  t.after(() => server.close());
+  return server;
+};
+
+const images = (from: number, to: number): Json => ({
+  pixels: pixelsOf(tiny, from, to),
+  shape: [to - from, 6, 32, 32],
+});
+
+const floats = (bytes: Buffer | undefined): Float32Array =>
+  new Float32Array(bytes!.buffer.slice(bytes!.byteOffset, bytes!.byteOffset + bytes!.byteLength) as ArrayBuffer);
+
+const failure = (code: number, message: RegExp, ours: string) => (thrown: unknown) => {
+  const error = thrown as ServiceError;
+  assert.equal(error.code, code, error.message);
+  assert.match(error.details, message);
+  assert.deepEqual(error.metadata.get("platestream-code"), [ours]);
+  return true;
+};
+
+test("a client that knows the .proto alone reads probabilities, top classes and features", async (t) => {
+  const { address } = await startTiny(t);
+  const { predict, listModels } = clientOf(t, address);
+  const answer = await predict({ id: "a", images: images(0, 8), top: 3 });
+  const expected = tiny.expected("running.logits");
+  assertClose(floats(answer.logits), expected, "logits");
+  assertClose(
+    floats(answer.probabilities),
+    expected.map((logit) => 1 / (1 + Math.exp(-logit))),
+    "probabilities",
+  );
+  assertClose(floats(answer.features), tiny.expected("running.features"), "features");
+  assert.equal(answer.id, "a");
+  assert.equal(answer.statistics_id, "running");
+  assert.equal(answer.classes, 12);
+  assert.equal(answer.top!.length, 8);
+  const [first] = answer.top!;
+  const best = [...expected.subarray(0, 12).keys()].sort((a, b) => expected[b]! - expected[a]!).slice(0, 3);
+  assert.deepEqual(first!.index, best);
+  assert.deepEqual(
+    first!.sirna,
+    best.map((index) => `sirna-${index}`),
+  );
+  const { models, max_batch: most, provider } = (await listModels()) as { models: Json[] } & Json;
+  assert.equal(most, 128);
+  assert.equal(provider, "cpu");
+  assert.equal(models.length, 1);
+  assert.equal(models[0]!.name, "tiny");
+  assert.equal(models[0]!.version, answer.model_version);
+  assert.deepEqual(models[0]!.controls, [11]);
+  assert.deepEqual(models[0]!.plate_groups, [{ classes: [0, 1] }, { classes: [2, 3] }]);
+});
+
+test("16 bit and float pixels with an affine of their own predict what bytes predict", async (t) => {
+  const { address } = await startTiny(t);
+  const { predict } = clientOf(t, address);
+  const wide = Array.from(pixelsOf(tiny, 0, 8), (value) => value * 257);
+  const scale = new Array<number>(6).fill(1 / 65535);
+  for (const [type, values] of [
+    ["UINT16", Uint16Array.from(wide)],
+    ["FLOAT32", Float32Array.from(wide)],
+  ] as const) {
+    // An id of odd length moves the pixels to an odd address.
+    for (const id of ["", "x", "xy", "xyz"]) {
+      const pixels = Buffer.from(values.buffer);
+      const answer = await predict({ id, images: { pixels, type, shape: [8, 6, 32, 32], scale } });
+      assertClose(floats(answer.logits), tiny.expected("running.logits"), `${type} ${id}`);
+    }
+  }
+});
+
+test("statistics are estimated once and then named; a worker that does not hold them asks for their bytes", async (t) => {
+  const { address } = await startTiny(t);
+  const { predict, calibrate } = clientOf(t, address);
+  const made = await calibrate([0, 8, 16].map((from) => ({ images: images(from, from + 8) })));
+  assert.equal(made.images, 24);
+  const named = { images: images(24, 32), statistics: { calibrated: { id: made.id } } };
+  const answer = await predict(named);
+  assertClose(floats(answer.logits), tiny.expected("calibrated.logits"), "logits");
+  assert.equal(answer.statistics_id, made.id);
+
+  const other = clientOf(t, (await startTiny(t)).address);
+  await assert.rejects(
+    other.predict(named),
+    failure(status.FAILED_PRECONDITION, /send the request again with their bytes/, "unknown-statistics"),
+  );
+  const again = await other.predict({ ...named, statistics: { calibrated: { id: made.id, data: made.data } } });
+  assertClose(floats(again.logits), tiny.expected("calibrated.logits"), "logits of the other worker");
+  assertClose(floats((await other.predict(named)).logits), tiny.expected("calibrated.logits"), "logits by id");
+});
+
+test("a stream answers every batch; one that does not fit is answered with its error", async (t) => {
+  const { address } = await startTiny(t);
+  const call = clientOf(t, address).stream();
+  const answers = new Map<string, PredictResponse>();
+  const ended = new Promise<void>((resolve, reject) => {
+    call.on("data", (answer: PredictResponse) => answers.set(answer.id, answer));
+    call.on("end", resolve);
+    call.on("error", reject);
+  });
+  for (let index = 0; index < 10; index++) {
+    call.write({
+      id: String(index),
+      images: index === 4 ? { pixels: Buffer.alloc(3), shape: [1, 6, 32, 32] } : images(0, 8),
+    });
+  }
+  call.end();
+  await ended;
+  assert.equal(answers.size, 10);
+  assert.equal(answers.get("4")!.error!.code, "invalid-request");
+  assert.match(answers.get("4")!.error!.message, /needs 6144 bytes of pixels, there are 3/);
+  assertClose(floats(answers.get("9")!.logits), tiny.expected("running.logits"), "logits after the error");
+});
+
+test("what is wrong comes as a gRPC status with the full text and our code", async (t) => {
+  const { address } = await startTiny(t);
+  const { predict, calibrate } = clientOf(t, address);
+  await assert.rejects(
+    predict({ images: { pixels: Buffer.alloc(6 * 16 * 16), shape: [1, 6, 16, 16] } }),
+    failure(
+      status.INVALID_ARGUMENT,
+      /^the images do not fit tiny HUVEC: images are 32x32 pixels \(height x width\), not 16x16; resize or crop them/,
+      "invalid-request",
+    ),
+  );
+  await assert.rejects(
+    predict({ model: "other", images: images(0, 1) }),
+    failure(status.NOT_FOUND, /no network for model "other".*this worker holds tiny HUVEC/, "unknown-model"),
+  );
+  await assert.rejects(predict({}), failure(status.INVALID_ARGUMENT, /`images` is not set/, "invalid-request"));
+  await assert.rejects(
+    predict({ images: { pixels: Buffer.alloc(3), type: "UINT16", shape: [1, 6, 32, 32] } }),
+    failure(status.INVALID_ARGUMENT, /take 2 bytes each/, "invalid-request"),
+  );
+  await assert.rejects(calibrate([]), failure(status.INVALID_ARGUMENT, /at least one image/, "invalid-request"));
+  await assert.rejects(
+    calibrate([{ images: images(0, 4) }, { images: { pixels: Buffer.alloc(1), shape: [1, 6, 32, 32] } }]),
+    failure(status.INVALID_ARGUMENT, /there are 1/, "invalid-request"),
+  );
+});
+
+test("a message over the limit is refused, and the next one is answered", async (t) => {
+  const { address } = await startTiny(t, {}, { maxMessageBytes: 100_000 });
+  const { predict } = clientOf(t, address);
+  await assert.rejects(predict({ images: images(0, 32) }), (error: ServiceError) => {
+    assert.equal(error.code, status.RESOURCE_EXHAUSTED);
+    return true;
+  });
+  assert.equal((await predict({ images: images(0, 1) })).classes, 12);
+});
+
+test("cancelled calls do not keep the worker busy, and health answers while it computes", async (t) => {
+  const { address } = await startTiny(t);
+  const { client, predict } = clientOf(t, address);
+  const Health = makeGenericClientConstructor(healthService, "Health");
+  const health = new Health(address, credentials.createInsecure());
+  t.after(() => health.close());
+  const big = {
+    images: { pixels: Buffer.alloc(128 * 6 * 32 * 32), shape: [128, 6, 32, 32] },
+    statistics: { batch: {} },
+  };
+  const cancelled = Array.from(
+    { length: 30 },
+    () =>
+      new Promise<number>((resolve) => {
+        const call = client.Predict!(big, (error: ServiceError | null) => resolve(error === null ? 0 : error.code));
+        setTimeout(() => call.cancel(), 150);
+      }),
+  );
+  const served = await new Promise<{ status: string }>((resolve, reject) =>
+    health.check!({ service: "platestream.v1.Worker" }, (error: Error | null, response: { status: string }) =>
+      error === null ? resolve(response) : reject(error),
+    ),
+  );
+  assert.equal(served.status, "SERVING");
+  const codes = await Promise.all(cancelled);
+  assert.ok(codes.filter((code) => code === status.CANCELLED).length > 15, String(codes));
+  const started = performance.now();
+  await predict(big);
+  const alone = performance.now();
+  await predict(big);
+  const waited = alone - started;
+  const one = performance.now() - alone;
+  assert.ok(waited < 8 * one, `waited ${waited} ms where one batch takes ${one} ms`);
+});
+
+test("reflection lists the service", async (t) => {
+  const { address } = await startTiny(t);
+  const definition = loadSync(
+    packageFile("node_modules/@grpc/reflection/build/proto/grpc/reflection/v1/reflection.proto"),
+  );
+  const loaded = loadPackageDefinition(definition) as unknown as {
+    grpc: { reflection: { v1: { ServerReflection: ServiceClientConstructor } } };
+  };
+  const client = new loaded.grpc.reflection.v1.ServerReflection(address, credentials.createInsecure());
+  t.after(() => client.close());
+  const call = client.ServerReflectionInfo!();
+  const answer = new Promise<{ listServicesResponse: { service: { name: string }[] } }>((resolve, reject) => {
+    call.on("data", resolve);
+    call.on("error", reject);
+  });
+  call.write({ listServices: "" });
+  const names = (await answer).listServicesResponse.service.map(({ name }) => name);
+  call.end();
+  assert.ok(names.includes("platestream.v1.Worker"), names.join(", "));
+});
+
+test("closing answers what is under way and ends open streams", async (t) => {
+  const server = await startTiny(t);
+  const { predict, stream } = clientOf(t, server.address);
+  const open = stream();
+  const firstAnswer = new Promise((resolve) => open.once("data", resolve));
+  open.write({ id: "1", images: images(0, 8) });
+  await firstAnswer;
+  const ended = new Promise<ServiceError>((resolve) => open.once("error", resolve));
+  const last = predict({ images: images(0, 8) });
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  const closed = server.close();
+  assertClose(floats((await last).logits), tiny.expected("running.logits"), "logits");
+  assert.equal((await ended).code, status.UNAVAILABLE);
+  await closed;
+});
+
+test("a worker listens on loopback only, unless told otherwise", async (t) => {
+  await assert.rejects(startTiny(t, {}, { listen: "0.0.0.0:0" }), /\[invalid-config\] .*--insecure-listen/);
+  await assert.rejects(startTiny(t, {}, { listen: "7411" }), /--listen is HOST:PORT/);
+  const { address } = await startTiny(t);
+  await assert.rejects(startTiny(t, {}, { listen: address }), /cannot listen on 127\.0\.0\.1:\d+/);
+});
