@@ -49,25 +49,32 @@ const parseCsv = (path: string, text: string): ParsedRecord[] => {
 /** Gathers everything that is wrong with some tables, so that a person sees all of it at once. */
 export interface Problems {
   add(table: Table, row: Row, column: string, expected: string): void;
-  /** Adds a problem for each of the columns that the table lacks, and says whether it has all. */
-  requireColumns(table: Table, columns: readonly string[]): boolean;
-  /** @throws PlatestreamError `invalid-data` when there were any */
+  /** @throws PlatestreamError `invalid-data` when there were any and nobody wants to go on without the bad rows */
   throwIfAny(): void;
 }
 
-export const gatherProblems = (what: string): Problems => {
+/** Where problems are wanted as a list, rows without any are read and the others left out. */
+export type OnProblems = (problems: readonly string[]) => void;
+
+export const gatherProblems = (path: string, onProblems?: OnProblems): Problems => {
   const problems: string[] = [];
   return {
     add: (table, row, column, expected) =>
       void problems.push(`${table.path}:${row.line}, column ${column}: ${expected}, got "${row.get(column)}"`),
-    requireColumns(table, columns) {
-      const missing = columns.filter((column) => !table.columns.includes(column));
-      for (const column of missing)
-        problems.push(`${table.path}:1: column ${column} is needed, got ${table.columns.join(",")}`);
-      return missing.length === 0;
-    },
     throwIfAny() {
-      if (problems.length > 0) throw new PlatestreamError("invalid-data", listProblems(what, problems));
+      if (problems.length === 0) return;
+      if (onProblems !== undefined) return onProblems(problems);
+      throw new PlatestreamError("invalid-data", listProblems(`${path} cannot be read:`, problems));
     },
   };
+};
+
+/** @throws PlatestreamError `invalid-data`: without its columns there is nothing to read in a table */
+export const requireColumns = (table: Table, columns: readonly string[]): void => {
+  const missing = columns.filter((column) => !table.columns.includes(column));
+  if (missing.length === 0) return;
+  throw new PlatestreamError(
+    "invalid-data",
+    `${table.path}:1: expected the columns ${columns.join(", ")}; ${missing.join(", ")} missing in the header "${table.columns.join(",")}"`,
+  );
 };

@@ -5,7 +5,15 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { WellType } from "../pipeline/plugin.ts";
-import { gatherProblems, type Problems, type Row, readTable, type Table } from "./csv.ts";
+import {
+  gatherProblems,
+  type OnProblems,
+  type Problems,
+  type Row,
+  readTable,
+  requireColumns,
+  type Table,
+} from "./csv.ts";
 import { type Dataset, type ListedSite, makeDataset } from "./dataset.ts";
 import { cellTypeOfName, duplicateFinder, rowReader } from "./fields.ts";
 import { channelsOfRxrx1 } from "./rxrx1.ts";
@@ -20,15 +28,15 @@ const files = [
   { name: "test_controls.csv", folder: "test", controls: true },
 ] as const;
 
-export const openKaggle = async (root: string): Promise<Dataset> => {
-  const problems = gatherProblems("the dataset cannot be read:");
+export const openKaggle = async (root: string, onProblems?: OnProblems): Promise<Dataset> => {
+  const problems = gatherProblems(root, onProblems);
   const isNew = duplicateFinder(problems);
   const listed: ListedSite[] = [];
   for (const { name, folder, controls } of files) {
     const path = join(root, name);
     if (!(await isFile(path))) continue;
     const table = await readTable(path);
-    if (!problems.requireColumns(table, ["experiment", "plate", "well", ...(controls ? ["well_type"] : [])])) continue;
+    requireColumns(table, ["experiment", "plate", "well", ...(controls ? ["well_type"] : [])]);
     for (const row of table.rows) {
       const well = readWell(table, row, problems, controls);
       if (well === undefined) continue;

@@ -2,6 +2,7 @@
 import { readdir, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { PlatestreamError } from "../pipeline/plugin.ts";
+import type { OnProblems } from "./csv.ts";
 import type { Dataset, Layout } from "./dataset.ts";
 import { openKaggle } from "./kaggle.ts";
 import { openRxrx1 } from "./rxrx1.ts";
@@ -13,6 +14,8 @@ export type { Dataset, Layout } from "./dataset.ts";
 export interface OpenOptions extends TableOptions {
   /** `auto` looks at the files. */
   readonly layout?: Layout | "auto" | undefined;
+  /** Gets what is wrong with the rows instead of an error; the dataset has the rows that are right. */
+  readonly onProblems?: OnProblems;
 }
 
 /**
@@ -22,17 +25,20 @@ export interface OpenOptions extends TableOptions {
  *
  * @throws PlatestreamError `invalid-data` with everything that is wrong with the tables, each with file, line and column
  */
-export const openDataset = async (dir: string, { layout = "auto", ...options }: OpenOptions = {}): Promise<Dataset> => {
+export const openDataset = async (
+  dir: string,
+  { layout = "auto", onProblems, ...options }: OpenOptions = {},
+): Promise<Dataset> => {
   const place = await locate(resolve(dir));
   switch (layout === "auto" ? await guessLayout(place) : layout) {
     case "rxrx1":
-      return openRxrx1(place.root);
+      return openRxrx1(place.root, onProblems);
     case "wilds":
-      return openWilds(place.root);
+      return openWilds(place.root, onProblems);
     case "kaggle":
-      return openKaggle(place.root);
+      return openKaggle(place.root, onProblems);
     case "table":
-      return openTable(tableOf(place), options);
+      return openTable(tableOf(place), options, onProblems);
   }
 };
 

@@ -5,14 +5,14 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { ImageLocation, Site } from "../pipeline/plugin.ts";
-import { gatherProblems, readTable } from "./csv.ts";
+import { gatherProblems, type OnProblems, readTable, requireColumns } from "./csv.ts";
 import { type Dataset, type ListedSite, makeDataset } from "./dataset.ts";
 import { cellTypeOfName, duplicateFinder, rowReader } from "./fields.ts";
 
 export const channelsOfRxrx1 = ["nuclei", "ER", "actin", "nucleoli", "mitochondria", "Golgi"];
 
-export const openRxrx1 = async (root: string): Promise<Dataset> => {
-  const sites = await readSiteTable(join(root, "metadata.csv"));
+export const openRxrx1 = async (root: string, onProblems?: OnProblems): Promise<Dataset> => {
+  const sites = await readSiteTable(join(root, "metadata.csv"), onProblems);
   const channels = await findChannels(root, sites[0]);
   const images = (site: SiteAddress) =>
     channels.map((_, index) => ({ path: `${siteStem(root, site)}_w${index + 1}.png`, band: 0 }));
@@ -30,11 +30,14 @@ export const withImages = (
   images: (site: SiteAddress) => readonly ImageLocation[],
 ): ListedSite[] => sites.map((site) => ({ site, images: () => images(site) }));
 
-/** The six columns that matter, by name; `cell_type` and the class may be absent, others become metadata. */
-export const readSiteTable = async (path: string): Promise<Omit<Site, "images">[]> => {
+/**
+ * The columns may stand in any order. `cell_type` may be absent, it is in the experiment's name; so may `sirna_id`, the
+ * class. Further columns become metadata, and the manufacturer's name of the siRNA is called `sirna_name` there.
+ */
+export const readSiteTable = async (path: string, onProblems?: OnProblems): Promise<Omit<Site, "images">[]> => {
   const table = await readTable(path);
-  const problems = gatherProblems("the dataset cannot be read:");
-  if (!problems.requireColumns(table, ["experiment", "plate", "well", "site", "well_type"])) problems.throwIfAny();
+  requireColumns(table, ["experiment", "plate", "well", "site", "well_type"]);
+  const problems = gatherProblems(path, onProblems);
   const isNew = duplicateFinder(problems);
   const extra = table.columns.filter((name) => !known.includes(name));
   const sites = table.rows.flatMap((row) => {
@@ -56,7 +59,7 @@ export const readSiteTable = async (path: string): Promise<Omit<Site, "images">[
       site,
       wellType,
       ...(sirna === undefined ? {} : { sirna }),
-      metadata: Object.fromEntries(extra.map((name) => [name, row.get(name)])),
+      metadata: Object.fromEntries(extra.map((name) => [name === "sirna" ? "sirna_name" : name, row.get(name)])),
     };
   });
   problems.throwIfAny();

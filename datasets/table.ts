@@ -10,7 +10,15 @@
 import { basename, dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { PlatestreamError, type WellType } from "../pipeline/plugin.ts";
-import { gatherProblems, type Problems, type Row, readTable, type Table } from "./csv.ts";
+import {
+  gatherProblems,
+  type OnProblems,
+  type Problems,
+  type Row,
+  readTable,
+  requireColumns,
+  type Table,
+} from "./csv.ts";
 import { type Dataset, type ListedSite, makeDataset } from "./dataset.ts";
 import { duplicateFinder, rowReader } from "./fields.ts";
 
@@ -38,12 +46,20 @@ const wellTypes: Readonly<Record<string, WellType>> = {
   untreated: "negative_control",
 };
 
-export const openTable = async (path: string, options: TableOptions = {}): Promise<Dataset> => {
+export const openTable = async (
+  path: string,
+  options: TableOptions = {},
+  onProblems?: OnProblems,
+): Promise<Dataset> => {
   const table = await readTable(path);
-  const problems = gatherProblems("the table cannot be read:");
+  const problems = gatherProblems(path, onProblems);
   const channels = findChannels(table, options.images);
-  const needed = ["Metadata_Plate", "Metadata_Well", "Metadata_Site", ...(options.label ? [options.label] : [])];
-  if (!problems.requireColumns(table, needed)) problems.throwIfAny();
+  requireColumns(table, [
+    "Metadata_Plate",
+    "Metadata_Well",
+    "Metadata_Site",
+    ...(options.label ? [options.label] : []),
+  ]);
   const isNew = duplicateFinder(problems);
   const read = siteReader(table, options, problems);
   const listed = table.rows.flatMap((row): ListedSite[] => {

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { packageFile } from "../../proto/package-file.ts";
+import { dataCommand } from "./data.ts";
 import { evaluateCommand } from "./evaluate.ts";
 import { stagesCommand } from "./stages.ts";
 import { startCommand } from "./start.ts";
@@ -17,6 +18,7 @@ export const program = (): Command =>
     .addCommand(startCommand())
     .addCommand(workerCommand())
     .addCommand(evaluateCommand())
+    .addCommand(dataCommand())
     .addCommand(stagesCommand())
     .addHelpText(
       "after",
