@@ -6,7 +6,7 @@ import { openDataset } from "../../datasets/open.ts";
 import { learnPlateGroups } from "../../datasets/plate-groups.ts";
 import { type Architecture, variants } from "../../gpu-worker/model/architecture.ts";
 import { addToBundle, type NewManifest, readManifest, writeBundle } from "../../gpu-worker/model/bundle.ts";
-import { importWeights } from "../../gpu-worker/model/import-weights.ts";
+import { classCount, importWeights } from "../../gpu-worker/model/import-weights.ts";
 import { initialWeights } from "../../gpu-worker/model/initialise.ts";
 import { bundleVersion } from "../../gpu-worker/model/manifest.ts";
 import { readSafetensors } from "../../gpu-worker/model/safetensors.ts";
@@ -61,14 +61,14 @@ export const importBundle = async (
     const cellTypes = options.cellTypes;
     if (cellTypes === undefined) throw wrong(`say with --cell-types which network of ${out} the weights are for`);
     const { architecture } = await readManifest(out);
-    const { weights, notes } = importWeights(tensors, architecture, from);
+    const { weights, notes } = importWeights(tensors, architecture, from, file);
     for (const cellType of cellTypes) await addToBundle(out, cellType, weights, { trained });
     return tell([`${out}: the networks for ${cellTypes.join(", ")} come from ${file}`, ...notes]);
   }
 
-  const classes = options.classes ?? (newHead ? undefined : tensors.get("classifier.weight")?.shape[0]);
+  const classes = options.classes ?? (newHead ? undefined : classCount(tensors));
   const manifest = manifestFor(options, await planFor(options, classes), trained);
-  const { weights, notes } = importWeights(tensors, manifest.architecture, from);
+  const { weights, notes } = importWeights(tensors, manifest.architecture, from, file);
   const networks = Object.keys(manifest.cellTypes).map((cellType) => [cellType, weights] as const);
   const written = await writeBundle(out, manifest, new Map(networks));
   tell([`${out}: ${manifest.name} ${bundleVersion(written)}, ${describe(options, manifest)}`, ...notes]);

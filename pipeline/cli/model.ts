@@ -105,7 +105,7 @@ Every cell type gets the same weights; run it once per cell type, with --cell-ty
 --out is a bundle already, its network counts and the options that describe one are not taken.
 
 What torchvision's files lack is filled in: the BatchNorm over the raw channels (identity) and the first convolution's
-bias (zero). A first convolution for 3 channels is spread over yours: each reads the mean of the 3, times 3/channels.
+bias (zero). A first convolution for 3 channels is spread over yours, red, green, blue in turn, times 3/channels.
 
 Examples:
   pipeline model import densenet121.safetensors --layout rxrx1 --new-head --out models/from-imagenet

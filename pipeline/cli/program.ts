@@ -4,6 +4,7 @@ import { Command } from "commander";
 import { packageFile } from "../../proto/package-file.ts";
 import { dataCommand } from "./data.ts";
 import { evaluateCommand } from "./evaluate.ts";
+import { modelCommand } from "./model.ts";
 import { stagesCommand } from "./stages.ts";
 import { startCommand } from "./start.ts";
 import { workerCommand } from "./worker.ts";
@@ -19,6 +20,7 @@ export const program = (): Command =>
     .addCommand(workerCommand())
     .addCommand(evaluateCommand())
     .addCommand(dataCommand())
+    .addCommand(modelCommand())
     .addCommand(stagesCommand())
     .addHelpText(
       "after",
