@@ -17,13 +17,14 @@ const fromOrt = (tensor: ort.Tensor): Tensor => ({
 const openSession = async (
   model: Uint8Array,
   provider: Provider,
-  { threads, optimized = false }: SessionOptions,
+  { threads, optimized = false, unplanned = false }: SessionOptions,
 ): Promise<Session> => {
   const session = await ort.InferenceSession.create(model, {
     executionProviders: [provider],
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     logSeverityLevel: 3,
+    enableMemPattern: !unplanned,
     graphOptimizationLevel: optimized ? "disabled" : "all",
   });
   return {

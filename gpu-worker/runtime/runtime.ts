@@ -23,6 +23,8 @@ export interface SessionOptions {
   readonly threads: number;
   /** The graph is written for this runtime as it should run (`Runtime.block`): load it as it is, which is faster. */
   readonly optimized?: boolean;
+  /** Allocates as the operations run, not a second time in one piece: half the memory of a graph with large values. */
+  readonly unplanned?: boolean;
 }
 
 export interface Runtime {

@@ -31,6 +31,12 @@ export interface LearnerState {
 }
 
 export interface LearnerOptions extends GraphOptions {
+  /** `head`: the classifier alone. */
+  readonly learns: "network" | "head";
+  /** Height and width of the images that are learnt from, where they differ from the architecture's. */
+  readonly crop?: readonly [height: number, width: number] | undefined;
+  /** Images of a batch of `measure` and `predict`. */
+  readonly evaluationImages: number;
   readonly optimiser: AdamOptions;
   /** Losses of a step are divided by this: 1 adds up the gradients of the micro-batches, their number averages them. */
   readonly divisor: number;
@@ -41,8 +47,9 @@ export interface Learner {
   /** Adds the gradient of one micro-batch, moves the running statistics, returns the loss. */
   accumulate(batch: LabelledImages): Promise<number>;
   /** One update from what was accumulated. False where an overflow in half precision made the step void. */
-  update(rate: number): boolean;
-  readonly state: LearnerState;
+  update(rate: number): Promise<boolean>;
+  /** A copy. */
+  state(): Promise<LearnerState>;
   /** Batch statistics: means and unbiased variances of all BatchNorm layers. */
   measure(images: Images): Promise<{ means: Float32Array; variances: Float32Array }>;
   predict(
@@ -56,7 +63,8 @@ export interface Learner {
 const momentum = 0.1;
 
 const blend = (running: Float32Array, batch: Float32Array): void => {
-  for (let i = 0; i < running.length; i++) running[i] = (1 - momentum) * running[i]! + momentum * batch[i]!;
+  for (let i = 0; i < running.length; i++)
+    if (Number.isFinite(batch[i]!)) running[i] = (1 - momentum) * running[i]! + momentum * batch[i]!;
 };
 
 /** Neighbouring slots as one span. */
@@ -85,12 +93,15 @@ export const openLearner = (
   runtime: Runtime,
   options: LearnerOptions,
   network: FlatNetwork,
-  learns: (name: string) => boolean,
   resumed?: Omit<LearnerState, "network">,
 ): Learner => {
   checkPrecision(runtime, options);
-  const { architecture, images: count, optimiser, divisor, threads } = options;
-  const { channels, height, width, plates, classes } = architecture;
+  const { architecture, optimiser, divisor, threads, crop } = options;
+  const { channels, plates, classes } = architecture;
+  const learns = (name: string) => options.learns === "network" || name.startsWith("classifier.");
+  const training: GraphOptions =
+    crop === undefined ? options : { ...options, architecture: { ...architecture, height: crop[0], width: crop[1] } };
+  const evaluation: GraphOptions = { ...options, images: options.evaluationImages, precision: "float32" };
   const layout = flatLayout(architecture);
   const slots = layout.slots.filter(({ name }) => learns(name));
   const spans = spansOf(slots);
@@ -101,13 +112,17 @@ export const openLearner = (
 
   const sessions = new Map<string, Promise<Session>>();
   const session = (name: string, model: () => Uint8Array): Promise<Session> => {
-    const open = sessions.get(name) ?? runtime.load(model(), { threads });
+    const open = sessions.get(name) ?? runtime.load(model(), { threads, unplanned: true });
     sessions.set(name, open);
     return open;
   };
 
   const float = (data: Float32Array, ...shape: number[]) => ({ type: "float32" as const, data, shape });
-  const inputs = ({ pixels, scale, offset, plate }: Images, withPlates: boolean): Tensors => ({
+  const inputs = (
+    { pixels, scale, offset, plate }: Images,
+    { images: count, architecture: { height, width } }: GraphOptions,
+    withPlates: boolean,
+  ): Tensors => ({
     pixels: { type: "uint8", data: pixels, shape: [count, channels, height, width] },
     scale: float(scale, count, channels),
     offset: float(offset, count, channels),
@@ -116,16 +131,16 @@ export const openLearner = (
   });
 
   return {
-    get state() {
-      return { network, adam, lossScale };
+    async state() {
+      return structuredClone({ network, adam, lossScale });
     },
 
     async accumulate(batch) {
-      const train = await session("train", () => trainingGraph(options, learns).model);
+      const train = await session("train", () => trainingGraph(training, learns).model);
       const results = await train.run({
-        ...inputs(batch, true),
-        target: float(batch.target, count, classes),
-        loss_scale: float(Float32Array.of(lossScale.scale), ...[]),
+        ...inputs(batch, training, true),
+        target: float(batch.target, options.images, classes),
+        loss_scale: float(Float32Array.of(lossScale.scale)),
       });
       const fresh = results.gradient!.data as Float32Array;
       const unscale = 1 / (lossScale.scale * divisor);
@@ -135,7 +150,7 @@ export const openLearner = (
       return (results.loss!.data as Float32Array)[0]!;
     },
 
-    update(rate) {
+    async update(rate) {
       const finite = options.precision === "float32" || gradient.every(Number.isFinite);
       if (finite) adamUpdate(network.weights, gradient, adam, spans, rate, optimiser);
       lossScale = nextLossScale(lossScale, options.precision, finite);
@@ -144,15 +159,15 @@ export const openLearner = (
     },
 
     async measure(images) {
-      const measure = await session("measure", () => measuringGraph(options));
-      const { means, variances } = await measure.run(inputs(images, false));
+      const measure = await session("measure", () => measuringGraph(evaluation));
+      const { means, variances } = await measure.run(inputs(images, evaluation, false));
       return { means: means!.data as Float32Array, variances: variances!.data as Float32Array };
     },
 
     async predict(images, { means, variances }) {
-      const predict = await session("predict", () => predictingGraph(options));
+      const predict = await session("predict", () => predictingGraph(evaluation));
       const { logits, features } = await predict.run({
-        ...inputs(images, true),
+        ...inputs(images, evaluation, true),
         means: float(means, layout.normLength),
         variances: float(variances, layout.normLength),
       });

@@ -1,0 +1,41 @@
+/** What a run measured, one line of JSON per epoch, and the picture of it. */
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { drawCurves } from "./curves.ts";
+
+export interface EpochRecord {
+  /** Position of the stage in the recipe. */
+  readonly stage: number;
+  readonly name: string;
+  /** Within the stage, from 0. */
+  readonly epoch: number;
+  readonly loss: number;
+  readonly rate: number;
+  readonly imagesPerSecond: number;
+  readonly skippedSteps: number;
+  /** Part of the held-out wells called right; absent in epochs without validation. */
+  readonly running?: number;
+  readonly calibrated?: number;
+}
+
+export interface Metrics {
+  readonly records: readonly EpochRecord[];
+  add(record: EpochRecord): Promise<void>;
+}
+
+/** Reads what an interrupted run left in `folder`, forgets what comes after the given place, and goes on from there. */
+export const openMetrics = async (folder: string, title: string, stage: number, epoch: number): Promise<Metrics> => {
+  const path = join(folder, "metrics.jsonl");
+  const text = await readFile(path, "utf8").catch(() => "");
+  const before = (record: EpochRecord) => record.stage < stage || (record.stage === stage && record.epoch < epoch);
+  const complete = text.slice(0, text.lastIndexOf("\n") + 1).split("\n");
+  const records = complete.flatMap((line) => (line === "" ? [] : [JSON.parse(line) as EpochRecord])).filter(before);
+  return {
+    records,
+    async add(record) {
+      records.push(record);
+      await writeFile(path, records.map((each) => `${JSON.stringify(each)}\n`).join(""));
+      await writeFile(join(folder, "curves.svg"), drawCurves(title, records));
+    },
+  };
+};

@@ -1,0 +1,366 @@
+/** Trains one network: stage after stage, epoch after epoch, from the last checkpoint on. */
+import { createHash } from "node:crypto";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { PlatestreamError } from "../../proto/errors.ts";
+import type { Architecture, Weights } from "../model/architecture.ts";
+import type { Provider } from "../runtime/onnx.ts";
+import { adamDefaults, adamState } from "./adam.ts";
+import { cropOf, plainImages, type TrainingBatch, trainingBatch } from "./batches.ts";
+import { type Checkpoint, type Progress, readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
+import { flatLayout, flatten, unflatten } from "./flat.ts";
+import type { Learner, LearnerOptions, LearnerState } from "./learner.ts";
+import { freshLossScale } from "./loss-scale.ts";
+import { openMetrics } from "./metrics.ts";
+import { openPictures, type Pictures } from "./pictures.ts";
+import { type Recipe, rateAt, type Stage } from "./recipe.ts";
+import { openRemoteLearner } from "./remote-learner.ts";
+import { type Classes, checkSamples, epochBatches, inStage, type Sample, stageClasses } from "./samples.ts";
+import { type Score, type Validation, validate } from "./validate.ts";
+import { linearHead, startWeights, withNewHead } from "./weights.ts";
+
+export interface NetworkTask {
+  readonly cellType: string;
+  readonly recipe: Recipe;
+  /** Channels, size and plates of the images; its number of classes is not read. */
+  readonly architecture: Architecture;
+  readonly classes: Classes;
+  readonly training: readonly Sample[];
+  /** Of the held-out experiments; may be empty. */
+  readonly validation: readonly Sample[];
+  /** Folder of checkpoints, metrics and curves. */
+  readonly folder: string;
+  readonly provider: Provider;
+  readonly threads: number;
+  readonly cacheBytes: number;
+  /** Minutes between checkpoints within an epoch. */
+  readonly checkpointMinutes: number;
+  /** When aborted, the run writes a checkpoint after the current step and throws "cancelled". */
+  readonly stop: AbortSignal;
+  onStep(step: StepStatus): void;
+  onEpoch(line: string): void;
+}
+
+export interface StepStatus {
+  readonly cellType: string;
+  readonly stage: string;
+  readonly epoch: number;
+  readonly epochs: number;
+  readonly batch: number;
+  readonly batches: number;
+  readonly loss: number;
+  readonly imagesPerSecond: number;
+  /** In all stages together, without validation. */
+  readonly secondsLeft: number;
+}
+
+export interface TrainedNetwork {
+  readonly weights: Weights;
+  readonly classes: readonly string[];
+  /** Of the last validation of what is returned; absent without held-out experiments. */
+  readonly score?: Score;
+}
+
+/** Images of a batch for statistics and predictions. */
+const evaluationImages = 32;
+/** Micro-batches that are made ready ahead of the network. */
+const ahead = 3;
+const mostOverflows = 50;
+
+export const trainNetwork = async (task: NetworkTask): Promise<TrainedNetwork> => {
+  const { recipe, folder, cellType, stop } = task;
+  await mkdir(folder, { recursive: true });
+  const [lastPath, bestPath] = [join(folder, "last.safetensors"), join(folder, "best.safetensors")];
+  const identity = identityOf(task);
+  const pictures = openPictures(task.cacheBytes);
+
+  let { state, progress } = (await readCheckpoint(lastPath)) ?? (await beginning(task, identity));
+  if (progress.identity !== identity)
+    throw new PlatestreamError(
+      "invalid-config",
+      `${folder} holds a run with another recipe, other classes or other images; ` +
+        "give another --out, or delete the folder to start over",
+    );
+  const metrics = await openMetrics(folder, `Training ${cellType}`, progress.stage, progress.epoch);
+  let score: Score | undefined;
+
+  while (progress.stage < recipe.stages.length) {
+    const stage = recipe.stages[progress.stage]!;
+    const samples = samplesOfStage(task, stage);
+    checkSamples(samples, stage, cellType);
+    const architecture = architectureOf(task, stage);
+    const names = stageClasses(task.classes, stage, recipe);
+    const classes = new Map(names.map((name, k) => [name, k]));
+    const learner = await openRemoteLearner(task.provider, learnerOptions(task, stage), state.network, state);
+    const validation: Validation = {
+      learner,
+      pictures,
+      architecture,
+      recipe,
+      samples: task.validation,
+      classes: names,
+      controls: stage.images === "controls",
+      images: evaluationImages,
+    };
+    const imagesLater = imagesOfStages(task, progress.stage);
+    let saved = Date.now();
+    const save = async (place: Partial<Progress>) => {
+      progress = { ...progress, ...place };
+      state = await learner.state();
+      await writeCheckpoint(lastPath, { state, progress });
+      saved = Date.now();
+    };
+
+    try {
+      for (let epoch = progress.epoch; epoch < stage.epochs; epoch++) {
+        const batches = epochBatches(samples, recipe, stage.name, epoch);
+        const rate = rateAt(stage, epoch);
+        const first = progress.batch;
+        let { lossSum, skipped } = progress;
+        let overflows = 0;
+        const started = Date.now();
+
+        const make = (batch: number) =>
+          trainingBatch(
+            batches[batch]!,
+            { stage: stage.name, epoch, batch, mixup: stage.mixup },
+            classes,
+            pictures,
+            { architecture, recipe },
+          );
+        for await (const [batch, inputs] of inOrder(first, batches.length, make)) {
+          const loss = await learner.accumulate(inputs);
+          if (!Number.isFinite(loss) && recipe.precision === "float32")
+            throw notFinite(loss, cellType, stage, epoch, batch, inputs);
+          lossSum += Number.isFinite(loss) ? loss : 0;
+          const stepEnds = (batch + 1) % recipe.accumulate === 0 || batch + 1 === batches.length;
+          if (!stepEnds) continue;
+
+          const moved = await learner.update(rate);
+          overflows = moved ? 0 : overflows + 1;
+          if (!moved) skipped += 1;
+          if (overflows > mostOverflows) throw notFinite(loss, cellType, stage, epoch, batch, inputs);
+          const done = batch + 1 - first;
+          const imagesPerSecond = (1000 * done * recipe.microBatch) / Math.max(Date.now() - started, 1);
+          task.onStep({
+            cellType,
+            stage: stage.name,
+            epoch,
+            epochs: stage.epochs,
+            batch: batch + 1,
+            batches: batches.length,
+            loss: lossSum / (batch + 1),
+            imagesPerSecond,
+            secondsLeft: imagesLater(epoch, (batch + 1) * recipe.microBatch) / imagesPerSecond,
+          });
+          const within = batch + 1 < batches.length;
+          if (stop.aborted || (within && Date.now() - saved > 60_000 * task.checkpointMinutes)) {
+            await save({ epoch, batch: batch + 1, lossSum, skipped });
+            if (stop.aborted) throw interrupted(folder);
+          }
+        }
+
+        const due = (epoch + 1) % recipe.validateEvery === 0 || epoch + 1 === stage.epochs;
+        const fresh = due && canValidate(validation) ? await validate(validation) : undefined;
+        let { best } = progress;
+        if (fresh !== undefined) {
+          score = fresh;
+          if (fresh.calibrated > best) {
+            best = fresh.calibrated;
+            await writeCheckpoint(bestPath, { state: await learner.state(), progress: { ...progress, epoch, best } });
+          }
+        }
+        const seconds = (Date.now() - started) / 1000;
+        const loss = lossSum / batches.length;
+        await metrics.add({
+          stage: progress.stage,
+          name: stage.name,
+          epoch,
+          loss,
+          rate,
+          imagesPerSecond: ((batches.length - first) * recipe.microBatch) / seconds,
+          skippedSteps: skipped,
+          ...(fresh === undefined ? {} : { running: fresh.running, calibrated: fresh.calibrated }),
+        });
+        task.onEpoch(epochLine(cellType, stage, epoch, loss, seconds, fresh));
+        await save({ epoch: epoch + 1, batch: 0, lossSum: 0, skipped: 0, best });
+      }
+      ({ state, progress } = await afterStage(task, { state, progress }, learner, pictures, bestPath));
+    } finally {
+      await learner.close();
+    }
+    await writeCheckpoint(lastPath, { state, progress });
+  }
+
+  const finalStage = recipe.stages.at(-1)!;
+  const weights = unflatten(architectureOf(task, finalStage), state.network);
+  const classes = stageClasses(task.classes, finalStage, recipe);
+  const last = metrics.records.findLast((record) => record.calibrated !== undefined);
+  score ??= last && { running: last.running!, calibrated: last.calibrated!, wells: 0 };
+  return { weights, classes, ...(score === undefined ? {} : { score }) };
+};
+
+/** Before the first stage. */
+const beginning = async (task: NetworkTask, identity: string): Promise<Checkpoint> => {
+  const stage = task.recipe.stages[0]!;
+  const architecture = architectureOf(task, stage);
+  const weights = await startWeights(architecture, task.recipe, task.cellType);
+  return { state: freshState(task, stage, weights), progress: startOf(0, identity) };
+};
+
+/** What the next stage starts with: the stage's best weights where it was validated on others' images, else its last. */
+const afterStage = async (
+  task: NetworkTask,
+  { state, progress }: Checkpoint,
+  learner: Learner,
+  pictures: Pictures,
+  bestPath: string,
+): Promise<Checkpoint> => {
+  const { recipe } = task;
+  const [stage, next] = [recipe.stages[progress.stage]!, recipe.stages[progress.stage + 1]];
+  const heldOut = progress.best >= 0 && stage.images !== "all";
+  const network = heldOut ? ((await readCheckpoint(bestPath)) ?? { state }).state.network : state.network;
+  const before = architectureOf(task, stage);
+  const weights = unflatten(before, network);
+  const place = startOf(progress.stage + 1, progress.identity);
+  if (next === undefined) {
+    if (recipe.loss.kind !== "cosface") return { state: { ...state, network }, progress: place };
+    const length = await featureLength(task, learner, pictures);
+    const served = linearHead(weights, before, recipe.loss.scale, length);
+    return { state: { ...state, network: flatten(before, served, "the trained network") }, progress: place };
+  }
+  const after = architectureOf(task, next);
+  const sameClasses = stage.images === "controls" ? next.images === "controls" : next.images !== "controls";
+  const carried = sameClasses ? weights : withNewHead(weights, after, recipe, recipe.seed + place.stage);
+  return { state: freshState(task, next, carried), progress: place };
+};
+
+/** Mean length of the features of some training images, under their own statistics. */
+const featureLength = async (task: NetworkTask, learner: Learner, pictures: Pictures): Promise<number> => {
+  const { recipe, training } = task;
+  const place = { architecture: architectureOf(task, recipe.stages.at(-1)!), recipe };
+  const chosen = Array.from({ length: evaluationImages }, (_, i) => training[i % training.length]!);
+  const images = await plainImages(chosen, pictures, place);
+  const { features } = await learner.predict(images, await learner.measure(images));
+  const width = features.length / evaluationImages;
+  const lengths = chosen.map((_, i) => Math.hypot(...features.subarray(i * width, (i + 1) * width)));
+  return lengths.reduce((sum, length) => sum + length, 0) / lengths.length;
+};
+
+const startOf = (stage: number, identity: string): Progress => ({
+  stage,
+  epoch: 0,
+  batch: 0,
+  lossSum: 0,
+  skipped: 0,
+  best: -1,
+  identity,
+});
+
+const freshState = (task: NetworkTask, stage: Stage, weights: Weights): LearnerState => {
+  const architecture = architectureOf(task, stage);
+  const learning = flatLayout(architecture).slots.filter(
+    ({ name }) => stage.learns === "network" || name.startsWith("classifier."),
+  );
+  const length = learning.reduce((sum, slot) => sum + slot.length, 0);
+  return {
+    network: flatten(architecture, weights, "the network before the stage"),
+    adam: adamState(length, stage),
+    lossScale: freshLossScale(task.recipe.precision),
+  };
+};
+
+const architectureOf = ({ architecture, classes, recipe }: NetworkTask, stage: Stage): Architecture => ({
+  ...architecture,
+  classes: stageClasses(classes, stage, recipe).length,
+});
+
+const learnerOptions = (task: NetworkTask, stage: Stage): LearnerOptions => {
+  const { recipe, threads } = task;
+  const architecture = architectureOf(task, stage);
+  return {
+    architecture,
+    images: recipe.microBatch,
+    precision: recipe.precision,
+    loss: recipe.loss,
+    learns: stage.learns,
+    crop: cropOf(recipe, architecture),
+    evaluationImages,
+    optimiser: { ...adamDefaults, amsgrad: stage.amsgrad },
+    divisor: recipe.gradients === "mean" ? recipe.accumulate : 1,
+    threads,
+  };
+};
+
+const samplesOfStage = ({ training, validation, recipe }: NetworkTask, stage: Stage): Sample[] =>
+  (stage.images === "all" ? [...training, ...validation] : training).filter((sample) => inStage(sample, stage, recipe));
+
+const canValidate = ({ samples, classes, controls }: Validation): boolean =>
+  samples.some(({ site, sirna }) => (site.wellType !== "treatment") === controls && classes.includes(sirna));
+
+/** Calls `make` for some items ahead of the one that is asked for, and gives them in order. */
+async function* inOrder(
+  from: number,
+  to: number,
+  make: (index: number) => Promise<TrainingBatch>,
+): AsyncGenerator<[number, TrainingBatch]> {
+  const ready: Promise<TrainingBatch>[] = [];
+  for (let next = from, index = from; index < to; index++) {
+    for (; next < to && next <= index + ahead; next++) {
+      const made = make(next);
+      made.catch(() => undefined); // reported when its turn comes
+      ready.push(made);
+    }
+    yield [index, await ready.shift()!];
+  }
+}
+
+/** Images still to be read in all stages, given the epoch of the current one and the images read in it. */
+const imagesOfStages = (task: NetworkTask, current: number) => {
+  const { recipe } = task;
+  const perEpoch = (stage: Stage) =>
+    recipe.microBatch * epochBatches(samplesOfStage(task, stage), recipe, stage.name, 0).length;
+  const later = recipe.stages.slice(current + 1).reduce((sum, stage) => sum + stage.epochs * perEpoch(stage), 0);
+  const stage = recipe.stages[current]!;
+  const own = perEpoch(stage);
+  return (epoch: number, read: number): number => later + (stage.epochs - epoch) * own - read;
+};
+
+const identityOf = ({ recipe, classes, training, validation, architecture }: NetworkTask): string => {
+  const sites = [...training, ...validation].map(({ site }) => [site.experiment, site.plate, site.well, site.site]);
+  const essentials = JSON.stringify([recipe, classes, architecture, sites]);
+  return createHash("sha256").update(essentials).digest("hex").slice(0, 16);
+};
+
+const notFinite = (
+  loss: number,
+  cellType: string,
+  stage: Stage,
+  epoch: number,
+  batch: number,
+  { domain }: TrainingBatch,
+): PlatestreamError =>
+  new PlatestreamError(
+    "internal",
+    `training ${cellType} stopped: the loss is ${loss} in stage "${stage.name}", epoch ${epoch + 1}, micro-batch ` +
+      `${batch + 1}, images of ${domain}; the last checkpoint is whole. Try a lower rate, or look at those images`,
+  );
+
+const interrupted = (folder: string): PlatestreamError =>
+  new PlatestreamError("cancelled", `interrupted; ${folder} holds a checkpoint, and the same command goes on from it`);
+
+const epochLine = (
+  cellType: string,
+  stage: Stage,
+  epoch: number,
+  loss: number,
+  seconds: number,
+  score: Score | undefined,
+): string => {
+  const percent = (part: number) => `${(100 * part).toFixed(1)} %`;
+  const accuracy =
+    score === undefined
+      ? ""
+      : `   wells right: running ${percent(score.running)}, calibrated ${percent(score.calibrated)} of ${score.wells}`;
+  return `${cellType} ${stage.name} ${epoch + 1}/${stage.epochs}   loss ${loss.toPrecision(4)}   ${seconds.toFixed(0)} s${accuracy}`;
+};

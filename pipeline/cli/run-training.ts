@@ -1,0 +1,68 @@
+/** What `pipeline train` does: reads the recipe and the dataset, trains, and tells how it goes. */
+import { existsSync } from "node:fs";
+import { basename, resolve } from "node:path";
+import { createLogUpdate } from "log-update";
+import { openDataset } from "../../datasets/open.ts";
+import { readRecipe } from "../../gpu-worker/training/recipe.ts";
+import type { StepStatus } from "../../gpu-worker/training/train.ts";
+import { trainBundle } from "../../gpu-worker/training/train-bundle.ts";
+import { packageFile } from "../../proto/package-file.ts";
+import { interruptible } from "./interruptible.ts";
+import type { TrainFlags } from "./train.ts";
+
+const duration = (seconds: number): string => {
+  if (!Number.isFinite(seconds)) return "?";
+  const minutes = Math.round(seconds / 60);
+  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+};
+
+const stepLine = ({ cellType, stage, epoch, epochs, batch, batches, loss, imagesPerSecond, secondsLeft }: StepStatus) =>
+  `${cellType} ${stage} ${epoch + 1}/${epochs}   micro-batch ${batch}/${batches}   loss ${loss.toPrecision(4)}   ` +
+  `${imagesPerSecond.toFixed(1)} images/s   ${duration(secondsLeft)} left`;
+
+const recipeFile = (name: string): string => {
+  const shipped = packageFile(`recipes/${name.replace(/\.yaml$/, "")}.yaml`);
+  return !existsSync(name) && !name.includes("/") && existsSync(shipped) ? shipped : name;
+};
+
+export const runTraining = async (flags: TrainFlags): Promise<void> => {
+  const recipe = await readRecipe(recipeFile(flags.recipe));
+  const dataset = await openDataset(flags.data);
+  const live = createLogUpdate(process.stderr);
+  const say = (line: string) => {
+    if (process.stderr.isTTY) live.clear();
+    process.stderr.write(`${line}\n`);
+  };
+  const stop = new AbortController();
+  const interrupts = interruptible(() => {
+    say("interrupted: finishing the step and writing a checkpoint");
+    stop.abort();
+  });
+  let shown = Date.now();
+  try {
+    await trainBundle(dataset, {
+      recipe,
+      out: flags.out,
+      name: flags.name ?? basename(resolve(flags.out)),
+      cellTypes: flags.cellType,
+      validation: flags.validation,
+      provider: flags.provider,
+      threads: flags.threads,
+      cacheBytes: flags.cacheMib * 2 ** 20,
+      checkpointMinutes: flags.checkpointMinutes,
+      stop: stop.signal,
+      onStep(step) {
+        const every = process.stderr.isTTY ? 200 : 30_000;
+        if (Date.now() - shown < every) return;
+        shown = Date.now();
+        if (process.stderr.isTTY) live(stepLine(step));
+        else process.stderr.write(`${stepLine(step)}\n`);
+      },
+      onEpoch: say,
+    });
+    process.stdout.write(`${flags.out}\n`);
+  } finally {
+    if (process.stderr.isTTY) live.clear();
+    interrupts.close();
+  }
+};
