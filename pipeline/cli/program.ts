@@ -7,6 +7,7 @@ import { evaluateCommand } from "./evaluate.ts";
 import { modelCommand } from "./model.ts";
 import { stagesCommand } from "./stages.ts";
 import { startCommand } from "./start.ts";
+import { trainCommand } from "./train.ts";
 import { workerCommand } from "./worker.ts";
 
 const { version } = JSON.parse(readFileSync(packageFile("package.json"), "utf8")) as { version: string };
@@ -18,6 +19,7 @@ export const program = (): Command =>
     .showHelpAfterError("(run with --help for usage and examples)")
     .addCommand(startCommand())
     .addCommand(workerCommand())
+    .addCommand(trainCommand())
     .addCommand(evaluateCommand())
     .addCommand(dataCommand())
     .addCommand(modelCommand())
