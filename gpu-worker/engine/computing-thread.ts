@@ -39,11 +39,11 @@ const copyOf = (pixels: Job["pixels"]): Job["pixels"] =>
 
 const unavailable = (message: string) => new PlatestreamError("worker-unavailable", message);
 
-export const startComputingThread = ({
-  queue: most,
-  sessionsPerThread,
-  ...options
-}: ComputingThreadOptions): ComputingThread => {
+/** `program`: the file that the thread runs. */
+export const startComputingThread = (
+  { queue: most, sessionsPerThread, ...options }: ComputingThreadOptions,
+  program: URL = new URL("./thread.js", import.meta.url),
+): ComputingThread => {
   const waiting: Waiting[] = [];
   let running: Waiting | undefined;
   let thread: Worker | undefined;
@@ -52,7 +52,7 @@ export const startComputingThread = ({
   let idle: (() => void) | undefined;
 
   const start = (): Worker => {
-    const started = new Worker(new URL("./thread.js", import.meta.url), { workerData: options });
+    const started = new Worker(program, { workerData: options });
     let reason = "";
     created = 0;
     started.on("message", (answer: Answer) => {

@@ -4,6 +4,9 @@ import { PlatestreamError } from "../../proto/errors.ts";
 import { OnnxGraph } from "../onnx/graph.ts";
 import type { Runtime, Session, SessionOptions, Tensor, TensorData, Tensors } from "./runtime.ts";
 
+// What goes wrong is thrown; the native log would say it a second time, in the middle of the output.
+ort.env.logLevel = "fatal";
+
 /** In the order in which `auto` tries them. Bundled with the npm package: `cpu` and `webgpu`. */
 export const providers = ["cuda", "webgpu", "cpu"] as const;
 export type Provider = (typeof providers)[number];

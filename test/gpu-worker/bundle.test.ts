@@ -1,0 +1,135 @@
+import assert from "node:assert/strict";
+import { mkdir, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "node:test";
+import { architectureSchema, variants } from "../../gpu-worker/model/architecture.ts";
+import { addToBundle, readBundle, writeBundle } from "../../gpu-worker/model/bundle.ts";
+import { initialWeights } from "../../gpu-worker/model/initialise.ts";
+import { temporaryFolder } from "../kit/experiment.ts";
+import { tiny, tinyManifest, writeTinyBundle } from "./tiny-bundle.ts";
+
+const small = architectureSchema.parse({
+  ...variants["densenet-small"],
+  channels: 6,
+  height: 64,
+  width: 64,
+  classes: 5,
+});
+
+test("a bundle is read as it was written, and leaves no other files", async (t) => {
+  const folder = await writeTinyBundle(t, { cellTypes: ["HUVEC", "RPE"] });
+  const { manifest, weights, version } = await readBundle(folder);
+  assert.deepEqual((await readdir(folder)).sort(), ["HUVEC.safetensors", "RPE.safetensors", "bundle.json"]);
+  assert.deepEqual(manifest.architecture, tiny.architecture);
+  for (const [name, values] of weights.get("RPE")!) assert.deepEqual(values, tiny.weights.get(name), name);
+  assert.match(version, /^[0-9a-f]{12}$/);
+});
+
+test("the version follows what predictions depend on, and nothing else", async (t) => {
+  const folder = await writeTinyBundle(t);
+  const { version } = await readBundle(folder);
+  const rewrite = async (change: (manifest: Record<string, unknown>) => object) => {
+    const path = join(folder, "bundle.json");
+    await writeFile(path, JSON.stringify(change(JSON.parse(await readFile(path, "utf8")))));
+    return (await readBundle(folder)).version;
+  };
+  assert.equal(await rewrite((manifest) => ({ ...manifest, recipe: { epochs: 3 } })), version);
+  assert.notEqual(await rewrite((manifest) => ({ ...manifest, input: { scale: 1, offset: 0 } })), version);
+  assert.equal(await rewrite((manifest) => ({ ...manifest, input: { scale: 1 / 255, offset: 0 } })), version);
+  const changed = new Map(tiny.weights);
+  changed.set(
+    "classifier.bias",
+    changed.get("classifier.bias")!.map((value) => value + 1),
+  );
+  await addToBundle(folder, "HUVEC", changed, { trained: true });
+  assert.notEqual((await readBundle(folder)).version, version);
+});
+
+test("adding a cell type keeps the others", async (t) => {
+  const folder = await writeTinyBundle(t);
+  await addToBundle(folder, "U2OS", tiny.weights, { trained: false, metrics: { accuracy: 0.5 } });
+  const { manifest, weights } = await readBundle(folder);
+  assert.deepEqual([...weights.keys()], ["HUVEC", "U2OS"]);
+  assert.equal(manifest.cellTypes.HUVEC!.trained, true);
+  assert.deepEqual(manifest.cellTypes.U2OS!.metrics, { accuracy: 0.5 });
+});
+
+test("everything that is wrong with a bundle is listed at once", async (t) => {
+  const folder = await writeTinyBundle(t, { cellTypes: ["A", "B", "C"] });
+  await rm(join(folder, "A.safetensors"));
+  await truncate(join(folder, "B.safetensors"), 1000);
+  await assert.rejects(readBundle(folder), (error: Error) => {
+    assert.match(error.message, /^\[invalid-model\] bundle .* cannot be used:/);
+    assert.match(error.message, /A\.safetensors.*ENOENT/);
+    assert.match(error.message, /B\.safetensors has SHA-256 .* was changed or is cut off/);
+    assert.doesNotMatch(error.message, /C\.safetensors/);
+    return true;
+  });
+});
+
+test("a manifest with mistakes names each by its place", async (t) => {
+  const folder = await writeTinyBundle(t);
+  const path = join(folder, "bundle.json");
+  const manifest = JSON.parse(await readFile(path, "utf8"));
+  await writeFile(
+    path,
+    JSON.stringify({ ...manifest, classes: ["a"], input: { scale: [1, 2], offset: 0 }, colour: 1 }),
+  );
+  await assert.rejects(readBundle(folder), (error: Error) => {
+    assert.match(error.message, /\[invalid-model\] .*bundle\.json is no manifest of a bundle:/);
+    assert.match(error.message, /colour/);
+    return true;
+  });
+  await writeFile(path, JSON.stringify({ ...manifest, classes: ["a"], input: { scale: [1, 2], offset: 0 } }));
+  await assert.rejects(readBundle(folder), (error: Error) => {
+    assert.match(error.message, /classes: names 1 classes, the architecture has 12/);
+    assert.match(error.message, /input\.scale: has 2 values, the images have 6 channels/);
+    return true;
+  });
+  await writeFile(path, "{");
+  await assert.rejects(readBundle(folder), /bundle\.json is not JSON/);
+  await mkdir(join(folder, "empty"));
+  await assert.rejects(readBundle(join(folder, "empty")), /is no bundle.*`pipeline model new` makes one/);
+});
+
+test("weights that do not fit are refused before anything is written, every tensor named", async (t) => {
+  const folder = await temporaryFolder(t);
+  const wrong = new Map(tiny.weights);
+  wrong.delete("bn.weight");
+  wrong.set("classifier.bias", new Float32Array(3));
+  wrong.set(
+    "features.norm0.running_var",
+    tiny.weights.get("features.norm0.running_var")!.map(() => -1),
+  );
+  await assert.rejects(
+    writeBundle(folder, tinyManifest(tiny, ["HUVEC"], "wrong"), new Map([["HUVEC", wrong]])),
+    (error: Error) => {
+      assert.match(error.message, /bn\.weight \[6\] is missing/);
+      assert.match(error.message, /classifier\.bias has 3 values, \[12\] needs 12/);
+      assert.match(error.message, /features\.norm0\.running_var holds -1 at 0/);
+      return true;
+    },
+  );
+  assert.deepEqual(await readdir(folder), []);
+});
+
+test("fresh weights: convolutions of He's variance, BatchNorm the identity, and a seed that tells", () => {
+  const weights = initialWeights(small, 3);
+  for (const [name, values] of weights) {
+    if (name.endsWith("running_var") || /(?:norm\d?|bn)\.weight$/.test(name))
+      assert.ok(
+        values.every((v) => v === 1),
+        name,
+      );
+    else if (name.endsWith("running_mean") || name.endsWith("bias"))
+      assert.ok(
+        values.every((v) => v === 0),
+        name,
+      );
+  }
+  const filters = weights.get("features.conv0.weight")!; // [24, 6, 5, 5]
+  const variance = filters.reduce((sum, value) => sum + value * value, 0) / filters.length;
+  assert.ok(Math.abs(variance / (2 / 150) - 1) < 0.1, `variance ${variance}`);
+  assert.deepEqual(initialWeights(small, 3), weights);
+  assert.notDeepEqual(initialWeights(small, 4), weights);
+});
