@@ -22,16 +22,14 @@ export interface RandomStream {
  */
 export const randomStream = (...name: readonly (string | number)[]): RandomStream => {
   const digest = createHash("sha256").update(JSON.stringify(name)).digest();
-  let a = digest.readInt32LE(0);
-  let b = digest.readInt32LE(4);
-  let c = digest.readInt32LE(8);
-  let counter = digest.readInt32LE(12);
+  // An array holds 32-bit numbers as they are; variables of a closure would be boxed.
+  const state = Int32Array.from({ length: 4 }, (_, index) => digest.readInt32LE(4 * index));
   const uniform = (): number => {
-    const sum = (a + b + counter) | 0;
-    counter = (counter + 1) | 0;
-    a = b ^ (b >>> 9);
-    b = (c + (c << 3)) | 0;
-    c = (((c << 21) | (c >>> 11)) + sum) | 0;
+    const sum = (state[0]! + state[1]! + state[3]!) | 0;
+    state[3] = state[3]! + 1;
+    state[0] = state[1]! ^ (state[1]! >>> 9);
+    state[1] = state[2]! + (state[2]! << 3);
+    state[2] = ((state[2]! << 21) | (state[2]! >>> 11)) + sum;
     return (sum >>> 0) / 2 ** 32;
   };
 
