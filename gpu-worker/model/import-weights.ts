@@ -97,7 +97,7 @@ export const importWeights = (
   const known = new Set(all.map(({ name }) => name));
   const unknown = [...tensors.keys()].filter((name) => !known.has(name)).map((name) => `${name} is not part of it`);
   const problems = [...weightProblems(tensors, architecture), ...unknown];
-  if (problems.length > 0) throw misfit(problems, given, source);
+  if (problems.length > 0) throw misfit(problems, given, architecture, source);
   return { weights: new Map(all.map(({ name }) => [name, tensors.get(name)!.data as Float32Array])), notes };
 };
 
@@ -116,13 +116,19 @@ const spreadColours = (shape: readonly number[], filters: Float32Array, channels
   return { shape: [outputs, channels, height, width], data: spread };
 };
 
-const misfit = (problems: readonly string[], tensors: Tensors, source: string): PlatestreamError => {
+const misfit = (
+  problems: readonly string[],
+  tensors: Tensors,
+  { blocks }: Architecture,
+  source: string,
+): PlatestreamError => {
   const variant = variantOf(tensors);
+  const other = variant !== undefined && String(variants[variant].blocks) !== String(blocks);
   const advice = [
     ...(problems.some((problem) => problem.startsWith("classifier."))
       ? ["--new-head starts a classifier of its own"]
       : []),
-    ...(variant === undefined ? [] : [`by its dense layers it is a ${variant}`]),
+    ...(other ? [`by its dense layers it is a ${variant}`] : []),
   ];
   const heading = `${source} does not hold the weights of this network${advice.length > 0 ? ` (${advice.join("; ")})` : ""}:`;
   return new PlatestreamError("invalid-model", listProblems(heading, problems));
