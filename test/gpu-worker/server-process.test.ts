@@ -39,6 +39,13 @@ test("a worker says where it listens, leaves Ctrl-C to its parent, and ends with
   assert.deepEqual(await once(child, "exit"), [0, null]);
 });
 
+test("SIGTERM ends a worker whose parent lives on", async (t) => {
+  const child = startWorker(t, "--model", await writeTinyBundle(t), "--exit-with-parent");
+  await firstLine(child);
+  child.kill("SIGTERM");
+  assert.deepEqual(await once(child, "exit"), [0, null]);
+});
+
 test("a worker serves several bundles, and SIGTERM ends it", async (t) => {
   const folders = [await writeTinyBundle(t, { name: "first" }), await writeTinyBundle(t, { name: "second" })];
   const child = startWorker(t, ...folders.flatMap((folder) => ["--model", folder]));
@@ -51,7 +58,7 @@ test("a worker serves several bundles, and SIGTERM ends it", async (t) => {
 });
 
 test("a worker that cannot start says why and exits with 2", async (t) => {
-  const child = startWorker(t, "--model", await temporaryFolder(t));
+  const child = startWorker(t, "--model", await temporaryFolder(t), "--exit-with-parent");
   let said = "";
   child.stderr.on("data", (text) => {
     said += text;
