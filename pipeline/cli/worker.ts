@@ -1,4 +1,5 @@
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command, Option } from "commander";
+import { atLeast } from "./whole-number.ts";
 
 export interface WorkerOptions {
   readonly model: string[];
@@ -14,14 +15,6 @@ export interface WorkerOptions {
 }
 
 const collect = (value: string, previous: string[] = []): string[] => [...previous, value];
-
-const atLeast =
-  (least: number) =>
-  (text: string): number => {
-    const value = Number(text);
-    if (Number.isInteger(value) && value >= least) return value;
-    throw new InvalidArgumentError(`It is a whole number, ${least} or more.`);
-  };
 
 /** `pipeline worker`: serves bundles over gRPC until it is told to end. */
 export const workerCommand = (): Command =>
