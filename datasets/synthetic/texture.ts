@@ -4,7 +4,7 @@ import type { RandomStream } from "./random.ts";
 import { randomStream } from "./random.ts";
 
 /** Side of the periodic tile, a power of two. */
-const side = 1024;
+const side = 512;
 /** Cycles per pixel of the tile's own band: low, so that reading between its pixels does not blur it. */
 const tileFrequency = 1 / 16;
 /** Width of the band: standard deviation of log frequency. */

@@ -1,0 +1,93 @@
+import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { pathToFileURL } from "node:url";
+import { openDataset } from "../../datasets/open.ts";
+import { verifyDataset } from "../../datasets/verify.ts";
+import { writeGreyImage } from "../../pipeline/plugin.ts";
+import { temporaryFolder } from "../kit/experiment.ts";
+
+const write = async (t: TestContext, lines: readonly string[], name = "load_data.csv"): Promise<string> => {
+  const folder = await temporaryFolder(t);
+  await writeFile(join(folder, name), lines.join("\n"));
+  return folder;
+};
+
+test("Cell Painting's table: file names and folders apart, kinds of wells, further columns kept", async (t) => {
+  const folder = await write(t, [
+    "FileName_OrigDNA,PathName_OrigDNA,FileName_OrigER,PathName_OrigER,FileName_IllumDNA,Metadata_Batch,Metadata_Cell_Line,Metadata_Plate,Metadata_Well,Metadata_Site,Metadata_pert_type,Metadata_control_type,Metadata_Perturbation,Metadata_Dose",
+    "a1.tiff,raw,a2.tiff,/abs,i.npy,2020_11_04,A549,BR00117035,a1,9,control,negcon,DMSO,0",
+    "b1.tiff,raw,b2.tiff,/abs,i.npy,2020_11_04,A549,BR00117035,B02,1,trt,,AKT1,5",
+    "c1.tiff,raw,c2.tiff,/abs,i.npy,2020_11_04,A549,BR00117035,C02,1,poscon_cp,,TC-S-7004,5",
+  ]);
+  const dataset = await openDataset(folder);
+  assert.equal(dataset.layout, "table");
+  assert.equal(dataset.root, join(folder, "load_data.csv"));
+  assert.deepEqual(dataset.channels, ["DNA", "ER"]);
+  assert.deepEqual(dataset.experiments, [{ id: "2020_11_04", cellType: "A549", sites: 3 }]);
+  const { sites } = await dataset.load("2020_11_04");
+  assert.deepEqual(
+    sites.map(({ well, site, wellType, sirna }) => [well, site, wellType, sirna]),
+    [
+      ["A01", 9, "negative_control", "DMSO"],
+      ["B02", 1, "treatment", "AKT1"],
+      ["C02", 1, "positive_control", "TC-S-7004"],
+    ],
+  );
+  assert.deepEqual(sites[1]!.images, [
+    { path: join(folder, "raw/b1.tiff"), band: 0 },
+    { path: "/abs/b2.tiff", band: 0 },
+  ]);
+  assert.equal(sites[1]!.metadata.Dose, "5");
+});
+
+test("a table with the least columns is one experiment, named after the file; 16-bit TIFF is fine", async (t) => {
+  const folder = await temporaryFolder(t);
+  const path = join(folder, "my image.tiff");
+  await writeGreyImage(path, new Uint16Array(64).fill(4000), 8, 8);
+  const table = join(folder, "screen.csv");
+  const rows = ["URL_DNA,Metadata_Plate,Metadata_Well,Metadata_Site", `${pathToFileURL(path)},P1,B2,1`];
+  await writeFile(table, rows.join("\n"));
+  for (const given of [table, folder]) {
+    const dataset = await openDataset(given);
+    assert.deepEqual(dataset.experiments, [{ id: "screen", cellType: "unknown", sites: 1 }]);
+    const { problems, image } = await verifyDataset(dataset);
+    assert.deepEqual(problems, []);
+    assert.deepEqual(image, { width: 8, height: 8, bands: 1, bits: 16 });
+  }
+});
+
+test("image columns and the class can be named", async (t) => {
+  const folder = await write(t, [
+    "red,green,gene,Metadata_Plate,Metadata_Well,Metadata_Site",
+    "r.png,g.png,TP53,1,B02,1",
+  ]);
+  const dataset = await openDataset(folder, { images: ["green", "red"], label: "gene" });
+  const { sites } = await dataset.load("load_data");
+  assert.deepEqual(
+    sites[0]!.images.map(({ path }) => path),
+    [join(folder, "g.png"), join(folder, "r.png")],
+  );
+  assert.equal(sites[0]!.sirna, "TP53");
+  await assert.rejects(openDataset(folder), /names no images: expected columns URL_<channel>/);
+  await assert.rejects(openDataset(folder, { images: ["blue"] }), /has no column blue/);
+});
+
+test("images elsewhere, unknown kinds of wells and repeated sites are told with line and column", async (t) => {
+  const folder = await write(t, [
+    "URL_DNA,Metadata_Plate,Metadata_Well,Metadata_Site,Metadata_Well_Type",
+    "s3://bucket/a.tiff,1,B02,1,trt",
+    "b.tiff,1,B02,1,trt",
+    "c.tiff,1,B03,1,outlier",
+    ",1,B04,1,trt",
+  ]);
+  const table = join(folder, "load_data.csv");
+  await assert.rejects(openDataset(folder), {
+    message: `[invalid-data] ${table} cannot be read:
+  - ${table}:2, column URL_DNA: expected the path of a file on this machine, downloaded if need be, got "s3://bucket/a.tiff"
+  - ${table}:3, column Metadata_Site: expected each site once, but load_data/1/B02/1 stands in ${table}:2 already, got "1"
+  - ${table}:4, column Metadata_Well_Type: expected one of treatment, trt, positive_control, poscon, negative_control, negcon, empty, untreated, got "outlier"
+  - ${table}:5, column URL_DNA: expected the path of a file on this machine, downloaded if need be, got ""`,
+  });
+});
