@@ -1,0 +1,128 @@
+import { execFile } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { emitNetwork } from "../gpu-worker/model/inference.ts";
+import { initialWeights } from "../gpu-worker/model/initialise.ts";
+import { onnxRuntime } from "../gpu-worker/runtime/onnx.ts";
+import { float32 } from "../gpu-worker/runtime/runtime.ts";
+import type { CallOptions, ImageBatch, Statistics, Workers } from "../pipeline/plugin.ts";
+import { packageFile } from "../proto/package-file.ts";
+import type { Bench } from "./figure.ts";
+import { median } from "./run-chain.ts";
+import { fullSize, withWorker } from "./untrained-worker.ts";
+
+const images = 8;
+const batchesPerTurn = 4;
+const turns = 5;
+const threads = availableParallelism();
+const options: CallOptions = { signal: new AbortController().signal, deadlineMs: 600_000, retries: 0 };
+const model = { cellType: "bench" };
+const python = promisify(execFile);
+
+const { channels, height, width } = fullSize;
+const imageSize = channels * height * width;
+const pixels = Uint8Array.from({ length: images * imageSize }, (_, index) => (Math.imul(index, 2654435761) >>> 24) / 4);
+const batch: ImageBatch = {
+  images: Array.from({ length: images }, (_, index) => ({
+    pixels: pixels.subarray(index * imageSize, (index + 1) * imageSize),
+    channels,
+    height,
+    width,
+  })),
+  plates: new Array(images).fill(0),
+};
+
+type Rate = "bare" | "calibrated" | "batch" | "estimate" | "pytorch";
+
+/** Images per second of one turn. */
+const timed = async (work: () => Promise<unknown>): Promise<number> => {
+  const started = performance.now();
+  await work();
+  return (images * batchesPerTurn * 1000) / (performance.now() - started);
+};
+
+/** The yardstick: portable ONNX with the statistics as constants, as an exporter writes it; no server around it. */
+const bareSession = async (): Promise<{ run(): Promise<void>; close(): Promise<void> }> => {
+  const network = emitNetwork(fullSize, initialWeights(fullSize, 1), { kind: "constant" }, "uint8");
+  const session = await onnxRuntime("cpu").load(network, { threads });
+  const perChannel = (value: number) => float32(new Float32Array(images * channels).fill(value), [images, channels]);
+  const inputs = {
+    pixels: { type: "uint8", data: pixels, shape: [images, channels, height, width] },
+    scale: perChannel(1 / 255),
+    offset: perChannel(0),
+  } as const;
+  return {
+    async run() {
+      for (let index = 0; index < batchesPerTurn; index++) await session.run(inputs);
+    },
+    close: () => session.close(),
+  };
+};
+
+/** As many batches at a time as the pipeline sends. */
+const predict = async (workers: Workers, statistics: Statistics): Promise<void> => {
+  let left = batchesPerTurn;
+  const lane = async () => {
+    while (left-- > 0) await workers.predict(model, batch, statistics, options);
+  };
+  await Promise.all(Array.from({ length: workers.concurrency }, lane));
+};
+
+/** Images per second of PyTorch's forward pass in training mode. */
+const pytorch = async (): Promise<number> => {
+  const work = JSON.stringify({ architecture: fullSize, images, threads, runs: 1 });
+  const { stdout } = await python("/usr/bin/python3", [packageFile("bench/pytorch_infer.py"), work]);
+  return images / median((JSON.parse(stdout) as { seconds: number[] }).seconds);
+};
+
+export const infer: Bench = {
+  name: "infer",
+  description:
+    "images/s of a worker over gRPC, DenseNet-121, 6x512x512, batches of 8, against a bare ONNX Runtime session with " +
+    "constant BatchNorm (calibrated at least 0.9, batch at least 0.55) and PyTorch in training mode (3.5 and 2)",
+  async run(report, log) {
+    const folder = await mkdtemp(join(tmpdir(), "platestream-bench-"));
+    const withPytorch = await python("/usr/bin/python3", ["-c", "import torch"]).then(
+      () => true,
+      () => false,
+    );
+    if (!withPytorch) log("python3-torch is not installed: no figures against PyTorch");
+    const rates: Record<Rate, number[]> = { bare: [], calibrated: [], batch: [], estimate: [], pytorch: [] };
+    try {
+      await withWorker(folder, model.cellType, async (workers) => {
+        const sample: readonly ImageBatch[] = new Array(batchesPerTurn).fill(batch);
+        const estimate = () => workers.calibrate(model, sample, 0, options);
+        const calibrated = await estimate();
+        await predict(workers, calibrated);
+        await predict(workers, { kind: "batch" });
+        const bare = await bareSession();
+        await bare.run();
+        for (let turn = 1; turn <= turns; turn++) {
+          rates.bare.push(await timed(bare.run));
+          rates.calibrated.push(await timed(() => predict(workers, calibrated)));
+          rates.batch.push(await timed(() => predict(workers, { kind: "batch" })));
+          rates.estimate.push(await timed(estimate));
+          if (withPytorch) rates.pytorch.push(await pytorch());
+          const last = Object.entries(rates).map(([name, values]) => `${name} ${values.at(-1)?.toFixed(2) ?? "-"}`);
+          log(`turn ${turn} of ${turns}, images/s: ${last.join(", ")}`);
+        }
+        await bare.close();
+      });
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+    // The median of the turns' ratios: what else the machine did weighs on both sides of each.
+    const against = (figure: string, what: Rate, yardstick: Rate) => {
+      const ratio = median(rates[what].map((rate, turn) => rate / rates[yardstick][turn]!));
+      report({ figure, value: median(rates[what]), unit: "images/s", reference: median(rates[yardstick]), ratio });
+    };
+    against("infer.calibrated", "calibrated", "bare");
+    against("infer.batch", "batch", "bare");
+    against("infer.estimate", "estimate", "bare");
+    if (!withPytorch) return;
+    against("infer.calibrated-vs-pytorch", "calibrated", "pytorch");
+    against("infer.batch-vs-pytorch", "batch", "pytorch");
+  },
+};
