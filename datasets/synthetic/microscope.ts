@@ -79,15 +79,17 @@ const pointSpread = (sigma: number): Float64Array => {
 
 /** Rows, then columns; the border's pixels go on beyond it. */
 const blurInPlace = (plane: Float32Array, size: number, kernel: Float64Array): void => {
-  const last = size - 1;
-  const line = new Float64Array(size);
+  const radius = kernel.length - 1;
+  const line = new Float64Array(size + 2 * radius);
   const blurLine = (start: number, stride: number) => {
-    for (let at = 0; at < size; at++) line[at] = plane[start + at * stride]!;
+    for (let at = 0; at < size; at++) line[radius + at] = plane[start + at * stride]!;
+    line.fill(line[radius]!, 0, radius);
+    line.fill(line[radius + size - 1]!, radius + size);
     for (let at = 0; at < size; at++) {
-      let sum = kernel[0]! * line[at]!;
-      for (let distance = 1; distance < kernel.length; distance++) {
-        sum += kernel[distance]! * (line[Math.max(0, at - distance)]! + line[Math.min(last, at + distance)]!);
-      }
+      const centre = radius + at;
+      let sum = kernel[0]! * line[centre]!;
+      for (let distance = 1; distance <= radius; distance++)
+        sum += kernel[distance]! * (line[centre - distance]! + line[centre + distance]!);
       plane[start + at * stride] = sum;
     }
   };

@@ -20,15 +20,17 @@ const images = Array.from({ length: experiments }, (_, experiment) => {
   return planExperiment(parameters, name).plates.flatMap(({ plate, wells }) =>
     wells.map((well) => {
       const [site] = renderWell(parameters, name, plate, well);
-      const means = site!.channels.map((pixels) => mean([...pixels]));
-      const saturated = mean(site!.channels.map((pixels) => mean([...pixels].map((grey) => Number(grey === 255)))));
+      const means = site!.channels.map(mean);
+      const saturated = mean(site!.channels.map((pixels) => mean(pixels.map((grey) => Number(grey === 255)))));
       return { experiment, sirna: well.sirna, means, saturated };
     }),
   );
 }).flat();
 
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
+function mean(values: ArrayLike<number>): number {
+  let sum = 0;
+  for (let index = 0; index < values.length; index++) sum += values[index]!;
+  return sum / values.length;
 }
 
 const sd = (values: readonly number[]): number => {
