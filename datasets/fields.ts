@@ -47,14 +47,15 @@ export const rowReader = (table: Table, row: Row, problems: Problems): RowReader
   };
 };
 
-/** Finds sites that are listed twice, over all tables of a dataset. */
+/** Tells the first row of a site from further ones, which are problems; over all tables of a dataset. */
 export const duplicateFinder = (problems: Problems) => {
   const seen = new Map<string, string>();
-  return (table: Table, row: Row, column: string, key: readonly (string | number)[]): void => {
+  return (table: Table, row: Row, column: string, key: readonly (string | number)[]): boolean => {
     const name = key.join("/");
     const first = seen.get(name);
     if (first === undefined) seen.set(name, `${table.path}:${row.line}`);
     else problems.add(table, row, column, `expected each site once, but ${name} stands in ${first} already`);
+    return first === undefined;
   };
 };
 

@@ -39,8 +39,7 @@ export const openKaggle = async (root: string, onProblems?: OnProblems): Promise
     requireColumns(table, ["experiment", "plate", "well", ...(controls ? ["well_type"] : [])]);
     for (const row of table.rows) {
       const well = readWell(table, row, problems, controls);
-      if (well === undefined) continue;
-      isNew(table, row, "well", [well.experiment, well.plate, well.well]);
+      if (well === undefined || !isNew(table, row, "well", [well.experiment, well.plate, well.well])) continue;
       listed.push(...sitesOfWell.map((site) => listSite(root, folder, well, site)));
     }
   }

@@ -49,8 +49,7 @@ export const readSiteTable = async (path: string, onProblems?: OnProblems): Prom
     const wellType = read.wellType("well_type");
     const sirna = read.label("sirna_id");
     if (experiment === undefined || plate === undefined || well === undefined || site === undefined) return [];
-    isNew(table, row, "site", [experiment, plate, well, site]);
-    if (wellType === undefined) return [];
+    if (!isNew(table, row, "site", [experiment, plate, well, site]) || wellType === undefined) return [];
     return {
       experiment,
       cellType: row.get("cell_type") || cellTypeOfName(experiment),
@@ -66,7 +65,7 @@ export const readSiteTable = async (path: string, onProblems?: OnProblems): Prom
   return sites;
 };
 
-const known = [...["site_id", "well_id", "cell_type", "experiment", "plate", "well", "site", "well_type", "sirna_id"]];
+const known = ["site_id", "well_id", "cell_type", "experiment", "plate", "well", "site", "well_type", "sirna_id"];
 
 /** Sister sets of RxRx1 have other numbers of channels: the images say how many. */
 const findChannels = async (root: string, site: SiteAddress | undefined): Promise<string[]> => {

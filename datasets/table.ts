@@ -66,7 +66,7 @@ export const openTable = async (
     const site = read(row);
     const paths = channels.map((channel) => imagePath(table, row, channel, problems));
     if (site === undefined) return [];
-    isNew(table, row, "Metadata_Site", [site.experiment, site.plate, site.well, site.site]);
+    if (!isNew(table, row, "Metadata_Site", [site.experiment, site.plate, site.well, site.site])) return [];
     return [{ site, images: () => paths.map((each) => ({ path: each, band: 0 })) }];
   });
   problems.throwIfAny();

@@ -92,8 +92,8 @@ const checkFile = async (
     const header = decode ? await headerByDecoding(path) : await readImageHeader(path);
     const band = Math.max(...site.images.filter((image) => image.path === path).map((image) => image.band));
     if (band >= header.bands) return `expected ${band + 1} bands or more, got ${header.bands}`;
-    if (usual === undefined || describe(header) === describe(usual)) return undefined;
-    return `expected ${describe(usual)} as in the other files, got ${describe(header)}`;
+    if (usual === undefined || describeImage(header) === describeImage(usual)) return undefined;
+    return `expected ${describeImage(usual)} as in the other files, got ${describeImage(header)}`;
   } catch (thrown) {
     const reason = PlatestreamError.from(thrown).rawMessage.replace(`${path}: `, "");
     return reason.includes("missing") ? missing : `cannot be decoded, truncated or damaged (${reason})`;
@@ -111,14 +111,14 @@ const usualHeader = async (sites: readonly Site[]): Promise<ImageHeader | undefi
   for (const path of sites.flatMap(pathsOf).slice(0, sampled)) {
     const header = await readImageHeader(path).catch(() => undefined);
     if (header === undefined) continue;
-    const entry = counts.get(describe(header)) ?? { header, count: 0 };
+    const entry = counts.get(describeImage(header)) ?? { header, count: 0 };
     entry.count += 1;
-    counts.set(describe(header), entry);
+    counts.set(describeImage(header), entry);
   }
   return [...counts.values()].sort((a, b) => b.count - a.count)[0]?.header;
 };
 
 const pathsOf = ({ images }: Site): string[] => [...new Set(images.map(({ path }) => path))];
 
-export const describe = ({ width, height, bands, bits }: ImageHeader): string =>
+export const describeImage = ({ width, height, bands, bits }: ImageHeader): string =>
   `${width}x${height} pixels, ${bands === 1 ? "1 band" : `${bands} bands`}, ${bits} bit`;

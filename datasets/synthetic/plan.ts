@@ -1,5 +1,6 @@
 /** Which class stands in which well: the layout of one experiment, a function of the parameters and its name. */
 import type { WellType } from "../../pipeline/plugin.ts";
+import { cellTypeOfName } from "../fields.ts";
 import type { SyntheticParameters } from "./parameters.ts";
 import { randomStream } from "./random.ts";
 
@@ -30,8 +31,6 @@ const columns = 22;
 /** Of 96 failed treatments of RxRx1, 19 stand in its tables as untreated wells; the others are gone. */
 const untreatedShare = 19 / 96;
 
-export const cellTypeOf = (experiment: string): string => experiment.replace(/-\d+$/, "");
-
 /** Wells that a plate needs; more than 308 do not fit. */
 export const wellsPerPlate = ({ classes, positiveControls, negativeControls }: SyntheticParameters): number =>
   classes + positiveControls + negativeControls;
@@ -44,7 +43,7 @@ export const planExperiment = (parameters: SyntheticParameters, experiment: stri
   const rotation = Math.floor(randomStream(seed, "rotation", experiment).uniform() * plates);
   return {
     experiment,
-    cellType: cellTypeOf(experiment),
+    cellType: cellTypeOfName(experiment),
     plates: Array.from({ length: plates }, (_, index) => {
       const group = (index + rotation) % plates;
       const members = treatments.slice(group * classes, (group + 1) * classes);

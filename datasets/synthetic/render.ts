@@ -1,11 +1,12 @@
 /** Renders the sites of a well. */
 
+import { cellTypeOfName } from "../fields.ts";
 import { type Canvas, createCanvas, drawCells } from "./cells.ts";
 import { experimentEffect, plateEffect } from "./effects.ts";
 import { photograph } from "./microscope.ts";
 import type { SyntheticParameters } from "./parameters.ts";
 import { addLatents, baseOf, cellParameters, effectOf, latentNoise } from "./phenotype.ts";
-import { cellTypeOf, type PlannedWell } from "./plan.ts";
+import type { PlannedWell } from "./plan.ts";
 import { randomStream } from "./random.ts";
 
 export interface RenderedSite {
@@ -22,7 +23,7 @@ export const renderWell = (
   { well, wellType, sirna, sites }: PlannedWell,
 ): RenderedSite[] => {
   const { seed, size, scale, wellNoise } = parameters;
-  const cellType = cellTypeOf(experiment);
+  const cellType = cellTypeOfName(experiment);
   const ofExperiment = experimentEffect(parameters, experiment);
   const ofPlate = plateEffect(parameters, experiment, plate);
   const latent = addLatents(

@@ -1,6 +1,6 @@
 /** What `pipeline data verify` does. */
 import { type Layout, openDataset } from "../../datasets/open.ts";
-import { describe, type FileProblem, verifyDataset } from "../../datasets/verify.ts";
+import { describeImage, type FileProblem, verifyDataset } from "../../datasets/verify.ts";
 import { interruptible } from "./interruptible.ts";
 import { progressLine } from "./progress-line.ts";
 
@@ -33,7 +33,7 @@ export const verifyData = async (dir: string, { layout, headersOnly, json }: Ver
         `${JSON.stringify({ layout: dataset.layout, root: dataset.root, rows, ...verification })}\n`,
       );
     } else {
-      const count = `${sites} sites, ${files} files${image === undefined ? "" : `, ${describe(image)}`}`;
+      const count = `${sites} sites, ${files} files${image === undefined ? "" : `, ${describeImage(image)}`}`;
       const verdict = bad === 0 ? "no problems" : bad === 1 ? "1 problem:" : `${bad} problems:`;
       const lines = [...rows, ...problems.map(sentence)].map((each) => `  - ${each}`);
       process.stdout.write(`${[`${dataset.root}: ${count}; ${verdict}`, ...lines].join("\n")}\n`);
