@@ -68,7 +68,7 @@ const slice = ({ graph }: Arithmetic, of: Value, from: number, length: number, a
   graph.node("Slice", [of, graph.ints(from), graph.ints(from + length), graph.ints(axis)]);
 
 /** Maps moved left by every x below `taps`, side by side: [1, C, N, H, width + taps - 1] -> [1, taps * C, N, H, width]. */
-const shiftedAcross = (a: Arithmetic, maps: Value, channels: number, taps: number, width: number): Value =>
+const shiftedAcross = (a: Arithmetic, maps: Value, taps: number, width: number): Value =>
   a.graph.node(
     "Concat",
     range(taps).map((x) => slice(a, maps, x, width, 4)),
@@ -85,7 +85,7 @@ const unstridedWeightGradient = (
 ): Value => {
   const back = kernel - 1 - padding;
   const padded = a.graph.node("Pad", [gradient, a.graph.ints(0, 0, 0, back, back, 0, 0, 0, back, back)]);
-  const beside = shiftedAcross(a, padded, outputs, kernel, width);
+  const beside = shiftedAcross(a, padded, kernel, width);
   const lines = reshape(a, beside, kernel * outputs, images, (height + kernel - 1) * width);
   const right = reshape(a, input, inputs, images * height * width);
   const products = range(kernel).map((y) => {
@@ -114,7 +114,7 @@ const stridedWeightGradient = (
   const padded = graph.node("Pad", [reshape(a, input, 1, inputs * images, height, width), pads]);
   const phases = graph.node("SpaceToDepth", [padded], { blocksize: stride });
   const all = reshape(a, phases, 1, stride * stride * inputs, images, rows, columns);
-  const beside = shiftedAcross(a, all, stride * stride * inputs, taps, wide);
+  const beside = shiftedAcross(a, all, taps, wide);
   const below = range(taps).map((y) =>
     graph.node("Pad", [gradient, graph.ints(0, 0, 0, y, 0, 0, 0, 0, taps - 1 - y, 0)]),
   );
@@ -166,11 +166,12 @@ export const affineInputGradients = (
   const summed = graph.node("ReduceSum", [raise(a, gradient), graph.ints(2)], { keepdims: 1 });
   const outputs = graph.node("ReduceSum", [summed, graph.ints(0, 2, 3, 4)], { keepdims: 0 });
   const ones = graph.constant("ones", new Float32Array(height * width).fill(1), [1, 1, 1, height, width]);
-  const byInput = weightGradient(a, gradient, input, window, shape);
-  const byOnes = weightGradient(a, lower(a, summed), lower(a, ones), window, single);
-  const perChannel = (value: Value) => reshape(a, value, 1, inputs, 1, 1);
   const { kernel } = window;
-  const taps = reshape(a, weight, shape.outputs, inputs, kernel, kernel);
+  const asTaps = (value: Value, of: number) => reshape(a, value, shape.outputs, of, kernel, kernel);
+  const byInput = asTaps(weightGradient(a, gradient, input, window, shape), inputs);
+  const byOnes = asTaps(weightGradient(a, lower(a, summed), lower(a, ones), window, single), 1);
+  const perChannel = (value: Value) => reshape(a, value, 1, inputs, 1, 1);
+  const taps = asTaps(weight, inputs);
   const total = (correlation: Value) =>
     graph.node("ReduceSum", [graph.node("Mul", [taps, correlation]), graph.ints(0, 2, 3)], { keepdims: 0 });
   const [scaled, constant] = [

@@ -15,7 +15,9 @@ const line = (points: readonly Point[], colour: string): string =>
     ? ""
     : `<polyline fill="none" stroke="${colour}" stroke-width="2" stroke-linejoin="round" points="${points
         .map(([x, y]) => `${x.toFixed(1)},${y.toFixed(1)}`)
-        .join(" ")}"/>${points.length === 1 ? `<circle cx="${points[0]![0]}" cy="${points[0]![1]}" r="3" fill="${colour}"/>` : ""}`;
+        .join(
+          " ",
+        )}"/>${points.length === 1 ? `<circle cx="${points[0]![0]}" cy="${points[0]![1]}" r="3" fill="${colour}"/>` : ""}`;
 
 const text = (x: number, y: number, content: string, attributes = ""): string =>
   `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" ${attributes}>${escape(content)}</text>`;
@@ -25,7 +27,10 @@ const roundMarks = (least: number, most: number): number[] => {
   const marks: number[] = [];
   for (let power = Math.floor(Math.log10(least)); power <= Math.ceil(Math.log10(most)); power++)
     for (const digit of [1, 2, 5]) marks.push(digit * 10 ** power);
-  const from = Math.max(0, marks.findLastIndex((mark) => mark <= least));
+  const from = Math.max(
+    0,
+    marks.findLastIndex((mark) => mark <= least),
+  );
   const to = marks.findIndex((mark) => mark >= most);
   return marks.slice(from, to + 1);
 };
@@ -56,7 +61,10 @@ export const drawCurves = (title: string, records: readonly EpochRecord[]): stri
   const starts = records.flatMap((record, i) => (i === 0 || records[i - 1]!.stage !== record.stage ? [i] : []));
   const stages = starts.map((i) => {
     const at = i === 0 ? left : x(i - 1);
-    const divider = i === 0 ? "" : `<line x1="${at}" x2="${at}" y1="${upper.top - 10}" y2="${bottom}" stroke="#9ca3af" stroke-dasharray="3 4"/>`;
+    const divider =
+      i === 0
+        ? ""
+        : `<line x1="${at}" x2="${at}" y1="${upper.top - 10}" y2="${bottom}" stroke="#9ca3af" stroke-dasharray="3 4"/>`;
     return divider + text(at + 4, upper.top - 14, records[i]!.name, 'fill="#6b7280"');
   });
   const ticks = [1, Math.ceil(epochs / 2), epochs].map((epoch) =>
@@ -69,13 +77,24 @@ export const drawCurves = (title: string, records: readonly EpochRecord[]): stri
     ...stages,
     ...marks.map((mark) => grid(lossY(mark), String(Number(mark.toPrecision(1))))),
     text(left + 6, upper.top + upper.height - 8, "training loss, mean over an epoch (logarithmic)"),
-    line(records.flatMap(({ loss }, i) => (loss > 0 ? [[x(i), lossY(loss)] as const] : [])), colours.loss),
+    line(
+      records.flatMap(({ loss }, i) => (loss > 0 ? [[x(i), lossY(loss)] as const] : [])),
+      colours.loss,
+    ),
     ...[0, 0.25, 0.5, 0.75, 1].map((part) => grid(accuracyY(part), `${100 * part} %`)),
     text(left + 6, lower.top - 8, "held-out wells called right"),
     line(curve("running"), colours.running),
     line(curve("calibrated"), colours.calibrated),
-    label("calibrated", [`calibrated${percent(calibrated)}`, "statistics of the plate itself"], Math.max(above, lower.top + 8)),
-    label("running", [`running${percent(running)}`, "statistics of the training"], Math.max(accuracyY(running ?? 0.1), lower.top + 48) - 8),
+    label(
+      "calibrated",
+      [`calibrated${percent(calibrated)}`, "statistics of the plate itself"],
+      Math.max(above, lower.top + 8),
+    ),
+    label(
+      "running",
+      [`running${percent(running)}`, "statistics of the training"],
+      Math.max(accuracyY(running ?? 0.1), lower.top + 48) - 8,
+    ),
     ...ticks,
     text((left + width - right) / 2, bottom + 38, "epoch", 'text-anchor="middle"'),
     "</svg>\n",

@@ -26,8 +26,7 @@ const answer = async (request: Request): Promise<unknown> => {
     case "predict":
       return learner.predict(request.images, request.statistics);
     case "close":
-      await learner.close();
-      parentPort!.close();
+      return learner.close();
   }
 };
 

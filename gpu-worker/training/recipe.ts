@@ -30,7 +30,10 @@ export const stageSchema = z.strictObject({
   images: z
     .enum(["controls", "training", "all"])
     .describe("control wells; the wells of the training experiments; those of the validation experiment as well"),
-  learns: z.enum(["network", "head"]).default("network").describe("what is trained: everything, or the classifier alone"),
+  learns: z
+    .enum(["network", "head"])
+    .default("network")
+    .describe("what is trained: everything, or the classifier alone"),
   epochs: z.int().positive(),
   rate: z.number().positive().default(1e-3).describe("learning rate at the start of the stage"),
   amsgrad: z.boolean().default(true).describe("Adam's AMSGrad correction"),
@@ -63,15 +66,23 @@ export const recipeSchema = z.strictObject({
     .enum(["zero", "prior"])
     .default("zero")
     .describe("bias of a new classifier; prior: -log(classes - 1), every class as rare as it is"),
-  normalize: z.enum(["none", "image"]).default("none").describe("1/255 for all, or zero mean and unit deviation per image"),
+  normalize: z
+    .enum(["none", "image"])
+    .default("none")
+    .describe("1/255 for all, or zero mean and unit deviation per image"),
   loss: lossSchema.prefault({}),
   domain: z
     .enum(["plate", "experiment", "cell-type", "random"])
     .default("plate")
-    .describe("what the images of a micro-batch have in common; the last two are the same to a network of one cell type"),
+    .describe(
+      "what the images of a micro-batch have in common; the last two are the same to a network of one cell type",
+    ),
   microBatch: z.int().min(2).default(8).describe("images that share their BatchNorm statistics"),
   accumulate: z.int().positive().default(16).describe("micro-batches per step of the optimiser"),
-  gradients: z.enum(["sum", "mean"]).default("sum").describe("over the micro-batches of a step; the source adds them up"),
+  gradients: z
+    .enum(["sum", "mean"])
+    .default("sum")
+    .describe("over the micro-batches of a step; the source adds them up"),
   imagesPerEpoch: z.int().positive().optional().describe("a random part of the images; absent: all of them"),
   crop: z.int().positive().optional().describe("side of a random crop in pixels; absent: the whole image"),
   augment: z

@@ -56,7 +56,14 @@ export const openRemoteLearner = async (
       waiting.set(count, { resolve, reject });
       thread.postMessage({ id: count, request });
     });
-  await ask({ ask: "open", provider, options, network, resumed });
+  const end = async () => {
+    thread.removeAllListeners("exit");
+    await thread.terminate();
+  };
+  await ask({ ask: "open", provider, options, network, resumed }).catch(async (thrown) => {
+    await end();
+    throw thrown;
+  });
   return {
     accumulate: (batch) => ask({ ask: "accumulate", batch }),
     update: (rate) => ask({ ask: "update", rate }),
@@ -64,8 +71,8 @@ export const openRemoteLearner = async (
     measure: (images) => ask({ ask: "measure", images }),
     predict: (images, statistics) => ask({ ask: "predict", images, statistics }),
     async close() {
-      await ask({ ask: "close" });
-      await thread.terminate();
+      if (broken === undefined) await ask({ ask: "close" });
+      await end();
     },
   };
 };

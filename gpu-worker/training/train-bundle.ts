@@ -39,7 +39,11 @@ export const trainBundle = async (dataset: Dataset, options: BundleOptions): Pro
 
   for (const cellType of cellTypes) {
     const own = (all: readonly Experiment[]) => all.filter((each) => each.cellType === cellType).flatMap(samplesOf);
-    const { weights, classes: names, score } = await trainNetwork({
+    const {
+      weights,
+      classes: names,
+      score,
+    } = await trainNetwork({
       ...options,
       cellType,
       architecture,
@@ -128,15 +132,21 @@ const manifestOf = (
 const checkAgreement = async (out: string, { architecture, classes }: NewManifest): Promise<void> => {
   const there = await readManifest(out);
   const differing = [
-    ...(String(there.classes) === String(classes) ? [] : [`classes: ${there.classes.length} there, ${classes.length} here, or others`]),
+    ...(String(there.classes) === String(classes)
+      ? []
+      : [`classes: ${there.classes.length} there, ${classes.length} here, or others`]),
     ...Object.entries(architecture)
       .filter(([key, value]) => String(there.architecture[key as keyof Architecture]) !== String(value))
-      .map(([key, value]) => `architecture.${key}: ${there.architecture[key as keyof Architecture]} there, ${value} here`),
+      .map(
+        ([key, value]) => `architecture.${key}: ${there.architecture[key as keyof Architecture]} there, ${value} here`,
+      ),
   ];
   if (differing.length > 0)
     throw new PlatestreamError(
       "invalid-config",
-      listProblems(`the networks of a bundle differ in their weights alone; ${out} has others (give another --out):`, differing),
+      listProblems(
+        `the networks of a bundle differ in their weights alone; ${out} has others (give another --out):`,
+        differing,
+      ),
     );
 };
-

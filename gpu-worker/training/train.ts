@@ -58,7 +58,7 @@ export interface TrainedNetwork {
   readonly weights: Weights;
   readonly classes: readonly string[];
   /** Of the last validation of what is returned; absent without held-out experiments. */
-  readonly score?: Score;
+  readonly score?: Pick<Score, "running" | "calibrated">;
 }
 
 /** Images of a batch for statistics and predictions. */
@@ -82,7 +82,6 @@ export const trainNetwork = async (task: NetworkTask): Promise<TrainedNetwork> =
         "give another --out, or delete the folder to start over",
     );
   const metrics = await openMetrics(folder, `Training ${cellType}`, progress.stage, progress.epoch);
-  let score: Score | undefined;
 
   while (progress.stage < recipe.stages.length) {
     const stage = recipe.stages[progress.stage]!;
@@ -121,13 +120,10 @@ export const trainNetwork = async (task: NetworkTask): Promise<TrainedNetwork> =
         const started = Date.now();
 
         const make = (batch: number) =>
-          trainingBatch(
-            batches[batch]!,
-            { stage: stage.name, epoch, batch, mixup: stage.mixup },
-            classes,
-            pictures,
-            { architecture, recipe },
-          );
+          trainingBatch(batches[batch]!, { stage: stage.name, epoch, batch, mixup: stage.mixup }, classes, pictures, {
+            architecture,
+            recipe,
+          });
         for await (const [batch, inputs] of inOrder(first, batches.length, make)) {
           const loss = await learner.accumulate(inputs);
           if (!Number.isFinite(loss) && recipe.precision === "float32")
@@ -164,7 +160,6 @@ export const trainNetwork = async (task: NetworkTask): Promise<TrainedNetwork> =
         const fresh = due && canValidate(validation) ? await validate(validation) : undefined;
         let { best } = progress;
         if (fresh !== undefined) {
-          score = fresh;
           if (fresh.calibrated > best) {
             best = fresh.calibrated;
             await writeCheckpoint(bestPath, { state: await learner.state(), progress: { ...progress, epoch, best } });
@@ -196,7 +191,7 @@ export const trainNetwork = async (task: NetworkTask): Promise<TrainedNetwork> =
   const weights = unflatten(architectureOf(task, finalStage), state.network);
   const classes = stageClasses(task.classes, finalStage, recipe);
   const last = metrics.records.findLast((record) => record.calibrated !== undefined);
-  score ??= last && { running: last.running!, calibrated: last.calibrated!, wells: 0 };
+  const score = last && { running: last.running!, calibrated: last.calibrated! };
   return { weights, classes, ...(score === undefined ? {} : { score }) };
 };
 

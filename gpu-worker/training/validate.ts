@@ -1,12 +1,12 @@
 /** Scores a network as production does: statistics per plate, mean of the sigmoids over sites, the best class per well. */
 import { seededShuffle } from "../../pipeline/random.ts";
+import type { Architecture } from "../model/architecture.ts";
 import { plainImages } from "./batches.ts";
 import type { FlatNetwork } from "./flat.ts";
 import type { Learner } from "./learner.ts";
 import type { Pictures } from "./pictures.ts";
-import { isControl, type Sample } from "./samples.ts";
-import type { Architecture } from "../model/architecture.ts";
 import type { Recipe } from "./recipe.ts";
+import { isControl, type Sample } from "./samples.ts";
 
 export interface Score {
   /** Part of the wells called right under the running statistics, those learnt in training. */
