@@ -3,15 +3,13 @@ import { parentPort, workerData } from "node:worker_threads";
 import { PlatestreamError } from "../../proto/errors.ts";
 import { emitNetwork } from "../model/inference.ts";
 import { onnxRuntime } from "../runtime/onnx.ts";
-import { runInPieces, runInPieces } from "../runtime/pieces.ts";
+import { runInPieces } from "../runtime/pieces.ts";
 import { float32, type Session, type Tensors } from "../runtime/runtime.ts";
 import { Bounded } from "./bounded.ts";
 import type { Answer, Job, ThreadOptions } from "./messages.ts";
 
 const { networks, provider, threads, sessions: bound } = workerData as ThreadOptions;
 const runtime = onnxRuntime(provider);
-/** Images per run where they do not depend on each other: more are slower. */
-const piece = 4;
 const sessions = new Bounded<Session>(bound);
 /** Of a batch whose statistics are fixed: fewer are faster and take less memory on a CPU, more keep a GPU busy. */
 const imagesPerRun = provider === "cpu" ? 4 : 32;
