@@ -20,7 +20,7 @@ export const observeStage = (items: Observable<unknown>, link: Link, context: Co
     if (named.has(error) || error.code === "cancelled") return error;
     const item = last === undefined ? "" : `, item ${nameItem(last)}`;
     const plugin = link.use === stage.name ? "" : ` of plugin ${link.use}`;
-    const located = error.at(`stage ${stage.name}${plugin}, experiment ${context.experiment.id}${item}`);
+    const located = error.at(`stage ${stage.name}${plugin}, experiment ${context.experiment.id}${item}`, stage.name);
     named.add(located);
     return located;
   };

@@ -1,5 +1,4 @@
 /** A node: takes experiments from the bus, runs a few side by side, stores their results, retries and gives up. */
-import { setTimeout as sleep } from "node:timers/promises";
 import { errorCodes, PlatestreamError } from "../proto/errors.ts";
 import type { Bus, Delivery } from "./bus/bus.ts";
 import type { Chain } from "./chain.ts";
@@ -56,6 +55,15 @@ const runDelivery = async (delivery: Delivery, options: NodeOptions): Promise<vo
   const { experiment: ref, attempt } = delivery;
   const { results, onStatus, signal } = options;
   if (results.done().has(ref.id)) return delivery.done();
+  if (attempt > options.attempts) {
+    const why = `its node ended or lost the bus in each of ${options.attempts} attempts; does it fit into memory?`;
+    return giveUp(
+      delivery,
+      options.attempts,
+      new PlatestreamError("internal", `experiment ${ref.id}: ${why}`),
+      options,
+    );
+  }
   try {
     const result = await runExperiment({
       experiment: await options.load(ref.id),
@@ -74,18 +82,16 @@ const runDelivery = async (delivery: Delivery, options: NodeOptions): Promise<vo
     if (error.code === "cancelled" || signal.aborted) return delivery.handBack();
     if (errorCodes[error.code].retry && attempt < options.attempts) {
       onStatus({ type: "experiment-retried", experiment: ref.id, attempt, reason: error.message });
-      await sleep(options.backOffMs * 2 ** (attempt - 1), undefined, { signal }).catch(() => undefined);
-      return delivery.retry(error.message);
+      return delivery.retry(error.message, options.backOffMs * 2 ** (attempt - 1));
     }
-    const failure = {
-      experiment: ref.id,
-      cellType: ref.cellType,
-      attempts: attempt,
-      code: error.code,
-      reason: error.rawMessage,
-    };
-    await results.fail(failure);
-    await delivery.giveUp(error.message);
-    onStatus({ type: "experiment-failed", failure });
+    await giveUp(delivery, attempt, error, options);
   }
+};
+
+const giveUp = async (delivery: Delivery, attempts: number, error: PlatestreamError, options: NodeOptions) => {
+  const { id: experiment, cellType } = delivery.experiment;
+  const failure = { experiment, cellType, attempts, code: error.code, reason: error.rawMessage };
+  await options.results.fail(failure);
+  await delivery.giveUp(error.message, error.stage);
+  options.onStatus({ type: "experiment-failed", failure });
 };

@@ -9,6 +9,7 @@ export const errorCodes = {
   "unreadable-image": { grpc: 3, exit: 1, retry: false },
   "too-large": { grpc: 8, exit: 1, retry: false },
   "worker-unavailable": { grpc: 14, exit: 1, retry: true },
+  "bus-unavailable": { grpc: 14, exit: 1, retry: true },
   deadline: { grpc: 4, exit: 1, retry: true },
   "plugin-failed": { grpc: 13, exit: 1, retry: true },
   cancelled: { grpc: 1, exit: 130, retry: false },
@@ -28,11 +29,14 @@ export class PlatestreamError extends Error {
   override readonly name = "PlatestreamError";
   readonly code: ErrorCode;
   readonly rawMessage: string;
+  /** Name of the stage that failed, where one did. */
+  readonly stage: string | undefined;
 
-  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown; stage?: string | undefined }) {
     super(`[${code}] ${message}`, options);
     this.code = code;
     this.rawMessage = message;
+    this.stage = options?.stage;
   }
 
   /** Returns `thrown` itself when it is one of ours, and wraps anything else with the given code. */
@@ -46,8 +50,8 @@ export class PlatestreamError extends Error {
   }
 
   /** The same error with "where" put in front of its message: which plugin, stage, experiment or item it concerns. */
-  at(where: string): PlatestreamError {
-    return new PlatestreamError(this.code, `${where}: ${this.rawMessage}`, { cause: this.cause ?? this });
+  at(where: string, stage: string | undefined = this.stage): PlatestreamError {
+    return new PlatestreamError(this.code, `${where}: ${this.rawMessage}`, { cause: this.cause ?? this, stage });
   }
 }
 

@@ -18,10 +18,10 @@ export interface Delivery {
   readonly attempt: number;
   /** Its results are stored. */
   done(): Promise<void>;
-  /** Puts it back, to be tried again. */
-  retry(reason: string): Promise<void>;
-  /** Gives it up; the reason is kept. */
-  giveUp(reason: string): Promise<void>;
+  /** Puts it back, to be tried again after `waitMs` milliseconds. */
+  retry(reason: string, waitMs: number): Promise<void>;
+  /** Gives it up; reason and stage are kept. */
+  giveUp(reason: string, stage?: string): Promise<void>;
   /** Puts it back as if it had not been taken: the node is leaving. */
   handBack(): Promise<void>;
 }

@@ -12,6 +12,7 @@ const journalSchema = z.record(
     state: z.enum(["queued", "running", "done", "given-up"]),
     attempts: z.int().min(0),
     reason: z.string().optional(),
+    stage: z.string().optional(),
   }),
 );
 type Journal = z.output<typeof journalSchema>;
@@ -31,6 +32,8 @@ export const openEmbeddedBus = async (path?: string): Promise<Bus> => {
   const journal = path === undefined ? {} : await readJournal(path);
   let writing: Promise<void> = Promise.resolve();
   const waiting: (() => void)[] = [];
+  /** When an experiment that is tried again may be taken, in milliseconds of the epoch. */
+  const notBefore = new Map<string, number>();
 
   const save = (): Promise<void> => {
     for (const wake of waiting.splice(0)) wake();
@@ -54,8 +57,11 @@ export const openEmbeddedBus = async (path?: string): Promise<Bus> => {
       experiment: { id, cellType, data },
       attempt,
       done: () => settle(id, { state: "done" }),
-      retry: (reason) => settle(id, { state: "queued", reason }),
-      giveUp: (reason) => settle(id, { state: "given-up", reason }),
+      retry: (reason, waitMs) => {
+        notBefore.set(id, Date.now() + waitMs);
+        return settle(id, { state: "queued", reason });
+      },
+      giveUp: (reason, stage) => settle(id, { state: "given-up", reason, ...(stage === undefined ? {} : { stage }) }),
       handBack: () => settle(id, { state: "queued", attempts }),
     };
   };
@@ -76,12 +82,20 @@ export const openEmbeddedBus = async (path?: string): Promise<Bus> => {
       for (;;) {
         if (signal.aborted) return undefined;
         const entries = Object.entries(journal);
-        const next = entries.find(([, { state }]) => state === "queued");
-        if (next !== undefined) return deliver(next[0]);
-        if (!entries.some(([, { state }]) => state === "running")) return undefined;
+        const queued = entries.flatMap(([id, { state }]) => (state === "queued" ? [id] : []));
+        const next = queued.find((id) => (notBefore.get(id) ?? 0) <= Date.now());
+        if (next !== undefined) return deliver(next);
+        if (queued.length === 0 && !entries.some(([, { state }]) => state === "running")) return undefined;
+        const soonest = Math.min(...queued.map((id) => notBefore.get(id)!));
         await new Promise<void>((resolve) => {
-          waiting.push(resolve);
-          signal.addEventListener("abort", () => resolve(), { once: true });
+          const timer = queued.length === 0 ? undefined : setTimeout(() => wake(), soonest - Date.now());
+          const wake = () => {
+            clearTimeout(timer);
+            signal.removeEventListener("abort", wake);
+            resolve();
+          };
+          waiting.push(wake);
+          signal.addEventListener("abort", wake, { once: true });
         });
       }
     },

@@ -1,0 +1,62 @@
+/** What is known of every experiment and node, by key: the only file that knows the client's key-value API. */
+import { type KV, Kvm } from "@nats-io/kv";
+import { type NatsConnection, surely } from "./connection.ts";
+import { token } from "./names.ts";
+
+export interface Bucket<T> {
+  get(key: string): Promise<{ readonly value: T; readonly revision: number } | undefined>;
+  all(): Promise<readonly T[]>;
+  put(key: string, value: T): Promise<void>;
+  /** False where somebody changed it since `revision`; 0: where it exists. */
+  replace(key: string, value: T, revision: number): Promise<boolean>;
+  remove(key: string): Promise<void>;
+  /** Reads, changes and writes until nobody came between; a change to undefined leaves it as it is. */
+  change(key: string, change: (value: T | undefined) => T | undefined): Promise<void>;
+}
+
+/** `forgetMs`: entries vanish when they were not written for so long; 0: never. */
+export const openBucket = async <T>(nc: NatsConnection, name: string, forgetMs: number): Promise<Bucket<T>> => {
+  const options = { history: 1, timeout: 5_000, ...(forgetMs > 0 ? { ttl: forgetMs } : {}) };
+  const kv: KV = await surely(nc, () => new Kvm(nc).create(name, options));
+
+  const bucket: Bucket<T> = {
+    async get(key) {
+      const entry = await surely(nc, () => kv.get(token(key)));
+      if (entry === null || entry.operation !== "PUT") return undefined;
+      return { value: entry.json<T>(), revision: entry.revision };
+    },
+    async all() {
+      const values: T[] = [];
+      for await (const entry of await surely(nc, () => kv.history())) {
+        if (entry.operation === "PUT") values.push(entry.json<T>());
+      }
+      return values;
+    },
+    async put(key, value) {
+      await surely(nc, () => kv.put(token(key), JSON.stringify(value)));
+    },
+    async replace(key, value, revision) {
+      try {
+        await surely(nc, () => kv.put(token(key), JSON.stringify(value), { previousSeq: revision }));
+        return true;
+      } catch (error) {
+        if (isConflict(error)) return false;
+        throw error;
+      }
+    },
+    async remove(key) {
+      await surely(nc, () => kv.purge(token(key)));
+    },
+    async change(key, change) {
+      for (;;) {
+        const there = await bucket.get(key);
+        const next = change(there?.value);
+        if (next === undefined || (await bucket.replace(key, next, there?.revision ?? 0))) return;
+      }
+    },
+  };
+  return bucket;
+};
+
+/** The server's "wrong last sequence". A repeated write whose first answer was lost gets it as well, and reads anew. */
+const isConflict = (error: unknown): boolean => (error as { code?: unknown }).code === 10071;

@@ -1,0 +1,37 @@
+/** Names of streams, consumers, buckets and subjects; docs/distribution.md lists them. */
+
+/** Any text as one token of a subject: what is no letter, digit, `_` or `-` becomes `=` and its UTF-8 bytes in hex. */
+export const token = (text: string): string =>
+  text.replace(/[^A-Za-z0-9_-]/gu, (character) =>
+    [...Buffer.from(character)].map((byte) => `=${byte.toString(16).padStart(2, "0")}`).join(""),
+  );
+
+export interface Names {
+  readonly queue: string;
+  readonly deadLetters: string;
+  readonly events: string;
+  readonly records: string;
+  readonly nodes: string;
+  experiment(cellType: string, id: string): string;
+  experimentsOf(cellType: string): string;
+  consumer(cellType: string): string;
+  deadLetter(cellType: string, id: string): string;
+  /** `kind` and what it is about, from the general to the particular. */
+  event(kind: string, ...about: readonly string[]): string;
+  /** Everything below a stream. */
+  all(stream: "experiments" | "dead-letters" | "events"): string;
+}
+
+export const namesIn = (namespace: string): Names => ({
+  queue: `${namespace}-experiments`,
+  deadLetters: `${namespace}-dead-letters`,
+  events: `${namespace}-events`,
+  records: `${namespace}-records`,
+  nodes: `${namespace}-nodes`,
+  experiment: (cellType, id) => `${namespace}.experiments.${token(cellType)}.${token(id)}`,
+  experimentsOf: (cellType) => `${namespace}.experiments.${token(cellType)}.*`,
+  consumer: (cellType) => `cell-${token(cellType)}`,
+  deadLetter: (cellType, id) => `${namespace}.dead-letters.${token(cellType)}.${token(id)}`,
+  event: (kind, ...about) => [namespace, "events", kind, ...about.map(token)].join("."),
+  all: (stream) => `${namespace}.${stream}.>`,
+});

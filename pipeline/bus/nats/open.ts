@@ -1,0 +1,42 @@
+/** Everything of one namespace on a NATS server, opened. */
+
+import { type Bucket, openBucket } from "./buckets.ts";
+import { type Connected, connectNats, type OnConnection, parseBusUrl } from "./connection.ts";
+import type { NodeState } from "./nodes.ts";
+import type { ExperimentRecord } from "./records.ts";
+import { defaultLimits, type Limits, openStreams, type Streams } from "./streams.ts";
+
+/** A node that was silent for so long is gone. */
+export const nodeForgottenMs = 20_000;
+
+export interface NatsBusParts extends Connected {
+  readonly streams: Streams;
+  readonly records: Bucket<ExperimentRecord>;
+  readonly nodes: Bucket<NodeState>;
+  close(): Promise<void>;
+}
+
+export interface OpenNatsOptions {
+  /** `nats://HOST:PORT`, see `parseBusUrl`. */
+  readonly url: string;
+  /** Shown to operators of the server. */
+  readonly name: string;
+  readonly onConnection: OnConnection;
+  readonly limits?: Partial<Limits>;
+}
+
+/** Connects, creates or migrates streams and buckets. Throws "bus-unavailable" or "invalid-config". */
+export const openNats = async ({ url, name, onConnection, limits }: OpenNatsOptions): Promise<NatsBusParts> => {
+  const address = parseBusUrl(url);
+  const connected = await connectNats(address, name, onConnection);
+  const { nc } = connected;
+  try {
+    const streams = await openStreams(connected, address.namespace, { ...defaultLimits, ...limits });
+    const records = await openBucket<ExperimentRecord>(nc, streams.names.records, 0);
+    const nodes = await openBucket<NodeState>(nc, streams.names.nodes, nodeForgottenMs);
+    return { ...connected, streams, records, nodes, close: () => nc.drain().catch(() => nc.close()) };
+  } catch (error) {
+    await nc.close();
+    throw error;
+  }
+};

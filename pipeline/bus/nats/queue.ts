@@ -1,0 +1,226 @@
+/** The bus of many machines: a work queue on NATS JetStream, with a record beside it for every experiment. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { z } from "zod";
+import { PlatestreamError } from "../../../proto/errors.ts";
+import { parse } from "../../schema.ts";
+import type { Bus, Delivery, ExperimentRef } from "../bus.ts";
+import { type Msg, nuid, surely } from "./connection.ts";
+import type { NatsBusParts } from "./open.ts";
+import type { DeadLetter, ExperimentRecord, QueuedExperiment } from "./records.ts";
+
+export interface NatsBusOptions {
+  /** Who takes experiments; unique among the nodes of the bus. */
+  readonly node: string;
+  /** What it takes; the others are left to other nodes. */
+  readonly cellTypes: readonly string[];
+  /** Taking ends when no experiment of these cell types is left unsettled, instead of waiting for more. */
+  readonly untilEmpty: boolean;
+  /** The queue takes no more for now; told once for every submission that waits. */
+  readonly onFull: () => void;
+}
+
+/** Messages arrive at once; this finds what comes back: retries, and what a dead node had. */
+const lookAgainMs = 1_000;
+
+const queuedSchema = z.object({
+  id: z.string(),
+  cellType: z.string(),
+  data: z.string(),
+  submission: z.string(),
+}) satisfies z.ZodType<QueuedExperiment>;
+
+/** The bus over `parts`, which stay open when it is closed. */
+export const openNatsBus = async (parts: NatsBusParts, options: NatsBusOptions): Promise<Bus> => {
+  const { nc, streams } = parts;
+  const { node, cellTypes } = options;
+  await streams.openConsumers(cellTypes);
+  const waiting = new Set<() => void>();
+  const wake = () => {
+    for (const each of waiting) each();
+  };
+  const arrivals = cellTypes.map((cellType) => nc.subscribe(streams.names.experimentsOf(cellType), { callback: wake }));
+  let turn = 0;
+
+  /** The next message of any cell type; they take turns, so that none starves. */
+  const nextMessage = async (): Promise<Msg | undefined> => {
+    turn += 1;
+    for (let i = 0; i < cellTypes.length; i++) {
+      const message = await streams.next(cellTypes[(turn + i) % cellTypes.length]!);
+      if (message !== undefined) return message;
+    }
+    return undefined;
+  };
+  const pause = (signal: AbortSignal): Promise<void> =>
+    new Promise((resolve) => {
+      const end = () => {
+        clearTimeout(timer);
+        waiting.delete(end);
+        signal.removeEventListener("abort", end);
+        resolve();
+      };
+      const timer = setTimeout(end, lookAgainMs);
+      waiting.add(end);
+      signal.addEventListener("abort", end, { once: true });
+      if (signal.aborted) end();
+    });
+
+  return {
+    submit: (experiments) => submit(parts, experiments, options.onFull),
+    async take(signal) {
+      while (!signal.aborted) {
+        const message = await nextMessage();
+        if (message !== undefined && signal.aborted) {
+          nc.publish(message.reply!, "-NAK");
+        } else if (message !== undefined) {
+          const delivery = await receive(parts, message, node, wake);
+          if (delivery !== undefined) return delivery;
+        } else if (options.untilEmpty && (await isEmpty(parts, cellTypes))) {
+          return undefined;
+        } else {
+          await pause(signal);
+        }
+      }
+      return undefined;
+    },
+    async close() {
+      for (const arrival of arrivals) arrival.unsubscribe();
+      wake();
+    },
+  };
+};
+
+const isEmpty = async ({ streams }: NatsBusParts, cellTypes: readonly string[]): Promise<boolean> => {
+  for (const cellType of cellTypes) if ((await streams.unsettled(cellType)) > 0) return false;
+  return true;
+};
+
+const submit = async (parts: NatsBusParts, experiments: readonly ExperimentRef[], onFull: () => void) => {
+  let queued = 0;
+  for (const experiment of experiments) if (await submitOne(parts, experiment, onFull)) queued += 1;
+  return { queued, known: experiments.length - queued };
+};
+
+const submitOne = async (
+  { streams, records }: NatsBusParts,
+  { id, cellType, data }: ExperimentRef,
+  onFull: () => void,
+): Promise<boolean> => {
+  const known = await records.get(id);
+  if (known?.value.state === "done") return false;
+  const message: QueuedExperiment = { id, cellType, data, submission: nuid.next() };
+  for (let wait = 250; ; wait = Math.min(2 * wait, 5_000)) {
+    const published = await streams.publish(streams.names.experiment(cellType, id), message, {
+      id: message.submission,
+      only: true,
+    });
+    if (published === "conflict") return false;
+    if (published !== "full") break;
+    if (wait === 250) onFull();
+    await sleep(wait);
+  }
+  // Only for those who look: a node that has taken it by now knows better, and this write loses against it.
+  const record: ExperimentRecord = { ...message, state: "queued", attempts: 0, since: new Date().toISOString() };
+  await records.replace(id, record, known?.revision ?? 0);
+  return true;
+};
+
+/** Notes that this node has it, and keeps it while it is worked on. Undefined: there is nothing to do for it. */
+const receive = async (
+  parts: NatsBusParts,
+  message: Msg,
+  node: string,
+  wake: () => void,
+): Promise<Delivery | undefined> => {
+  const { nc, streams, records } = parts;
+  const settle = async (what: string) => {
+    clearInterval(heartbeat);
+    await surely(nc, () => nc.request(message.reply!, what, { timeout: 5_000 }));
+    wake();
+  };
+  const heartbeat = setInterval(() => {
+    if (nc.isClosed()) clearInterval(heartbeat);
+    else nc.publish(message.reply!, "+WPI");
+  }, streams.limits.ackWaitMs / 3);
+
+  let queued: QueuedExperiment;
+  try {
+    queued = parse(queuedSchema, message.json(), `message on ${message.subject}`, "invalid-data");
+  } catch (error) {
+    const reason = PlatestreamError.from(error).message;
+    const [, , cellType = "", id = ""] = message.subject.split(".");
+    await bury(parts, { id, cellType, data: "", attempts: 0, reason, node, at: new Date().toISOString() });
+    await settle("+TERM");
+    return undefined;
+  }
+
+  const { submission, ...experiment } = queued;
+  const lease = nuid.next();
+  let taken: ExperimentRecord | undefined;
+  await records.change(experiment.id, (record) => {
+    if (record?.lease === lease) return undefined;
+    const again = record?.submission === submission;
+    const attempts = (again ? record.attempts : 0) + 1;
+    taken =
+      record?.state === "done"
+        ? undefined
+        : { ...queued, state: "running", attempts, node, lease, since: new Date().toISOString() };
+    return taken;
+  });
+  if (taken === undefined) {
+    await settle("+ACK");
+    return undefined;
+  }
+
+  const { attempts: attempt } = taken;
+  /** Changes the record if the experiment is still this delivery's; says whether it is. */
+  const update = async (change: Partial<ExperimentRecord>): Promise<boolean> => {
+    let own = false;
+    await records.change(experiment.id, (record) => {
+      own = record?.lease === lease && record.state !== "done";
+      return own ? { ...record!, ...change, since: new Date().toISOString() } : undefined;
+    });
+    return own;
+  };
+  const letGo = () => clearInterval(heartbeat);
+
+  return {
+    experiment,
+    attempt,
+    async done() {
+      // Whoever finishes it has finished it, even if another node was given it meanwhile.
+      await records.change(experiment.id, (record) =>
+        record?.state === "done"
+          ? undefined
+          : { ...taken!, ...record, state: "done", node, since: new Date().toISOString() },
+      );
+      await settle("+ACK");
+    },
+    async retry(reason, waitMs) {
+      if (!(await update({ state: "waiting", reason }))) return letGo();
+      await settle(`-NAK ${JSON.stringify({ delay: waitMs * 1e6 })}`);
+    },
+    async giveUp(reason, stage) {
+      if (!(await update({ reason }))) return letGo();
+      const at = new Date().toISOString();
+      await bury(parts, {
+        ...experiment,
+        attempts: attempt,
+        reason,
+        ...(stage === undefined ? {} : { stage }),
+        node,
+        at,
+      });
+      await settle("+TERM");
+      await update({ state: "given-up" });
+    },
+    async handBack() {
+      if (!(await update({ state: "queued", attempts: attempt - 1 }))) return letGo();
+      await settle("-NAK");
+    },
+  };
+};
+
+const bury = async ({ streams }: NatsBusParts, letter: DeadLetter): Promise<void> => {
+  const { cellType, id, attempts, at } = letter;
+  await streams.publish(streams.names.deadLetter(cellType, id), letter, { id: `${id} ${attempts} ${at}` });
+};

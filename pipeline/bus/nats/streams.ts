@@ -1,0 +1,256 @@
+/** Streams and consumers: the only file that knows the client's JetStream API. */
+import {
+  AckPolicy,
+  DeliverPolicy,
+  DiscardPolicy,
+  JetStreamApiError,
+  type JetStreamClient,
+  type JetStreamManager,
+  jetstream,
+  jetstreamManager,
+  RetentionPolicy,
+  StorageType,
+  StoreCompression,
+  type StreamConfig,
+} from "@nats-io/jetstream";
+import { PlatestreamError } from "../../../proto/errors.ts";
+import { type Connected, type Msg, type NatsConnection, nanos, surely } from "./connection.ts";
+import { type Names, namesIn } from "./names.ts";
+
+/** What this program lays out. A later program migrates an earlier one's streams; an earlier one leaves a later one's alone. */
+const layout = 1;
+
+export interface Limits {
+  /** Experiments that may wait; then submitting waits. Set when the stream is created, and kept by migrations. */
+  readonly queue: number;
+  /** Silence after which an experiment goes to another node. */
+  readonly ackWaitMs: number;
+}
+
+export const defaultLimits: Limits = { queue: 10_000, ackWaitMs: 30_000 };
+
+export type Published = "stored" | "duplicate" | "conflict" | "full";
+
+export interface FollowOptions {
+  readonly subject: string;
+  readonly after: number;
+  readonly signal: AbortSignal;
+}
+
+export interface Streams {
+  readonly names: Names;
+  readonly limits: Limits;
+  /** Creates or migrates the consumers of some cell types. */
+  openConsumers(cellTypes: readonly string[]): Promise<void>;
+  /** The next message of a cell type, if there is one now. */
+  next(cellType: string): Promise<Msg | undefined>;
+  /** Messages of a cell type that are not settled yet. */
+  unsettled(cellType: string): Promise<number>;
+  /**
+   * Stores one message, through lost connections, once. With `only`, the subject must hold none: else "conflict".
+   * "full": the stream takes no more for now.
+   */
+  publish(
+    subject: string,
+    value: unknown,
+    options: { readonly id: string; readonly only?: boolean },
+  ): Promise<Published>;
+  /** Last message of every subject of a stream, or of one that fits `subject`. */
+  last<T>(stream: string, subject: string): Promise<readonly { readonly seq: number; readonly value: T }[]>;
+  /** From the first message after sequence number `after` on, then whatever comes, until aborted. */
+  follow<T>(stream: string, options: FollowOptions): AsyncGenerator<{ readonly seq: number; readonly value: T }>;
+  remove(stream: string, seq: number): Promise<void>;
+}
+
+/** Opens the streams of a namespace: creates what is missing and migrates what an earlier version made. */
+export const openStreams = async ({ nc, serverIs }: Connected, namespace: string, limits: Limits): Promise<Streams> => {
+  const names = namesIn(namespace);
+  const manager = await surely(nc, () => jetstreamManager(nc, { timeout: 5_000 })).catch((cause: Error) => {
+    throw new PlatestreamError(
+      "bus-unavailable",
+      `the NATS server at ${nc.getServer()} must have JetStream (${cause.message}); start it with \`nats-server --jetstream --store_dir DIR\``,
+      { cause },
+    );
+  });
+  for (const config of streamsOf(names, limits, serverIs("2.10"))) await ensureStream(nc, manager, config);
+  return streamsOn(nc, manager, jetstream(nc, { timeout: 5_000 }), names, limits);
+};
+
+type Wanted = Partial<StreamConfig> & { readonly name: string };
+
+const streamsOf = (names: Names, limits: Limits, compress: boolean): Wanted[] => [
+  {
+    name: names.queue,
+    description: `Platestream layout ${layout}: experiments that are not settled`,
+    subjects: [names.all("experiments")],
+    retention: RetentionPolicy.Workqueue,
+    storage: StorageType.File,
+    discard: DiscardPolicy.New,
+    max_msgs: limits.queue,
+    duplicate_window: nanos(120_000),
+  },
+  {
+    name: names.deadLetters,
+    description: `Platestream layout ${layout}: experiments that were given up, the last time of each`,
+    subjects: [names.all("dead-letters")],
+    retention: RetentionPolicy.Limits,
+    storage: StorageType.File,
+    max_msgs_per_subject: 1,
+    duplicate_window: nanos(120_000),
+  },
+  {
+    name: names.events,
+    description: `Platestream layout ${layout}: calls, and changes of an experiment's state`,
+    subjects: [names.all("events")],
+    retention: RetentionPolicy.Limits,
+    storage: StorageType.File,
+    duplicate_window: nanos(120_000),
+    ...(compress ? { compression: StoreCompression.S2 } : {}),
+  },
+];
+
+/** What a migration sets; limits, replicas and the like stay as an operator wants them. */
+const migrated = [
+  "description",
+  "subjects",
+  "discard",
+  "max_msgs_per_subject",
+  "duplicate_window",
+  "compression",
+] as const;
+
+const ensureStream = async (nc: NatsConnection, manager: JetStreamManager, wanted: Wanted): Promise<void> => {
+  const find = () =>
+    surely(nc, () => manager.streams.info(wanted.name)).catch((error: unknown) => {
+      if (codeOf(error) === streamNotFound) return undefined;
+      throw error;
+    });
+  let there = await find();
+  if (there === undefined) {
+    await surely(nc, () => manager.streams.add(wanted)).catch((error: unknown) => {
+      if (codeOf(error) !== streamNameInUse) throw error;
+    });
+    there = await find();
+  }
+  const { config } = there!;
+  if (layoutOf(config.description) > layout) return;
+  const changes = migrated.filter(
+    (key) => key in wanted && JSON.stringify(config[key]) !== JSON.stringify(wanted[key]),
+  );
+  if (changes.length === 0) return;
+  const change = Object.fromEntries(changes.map((key) => [key, wanted[key]]));
+  await surely(nc, () => manager.streams.update(wanted.name, change));
+};
+
+const layoutOf = (description = ""): number => Number(/^Platestream layout (\d+)/.exec(description)?.[1] ?? 0);
+
+const streamNotFound = 10059;
+const streamNameInUse = 10058;
+const consumerNotFound = 10014;
+const wrongLastSequence = 10071;
+const noMessage = 10037;
+/** Too many messages or bytes, or no room left on the server's disk. */
+const full = [10077, 10054, 10023, 10047, 10028];
+
+const codeOf = (error: unknown): number | undefined => (error instanceof JetStreamApiError ? error.code : undefined);
+
+const streamsOn = (
+  nc: NatsConnection,
+  manager: JetStreamManager,
+  client: JetStreamClient,
+  names: Names,
+  limits: Limits,
+): Streams => ({
+  names,
+  limits,
+
+  async openConsumers(cellTypes) {
+    for (const cellType of cellTypes) {
+      const wanted = {
+        durable_name: names.consumer(cellType),
+        filter_subject: names.experimentsOf(cellType),
+        ack_policy: AckPolicy.Explicit,
+        deliver_policy: DeliverPolicy.All,
+        ack_wait: nanos(limits.ackWaitMs),
+        // Attempts are counted in the experiment's record: a delivery to a node that leaves is none.
+        max_deliver: -1,
+      };
+      const there = await surely(nc, () => manager.consumers.info(names.queue, wanted.durable_name)).catch((error) => {
+        if (codeOf(error) === consumerNotFound) return undefined;
+        throw error;
+      });
+      if (there === undefined) await surely(nc, () => manager.consumers.add(names.queue, wanted));
+      else if (there.config.ack_wait !== wanted.ack_wait || there.config.max_deliver !== wanted.max_deliver)
+        await surely(nc, () => manager.consumers.update(names.queue, wanted.durable_name, wanted));
+    }
+  },
+
+  async next(cellType) {
+    const subject = `$JS.API.CONSUMER.MSG.NEXT.${names.queue}.${names.consumer(cellType)}`;
+    const request = JSON.stringify({ batch: 1, no_wait: true });
+    // A message keeps its own subject, so the answer cannot come through the shared inbox.
+    const message = await surely(nc, () => nc.request(subject, request, { timeout: 5_000, noMux: true }));
+    return message.headers !== undefined && message.headers.code >= 400 ? undefined : message;
+  },
+
+  async unsettled(cellType) {
+    const { state } = await surely(nc, () =>
+      manager.streams.info(names.queue, { subjects_filter: names.experimentsOf(cellType) }),
+    );
+    return Object.values(state.subjects ?? {}).reduce((sum, count) => sum + count, 0);
+  },
+
+  async publish(subject, value, { id, only }) {
+    const expect = only ? { expect: { lastSubjectSequence: 0 } } : {};
+    try {
+      const options = { msgID: id, timeout: 5_000, ...expect };
+      const { duplicate } = await surely(nc, () => client.publish(subject, JSON.stringify(value), options));
+      return duplicate ? "duplicate" : "stored";
+    } catch (error) {
+      const code = codeOf(error);
+      if (code === wrongLastSequence) return "conflict";
+      if (code !== undefined && full.includes(code)) return "full";
+      throw error;
+    }
+  },
+
+  async last<T>(stream: string, subject: string) {
+    const { state } = await surely(nc, () => manager.streams.info(stream, { subjects_filter: subject }));
+    const found = await Promise.all(
+      Object.keys(state.subjects ?? {}).map((each) =>
+        surely(nc, () => manager.streams.getMessage(stream, { last_by_subj: each })).catch((error) => {
+          if (codeOf(error) === noMessage) return null;
+          throw error;
+        }),
+      ),
+    );
+    return found
+      .filter((message) => message !== null)
+      .sort((a, b) => a.seq - b.seq)
+      .map((message) => ({ seq: message.seq, value: message.json<T>() }));
+  },
+
+  async *follow<T>(stream: string, { subject, after, signal }: FollowOptions) {
+    const consumer = await surely(nc, () =>
+      client.consumers.get(stream, {
+        filter_subjects: subject,
+        deliver_policy: DeliverPolicy.StartSequence,
+        opt_start_seq: after + 1,
+      }),
+    );
+    const messages = await consumer.consume({ max_messages: 200 });
+    const stop = () => void messages.close();
+    signal.addEventListener("abort", stop, { once: true });
+    try {
+      if (signal.aborted) return;
+      for await (const message of messages) yield { seq: message.seq, value: message.json<T>() };
+    } finally {
+      signal.removeEventListener("abort", stop);
+      await messages.close();
+    }
+  },
+
+  async remove(stream, seq) {
+    await surely(nc, () => manager.streams.deleteMessage(stream, seq));
+  },
+});
