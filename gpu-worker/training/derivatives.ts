@@ -111,13 +111,13 @@ export const maxPool = (a: Arithmetic, maps: Value, window: Window, shape: MapSh
   return {
     output: output!,
     inputGradient: (gradient: Value): Value => {
-      const nothing = lower(a, graph.node("ConstantOfShape", [graph.ints(size)]));
+      const nothing = graph.node("ConstantOfShape", [graph.ints(size)]);
       const flat = (value: Value) => reshape(a, value, -1);
-      const scattered = graph.node("ScatterElements", [nothing, flat(indices!), flat(gradient)], {
+      const scattered = graph.node("ScatterElements", [nothing, flat(indices!), flat(raise(a, gradient))], {
         axis: 0,
         reduction: "add",
       });
-      return reshape(a, scattered, 1, shape.channels, a.images, shape.height, shape.width);
+      return reshape(a, lower(a, scattered), 1, shape.channels, a.images, shape.height, shape.width);
     },
   };
 };

@@ -30,9 +30,9 @@ const decode = async (site: Site): Promise<Picture> => {
         "invalid-data",
         `${path} has ${band.width}x${band.height} pixels, the first channel of ${nameOf(site)} ${width}x${height}`,
       );
-    if (band.bands === 1) return pixels.set(band.pixels, channel * height * width);
-    for (let i = 0; i < height * width; i++)
-      pixels[channel * height * width + i] = band.pixels[i * band.bands + index]!;
+    const at = channel * height * width;
+    if (band.bands === 1) pixels.set(band.pixels, at);
+    else for (let i = 0; i < height * width; i++) pixels[at + i] = band.pixels[i * band.bands + index]!;
   });
   return { pixels, channels: bands.length, height, width };
 };

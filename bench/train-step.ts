@@ -1,0 +1,59 @@
+/**
+ * Times training steps in a process of its own, so that its memory is its own: `train-step.js WORK` takes and prints
+ * what pytorch_train.py does.
+ */
+import type { Architecture } from "../gpu-worker/model/architecture.ts";
+import { initialWeights } from "../gpu-worker/model/initialise.ts";
+import { onnxRuntime } from "../gpu-worker/runtime/onnx.ts";
+import { adamDefaults } from "../gpu-worker/training/adam.ts";
+import { flatten } from "../gpu-worker/training/flat.ts";
+import { openLearner } from "../gpu-worker/training/learner.ts";
+import { lossSchema } from "../gpu-worker/training/losses.ts";
+
+export interface StepWork {
+  readonly architecture: Architecture;
+  /** Images of the micro-batch. */
+  readonly images: number;
+  readonly threads: number;
+  readonly steps: number;
+}
+
+export interface StepTimes {
+  readonly seconds: readonly number[];
+  readonly peakMiB: number;
+}
+
+const { architecture, images, threads, steps } = JSON.parse(process.argv[2]!) as StepWork;
+const { channels, height, width, classes } = architecture;
+const learner = openLearner(
+  onnxRuntime("cpu"),
+  {
+    architecture,
+    images,
+    precision: "float32",
+    loss: lossSchema.parse({}),
+    learns: "network",
+    evaluationImages: images,
+    optimiser: { ...adamDefaults, amsgrad: true },
+    divisor: 1,
+    threads,
+  },
+  flatten(architecture, initialWeights(architecture, 1), "the benched network"),
+);
+const batch = {
+  pixels: Uint8Array.from({ length: images * channels * height * width }, () => 256 * Math.random()),
+  scale: new Float32Array(images * channels).fill(1 / 255),
+  offset: new Float32Array(images * channels),
+  plate: new Float32Array(),
+  target: Float32Array.from({ length: images * classes }, (_, i) => Number(i % classes === Math.floor(i / classes))),
+};
+const seconds: number[] = [];
+for (let step = 0; step < steps; step++) {
+  const start = performance.now();
+  await learner.accumulate(batch);
+  await learner.update(1e-3);
+  seconds.push((performance.now() - start) / 1000);
+}
+await learner.close();
+const times: StepTimes = { seconds, peakMiB: process.resourceUsage().maxRSS / 1024 };
+process.stdout.write(`${JSON.stringify(times)}\n`);
