@@ -1,6 +1,6 @@
 /** A node: takes experiments from the bus, runs a few side by side, stores their results, retries and gives up. */
 import { errorCodes, PlatestreamError } from "../proto/errors.ts";
-import type { Bus, Delivery } from "./bus/bus.ts";
+import type { Bus, Delivery, ExperimentRef } from "./bus/bus.ts";
 import type { Chain } from "./chain.ts";
 import type { Experiment } from "./domain.ts";
 import type { Workers } from "./plugin.ts";
@@ -21,7 +21,7 @@ export interface NodeOptions {
   readonly workers: Workers;
   readonly results: ResultStore;
   /** Reads an experiment's sites; called when it is its turn. */
-  readonly load: (id: string) => Promise<Experiment>;
+  readonly load: (experiment: ExperimentRef) => Promise<Experiment>;
   /** Bytes that decoded pixels may take, over all experiments. */
   readonly memoryBytes: number;
   readonly concurrentExperiments: number;
@@ -66,7 +66,7 @@ const runDelivery = async (delivery: Delivery, options: NodeOptions): Promise<vo
   }
   try {
     const result = await runExperiment({
-      experiment: await options.load(ref.id),
+      experiment: await options.load(ref),
       chain: options.chain,
       workers: options.workers,
       memoryBytes: options.memoryBytes / options.concurrentExperiments,

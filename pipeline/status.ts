@@ -37,5 +37,7 @@ export type Status =
       readonly state: "starting" | "ready" | "lost";
       readonly detail: string;
     }
+  /** The connection to the bus of many machines. */
+  | { readonly type: "bus"; readonly state: "ready" | "lost"; readonly detail: string }
   | { readonly type: "draining"; readonly reason: string }
   | { readonly type: "run-done"; readonly seconds: number };

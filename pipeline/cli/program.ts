@@ -7,6 +7,7 @@ import { evaluateCommand } from "./evaluate.ts";
 import { modelCommand } from "./model.ts";
 import { stagesCommand } from "./stages.ts";
 import { startCommand } from "./start.ts";
+import { submitCommand } from "./submit.ts";
 import { trainCommand } from "./train.ts";
 import { workerCommand } from "./worker.ts";
 
@@ -24,6 +25,7 @@ export const program = (): Command =>
     .addCommand(dataCommand())
     .addCommand(modelCommand())
     .addCommand(stagesCommand())
+    .addCommand(submitCommand())
     .addHelpText(
       "after",
       `

@@ -26,7 +26,7 @@ export const renderProgress = (mode: ProgressMode, { out, err }: Streams): Progr
       ? (status: Status) =>
           void out.write(`${JSON.stringify({ time: new Date().toISOString(), ...compact(status) })}\n`)
       : (status: Status) => {
-          if (status.type === "experiment-done" || status.type === "experiment-failed")
+          if (status.type === "experiment-done" || status.type === "experiment-failed" || status.type === "bus")
             err.write(`${sentence(status)}\n`);
         };
   return { next: write, close: () => undefined };
@@ -59,6 +59,8 @@ const sentence = (status: Status): string | undefined => {
       return `${status.experiment}: ${status.message}`;
     case "worker":
       return status.state === "lost" ? `worker ${status.address} is lost: ${status.detail}` : undefined;
+    case "bus":
+      return `bus: ${status.detail}`;
     case "draining":
       return status.reason;
     default:

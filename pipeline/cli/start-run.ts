@@ -48,7 +48,7 @@ export const startRun = async (options: StartOptions): Promise<number> => {
         chain,
         workers,
         results,
-        load: (id) => dataset.load(id),
+        load: ({ id }) => dataset.load(id),
         memoryBytes: config.memoryMiB * 2 ** 20,
         concurrentExperiments: Math.min(config.concurrentExperiments, experiments.length),
         attempts: config.attempts,
@@ -79,7 +79,7 @@ interface Told {
 }
 
 /** The configuration file with the command line laid over it; without either, the demo's. */
-const readConfig = async (options: StartOptions): Promise<Told> => {
+export const readConfig = async (options: StartOptions): Promise<Told> => {
   if (options.config === undefined && options.data === undefined) {
     const { prepareDemo } = await import("./demo.ts");
     return lay(options, await prepareDemo(), process.cwd(), "the demo");

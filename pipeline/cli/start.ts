@@ -14,6 +14,10 @@ export interface StartOptions {
   readonly memory?: string;
   readonly fresh?: boolean;
   readonly json?: boolean;
+  readonly bus?: string;
+  readonly dataRoot?: string[];
+  readonly node?: string;
+  readonly untilEmpty?: boolean;
 }
 
 const collect = (value: string, previous: string[] = []): string[] => [...previous, value];
@@ -52,6 +56,13 @@ export const startCommand = (): Command =>
     .option("-s, --set <stage.option=value>", "set one option of a stage; may be given several times", collect, [])
     .option("--memory <MiB>", "memory that decoded pixels may take (default: 1024)")
     .option("--fresh", "forget what an earlier run left in the results' folder")
+    .option(
+      "-b, --bus <url>",
+      "be a node that takes experiments from this bus until it is told to leave, nats://HOST:PORT[/NAMESPACE]",
+    )
+    .option("--data-root <dir>", "with --bus: experiments must lie under it; may be given several times", collect)
+    .option("--node <name>", "with --bus: name of this node (default: host name and process number)")
+    .option("--until-empty", "with --bus: leave when no experiment that it can call is left")
     .option("--json", "write every event as one line of JSON, the last one with the summary")
     .addHelpText(
       "after",
@@ -62,11 +73,17 @@ Examples:
   pipeline start --data rxrx1 --worker gpu1:7411 --worker gpu2:7411 --out runs/two-gpus
   pipeline start --data plates/load_data.csv --model models/mine --set batch-by-experiment.within=experiment
   pipeline start --config run.yaml --json | jq .type
+  pipeline start --bus nats://10.0.0.2 --data-root /data --model models/mine --out /results/node-1
 
 Ctrl-C finishes the experiments that are running and stops; a second Ctrl-C stops at once. Either way, the same
 command goes on where it was.`,
     )
     .action(async (options: StartOptions) => {
+      if (options.bus !== undefined) {
+        const { runBusNode } = await import("./run-node.ts");
+        process.exitCode = await runBusNode({ ...options, bus: options.bus });
+        return;
+      }
       const { startRun } = await import("./start-run.ts");
       process.exitCode = await startRun(options);
     });

@@ -75,7 +75,7 @@ const run = async (experiments: Experiment[], chain: Chain, options: Partial<Nod
       write: async (result) => void outcome.results.push(result),
       fail: async (failure) => void outcome.failures.push(failure),
     },
-    load: async (id) => experiments.find((experiment) => experiment.id === id)!,
+    load: async ({ id }) => experiments.find((experiment) => experiment.id === id)!,
     memoryBytes: 2 ** 16,
     concurrentExperiments: 1,
     attempts: 2,

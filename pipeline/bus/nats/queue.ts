@@ -1,12 +1,12 @@
 /** The bus of many machines: a work queue on NATS JetStream, with a record beside it for every experiment. */
-import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { PlatestreamError } from "../../../proto/errors.ts";
 import { parse } from "../../schema.ts";
-import type { Bus, Delivery, ExperimentRef } from "../bus.ts";
+import type { Bus, Delivery } from "../bus.ts";
 import { type Msg, nuid, surely } from "./connection.ts";
 import type { NatsBusParts } from "./open.ts";
 import type { DeadLetter, ExperimentRecord, QueuedExperiment } from "./records.ts";
+import { submitToNats } from "./submit.ts";
 
 export interface NatsBusOptions {
   /** Who takes experiments; unique among the nodes of the bus. */
@@ -65,7 +65,7 @@ export const openNatsBus = async (parts: NatsBusParts, options: NatsBusOptions):
     });
 
   return {
-    submit: (experiments) => submit(parts, experiments, options.onFull),
+    submit: (experiments) => submitToNats(parts, experiments, options.onFull),
     async take(signal) {
       while (!signal.aborted) {
         const message = await nextMessage();
@@ -91,36 +91,6 @@ export const openNatsBus = async (parts: NatsBusParts, options: NatsBusOptions):
 
 const isEmpty = async ({ streams }: NatsBusParts, cellTypes: readonly string[]): Promise<boolean> => {
   for (const cellType of cellTypes) if ((await streams.unsettled(cellType)) > 0) return false;
-  return true;
-};
-
-const submit = async (parts: NatsBusParts, experiments: readonly ExperimentRef[], onFull: () => void) => {
-  let queued = 0;
-  for (const experiment of experiments) if (await submitOne(parts, experiment, onFull)) queued += 1;
-  return { queued, known: experiments.length - queued };
-};
-
-const submitOne = async (
-  { streams, records }: NatsBusParts,
-  { id, cellType, data }: ExperimentRef,
-  onFull: () => void,
-): Promise<boolean> => {
-  const known = await records.get(id);
-  if (known?.value.state === "done") return false;
-  const message: QueuedExperiment = { id, cellType, data, submission: nuid.next() };
-  for (let wait = 250; ; wait = Math.min(2 * wait, 5_000)) {
-    const published = await streams.publish(streams.names.experiment(cellType, id), message, {
-      id: message.submission,
-      only: true,
-    });
-    if (published === "conflict") return false;
-    if (published !== "full") break;
-    if (wait === 250) onFull();
-    await sleep(wait);
-  }
-  // Only for those who look: a node that has taken it by now knows better, and this write loses against it.
-  const record: ExperimentRecord = { ...message, state: "queued", attempts: 0, since: new Date().toISOString() };
-  await records.replace(id, record, known?.revision ?? 0);
   return true;
 };
 

@@ -1,0 +1,134 @@
+/** What `pipeline start --bus` does: a node, one of many that share the experiments of a bus. */
+import { hostname } from "node:os";
+import { delimiter, resolve } from "node:path";
+import { PlatestreamError } from "../../proto/errors.ts";
+import { stages } from "../../stages/index.ts";
+import type { Bus } from "../bus/bus.ts";
+import { openEvents } from "../bus/nats/events.ts";
+import { announceNode } from "../bus/nats/nodes.ts";
+import { openNats } from "../bus/nats/open.ts";
+import { openNatsBus } from "../bus/nats/queue.ts";
+import { buildChain, type Chain } from "../chain.ts";
+import type { ModelInfo } from "../domain.ts";
+import { openRunFolder } from "../results/run-folder.ts";
+import { runNode } from "../run.ts";
+import type { Status } from "../status.ts";
+import { openDataRoots } from "./data-roots.ts";
+import { interruptible } from "./interruptible.ts";
+import { openWorkers } from "./open-workers.ts";
+import { renderProgress } from "./progress.ts";
+import type { StartOptions } from "./start.ts";
+import { readConfig } from "./start-run.ts";
+import { renderSummary } from "./summary.ts";
+
+/** Returns the exit code: 0, or 1 when it gave experiments up. Leaving on Ctrl-C or SIGTERM is a node's ordinary end. */
+export const runBusNode = async (options: StartOptions & { readonly bus: string }): Promise<number> => {
+  const roots = options.dataRoot ?? [];
+  if (roots.length === 0 || options.data !== undefined || options.experiment !== undefined) {
+    throw new PlatestreamError(
+      "invalid-config",
+      "a node takes its experiments from the bus: give it --data-root DIR, which they must lie under, and queue them with `pipeline submit --data DIR`",
+    );
+  }
+  const { config, folder } = await readConfig({ ...options, data: roots.map((root) => resolve(root)).join(delimiter) });
+  const chain = await buildChain(config.stages, stages, folder);
+  const load = await openDataRoots(roots, config.layout);
+  const node = options.node ?? `${hostname()}-${process.pid}`;
+
+  const progress = renderProgress(options.json ? "json" : "quiet", { out: process.stdout, err: process.stderr });
+  const followers: ((status: Status) => void)[] = [progress.next];
+  const onStatus = (status: Status) => {
+    for (const follower of followers) follower(status);
+  };
+  const { drain, signal, close: endInterrupts } = interruptible(onStatus);
+  const started = Date.now();
+  const closing: (() => unknown)[] = [endInterrupts, progress.close];
+  try {
+    const parts = await openNats({
+      url: options.bus,
+      name: `platestream node ${node}`,
+      onConnection: (state, detail) => onStatus({ type: "bus", state, detail }),
+    });
+    closing.unshift(() => parts.close());
+    const workers = await openWorkers(config, onStatus);
+    closing.unshift(() => workers.close());
+    const models = await workers.models();
+    const cellTypes = cellTypesOf(models, chain);
+    const results = await openRunFolder(config.out, { config: { ...config, models }, fresh: options.fresh ?? false });
+    let finished = false;
+    closing.unshift(() => finished || results.close());
+
+    const cellTypeOf = new Map<string, string>();
+    const queue = await openNatsBus(parts, {
+      node,
+      cellTypes,
+      untilEmpty: options.untilEmpty ?? false,
+      onFull: () => {},
+    });
+    closing.unshift(() => queue.close());
+    const bus: Bus = {
+      ...queue,
+      async take(until) {
+        const delivery = await queue.take(until);
+        if (delivery !== undefined) cellTypeOf.set(delivery.experiment.id, delivery.experiment.cellType);
+        return delivery;
+      },
+    };
+    const events = openEvents(parts, node, (experiment) => cellTypeOf.get(experiment)!);
+    const presence = announceNode(parts.nodes, node, cellTypes);
+    closing.unshift(
+      () => presence.close(),
+      () => events.settled(),
+    );
+    followers.push(presence.next, events.next);
+    onStatus({ type: "bus", state: "ready", detail: parts.server });
+    onStatus({
+      type: "bus",
+      state: "ready",
+      detail: `node ${node} takes ${cellTypes.join(", ")}; results go to ${results.dir}`,
+    });
+
+    await runNode({
+      bus,
+      chain,
+      workers,
+      results: {
+        done: results.done,
+        fail: results.fail,
+        async write(result) {
+          // The folder comes last: what is in it counts as told.
+          await events.tellResult(result);
+          await results.write(result);
+        },
+      },
+      load,
+      memoryBytes: config.memoryMiB * 2 ** 20,
+      concurrentExperiments: config.concurrentExperiments,
+      attempts: config.attempts,
+      backOffMs: 2_000,
+      drain,
+      signal,
+      onStatus,
+    });
+    const seconds = (Date.now() - started) / 1000;
+    onStatus({ type: "run-done", seconds });
+    const summary = await results.finish({ seconds });
+    finished = true;
+    if (results.done().size > 0) process.stdout.write(renderSummary(summary, { json: options.json ?? false }));
+    return summary.failures.length > 0 ? 1 : 0;
+  } finally {
+    for (const close of closing) await close();
+  }
+};
+
+/** What the node can call: cell types with a network that `infer` may use. */
+const cellTypesOf = (models: readonly ModelInfo[], chain: Chain): string[] => {
+  const { model } = (chain.find(({ stage }) => stage.name === "infer")?.options ?? {}) as { model?: string };
+  const usable = models.filter(({ name }) => model === undefined || name === model);
+  const cellTypes = [...new Set(usable.map(({ cellType }) => cellType))].sort();
+  if (cellTypes.length > 0) return cellTypes;
+  throw new PlatestreamError(
+    "unknown-model",
+    `a node takes the cell types that its workers have networks for, and they have no ${model ?? "network"}`,
+  );
+};

@@ -1,0 +1,36 @@
+import { Command, Option } from "commander";
+
+export interface SubmitOptions {
+  readonly bus: string;
+  readonly data: string;
+  readonly layout: "auto" | "rxrx1" | "kaggle" | "wilds" | "table";
+  readonly json?: boolean;
+}
+
+/** `pipeline submit`: queues experiments for the nodes of a bus. */
+export const submitCommand = (): Command =>
+  new Command("submit")
+    .description("queue experiments for the nodes of a bus")
+    .argument("[experiments...]", "experiments of the dataset; without any, all of it")
+    .requiredOption("-b, --bus <url>", "NATS server of the bus, nats://HOST:PORT[/NAMESPACE]")
+    .requiredOption("-d, --data <dir>", "folder of the dataset, where the nodes see it as well")
+    .addOption(
+      new Option("--layout <name>", "how the dataset lies on disk; auto: found out from the files")
+        .choices(["auto", "rxrx1", "kaggle", "wilds", "table"])
+        .default("auto"),
+    )
+    .option("--json", "write the counts as one line of JSON")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  pipeline submit --bus nats://10.0.0.2 --data /data/rxrx1
+  pipeline submit --bus nats://10.0.0.2 --data /data/rxrx1 HUVEC-18 RPE-09
+
+Submitting again is harmless: what is queued, running or done is not queued again, what was given up is.
+While the queue is full the command waits.`,
+    )
+    .action(async (experiments: string[], options: SubmitOptions) => {
+      const { submitExperiments } = await import("./submit-run.ts");
+      await submitExperiments(experiments, options);
+    });
