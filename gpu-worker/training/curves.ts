@@ -6,7 +6,7 @@ const panels = { loss: { top: 60, height: 190 }, accuracy: { top: 310, height: 2
 const bottom = panels.accuracy.top + panels.accuracy.height;
 const colours = { loss: "#374151", calibrated: "#0f766e", running: "#c2410c" } as const;
 
-const escape = (text: string): string => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
+const escaped = (text: string): string => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
 
 type Point = readonly [x: number, y: number];
 
@@ -20,7 +20,7 @@ const line = (points: readonly Point[], colour: string): string =>
         )}"/>${points.length === 1 ? `<circle cx="${points[0]![0]}" cy="${points[0]![1]}" r="3" fill="${colour}"/>` : ""}`;
 
 const text = (x: number, y: number, content: string, attributes = ""): string =>
-  `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" ${attributes}>${escape(content)}</text>`;
+  `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" ${attributes}>${escaped(content)}</text>`;
 
 /** Round numbers that cover the values on a logarithmic axis: 1, 2 and 5 times powers of ten. */
 const roundMarks = (least: number, most: number): number[] => {

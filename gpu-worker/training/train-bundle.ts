@@ -7,10 +7,11 @@ import type { Experiment } from "../../pipeline/plugin.ts";
 import { listProblems, PlatestreamError } from "../../proto/errors.ts";
 import { type Architecture, architectureSchema, variants } from "../model/architecture.ts";
 import { addToBundle, type NewManifest, readManifest, writeBundle } from "../model/bundle.ts";
+import type { NetworkTask } from "./network-task.ts";
 import { openPictures } from "./pictures.ts";
 import type { Recipe } from "./recipe.ts";
 import { type Classes, classesOf, type Sample, samplesOf } from "./samples.ts";
-import { type NetworkTask, trainNetwork } from "./train.ts";
+import { trainNetwork } from "./train.ts";
 
 export type BundleOptions = Pick<
   NetworkTask,

@@ -3,56 +3,27 @@ import { createHash } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { PlatestreamError } from "../../proto/errors.ts";
-import type { Architecture, Weights } from "../model/architecture.ts";
-import type { Provider } from "../runtime/onnx.ts";
-import { adamDefaults, adamState } from "./adam.ts";
-import { cropOf, plainImages, type TrainingBatch, trainingBatch } from "./batches.ts";
+import type { Weights } from "../model/architecture.ts";
+import { plainImages, type TrainingBatch, trainingBatch } from "./batches.ts";
 import { type Checkpoint, type Progress, readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
-import { flatLayout, flatten, unflatten } from "./flat.ts";
-import type { Learner, LearnerOptions, LearnerState } from "./learner.ts";
-import { freshLossScale } from "./loss-scale.ts";
+import { flatten, unflatten } from "./flat.ts";
+import type { Learner } from "./learner.ts";
 import { openMetrics } from "./metrics.ts";
+import {
+  architectureOf,
+  evaluationImages,
+  freshState,
+  imagesOfStages,
+  learnerOptions,
+  type NetworkTask,
+  samplesOfStage,
+} from "./network-task.ts";
 import { openPictures, type Pictures } from "./pictures.ts";
-import { type Recipe, rateAt, type Stage } from "./recipe.ts";
+import { rateAt, type Stage } from "./recipe.ts";
 import { openRemoteLearner } from "./remote-learner.ts";
-import { type Classes, checkSamples, epochBatches, inStage, type Sample, stageClasses } from "./samples.ts";
+import { checkSamples, epochBatches, stageClasses } from "./samples.ts";
 import { type Score, type Validation, validate } from "./validate.ts";
 import { linearHead, startWeights, withNewHead } from "./weights.ts";
-
-export interface NetworkTask {
-  readonly cellType: string;
-  readonly recipe: Recipe;
-  /** Channels, size and plates of the images; its number of classes is not read. */
-  readonly architecture: Architecture;
-  readonly classes: Classes;
-  readonly training: readonly Sample[];
-  /** Of the held-out experiments; may be empty. */
-  readonly validation: readonly Sample[];
-  /** Folder of checkpoints, metrics and curves. */
-  readonly folder: string;
-  readonly provider: Provider;
-  readonly threads: number;
-  readonly cacheBytes: number;
-  /** Minutes between checkpoints within an epoch. */
-  readonly checkpointMinutes: number;
-  /** When aborted, the run writes a checkpoint after the current step and throws "cancelled". */
-  readonly stop: AbortSignal;
-  onStep(step: StepStatus): void;
-  onEpoch(line: string): void;
-}
-
-export interface StepStatus {
-  readonly cellType: string;
-  readonly stage: string;
-  readonly epoch: number;
-  readonly epochs: number;
-  readonly batch: number;
-  readonly batches: number;
-  readonly loss: number;
-  readonly imagesPerSecond: number;
-  /** In all stages together, without validation. */
-  readonly secondsLeft: number;
-}
 
 export interface TrainedNetwork {
   readonly weights: Weights;
@@ -61,8 +32,6 @@ export interface TrainedNetwork {
   readonly score?: Pick<Score, "running" | "calibrated">;
 }
 
-/** Images of a batch for statistics and predictions. */
-const evaluationImages = 32;
 /** Micro-batches that are made ready ahead of the network. */
 const ahead = 3;
 const mostOverflows = 50;
@@ -252,44 +221,6 @@ const startOf = (stage: number, identity: string): Progress => ({
   identity,
 });
 
-const freshState = (task: NetworkTask, stage: Stage, weights: Weights): LearnerState => {
-  const architecture = architectureOf(task, stage);
-  const learning = flatLayout(architecture).slots.filter(
-    ({ name }) => stage.learns === "network" || name.startsWith("classifier."),
-  );
-  const length = learning.reduce((sum, slot) => sum + slot.length, 0);
-  return {
-    network: flatten(architecture, weights, "the network before the stage"),
-    adam: adamState(length, stage),
-    lossScale: freshLossScale(task.recipe.precision),
-  };
-};
-
-const architectureOf = ({ architecture, classes, recipe }: NetworkTask, stage: Stage): Architecture => ({
-  ...architecture,
-  classes: stageClasses(classes, stage, recipe).length,
-});
-
-const learnerOptions = (task: NetworkTask, stage: Stage): LearnerOptions => {
-  const { recipe, threads } = task;
-  const architecture = architectureOf(task, stage);
-  return {
-    architecture,
-    images: recipe.microBatch,
-    precision: recipe.precision,
-    loss: recipe.loss,
-    learns: stage.learns,
-    crop: cropOf(recipe, architecture),
-    evaluationImages,
-    optimiser: { ...adamDefaults, amsgrad: stage.amsgrad },
-    divisor: recipe.gradients === "mean" ? recipe.accumulate : 1,
-    threads,
-  };
-};
-
-const samplesOfStage = ({ training, validation, recipe }: NetworkTask, stage: Stage): Sample[] =>
-  (stage.images === "all" ? [...training, ...validation] : training).filter((sample) => inStage(sample, stage, recipe));
-
 const canValidate = ({ samples, classes, controls }: Validation): boolean =>
   samples.some(({ site, sirna }) => (site.wellType !== "treatment") === controls && classes.includes(sirna));
 
@@ -309,17 +240,6 @@ async function* inOrder(
     yield [index, await ready.shift()!];
   }
 }
-
-/** Images still to be read in all stages, given the epoch of the current one and the images read in it. */
-const imagesOfStages = (task: NetworkTask, current: number) => {
-  const { recipe } = task;
-  const perEpoch = (stage: Stage) =>
-    recipe.microBatch * epochBatches(samplesOfStage(task, stage), recipe, stage.name, 0).length;
-  const later = recipe.stages.slice(current + 1).reduce((sum, stage) => sum + stage.epochs * perEpoch(stage), 0);
-  const stage = recipe.stages[current]!;
-  const own = perEpoch(stage);
-  return (epoch: number, read: number): number => later + (stage.epochs - epoch) * own - read;
-};
 
 const identityOf = ({ recipe, classes, training, validation, architecture }: NetworkTask): string => {
   const sites = [...training, ...validation].map(({ site }) => [site.experiment, site.plate, site.well, site.site]);
