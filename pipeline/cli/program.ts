@@ -3,10 +3,12 @@ import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { packageFile } from "../../proto/package-file.ts";
 import { dataCommand } from "./data.ts";
+import { deadLettersCommand } from "./dead-letters.ts";
 import { evaluateCommand } from "./evaluate.ts";
 import { modelCommand } from "./model.ts";
 import { stagesCommand } from "./stages.ts";
 import { startCommand } from "./start.ts";
+import { statusCommand } from "./status.ts";
 import { submitCommand } from "./submit.ts";
 import { trainCommand } from "./train.ts";
 import { workerCommand } from "./worker.ts";
@@ -26,6 +28,8 @@ export const program = (): Command =>
     .addCommand(modelCommand())
     .addCommand(stagesCommand())
     .addCommand(submitCommand())
+    .addCommand(statusCommand())
+    .addCommand(deadLettersCommand())
     .addHelpText(
       "after",
       `

@@ -1,0 +1,40 @@
+/** What a bus holds, for people who look at it. */
+import type { NodeState, RunningExperiment } from "./nodes.ts";
+import type { NatsBusParts } from "./open.ts";
+import type { ExperimentRecord, ExperimentState } from "./records.ts";
+
+export interface RunningOn extends RunningExperiment {
+  /** Undefined: its node is gone, and it goes to another one soon. */
+  readonly node: string | undefined;
+}
+
+export interface Overview {
+  readonly server: string;
+  readonly counts: Readonly<Record<ExperimentState, number>>;
+  readonly experiments: readonly ExperimentRecord[];
+  readonly running: readonly RunningOn[];
+  readonly nodes: readonly NodeState[];
+  /** Cell types with experiments that wait, and no node that takes them. */
+  readonly withoutNode: readonly string[];
+}
+
+const collator = new Intl.Collator("en", { numeric: true });
+
+export const overview = async ({ server, records, nodes: bucket }: NatsBusParts): Promise<Overview> => {
+  const experiments = [...(await records.all())].sort((a, b) => collator.compare(a.id, b.id));
+  const nodes = [...(await bucket.all())].sort((a, b) => collator.compare(a.node, b.node));
+  const counts = { queued: 0, running: 0, waiting: 0, done: 0, "given-up": 0 };
+  for (const { state } of experiments) counts[state] += 1;
+
+  const running = experiments.flatMap(({ id, state, attempts, node }): RunningOn[] => {
+    if (state !== "running") return [];
+    const there = nodes.find((each) => each.node === node);
+    const progress = there?.running.find(({ experiment }) => experiment === id);
+    return [{ experiment: id, attempt: attempts, sites: 0, sitesDone: 0, ...progress, node: there?.node }];
+  });
+  const open = experiments.filter(({ state }) => state === "queued" || state === "waiting");
+  const withoutNode = [...new Set(open.map(({ cellType }) => cellType))].filter(
+    (cellType) => !nodes.some(({ cellTypes }) => cellTypes.includes(cellType)),
+  );
+  return { server, counts, experiments, running, nodes, withoutNode };
+};

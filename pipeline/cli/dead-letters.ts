@@ -1,0 +1,48 @@
+import { Command } from "commander";
+
+export interface DeadLetterOptions {
+  readonly bus: string;
+  readonly json?: boolean;
+}
+
+const subcommand = (name: string, description: string): Command =>
+  new Command(name)
+    .description(description)
+    .requiredOption("-b, --bus <url>", "NATS server of the bus, nats://HOST:PORT[/NAMESPACE]");
+
+/** `pipeline dead-letters`: experiments that were given up. */
+export const deadLettersCommand = (): Command =>
+  new Command("dead-letters")
+    .description("look at experiments that a bus gave up, and queue them again")
+    .addCommand(
+      subcommand("list", "one line per experiment: attempts, stage and reason")
+        .option("--json", "write each as a line of JSON")
+        .action(async (options: DeadLetterOptions) => {
+          const { listLetters } = await import("./dead-letters-run.ts");
+          await listLetters(options);
+        }),
+    )
+    .addCommand(
+      subcommand("show", "all that is known of one")
+        .argument("<experiment>", "its id")
+        .action(async (experiment: string, options: DeadLetterOptions) => {
+          const { showLetter } = await import("./dead-letters-run.ts");
+          await showLetter(experiment, options);
+        }),
+    )
+    .addCommand(
+      subcommand("replay", "queue them again, with all their attempts")
+        .argument("[experiments...]", "their ids; without any, all")
+        .action(async (experiments: string[], options: DeadLetterOptions) => {
+          const { replayLetters } = await import("./dead-letters-run.ts");
+          await replayLetters(experiments, options);
+        }),
+    )
+    .addHelpText(
+      "after",
+      `
+Examples:
+  pipeline dead-letters list --bus nats://10.0.0.2
+  pipeline dead-letters show HUVEC-18 --bus nats://10.0.0.2
+  pipeline dead-letters replay HUVEC-18 --bus nats://10.0.0.2`,
+    );

@@ -1,0 +1,27 @@
+import { Command } from "commander";
+
+export interface StatusOptions {
+  readonly bus: string;
+  readonly watch?: boolean;
+  readonly json?: boolean;
+}
+
+/** `pipeline status`: what a bus holds and who works on it. */
+export const statusCommand = (): Command =>
+  new Command("status")
+    .description("show what is queued, running (where, how far), done and given up on a bus, and its nodes")
+    .requiredOption("-b, --bus <url>", "NATS server of the bus, nats://HOST:PORT[/NAMESPACE]")
+    .option("-w, --watch", "show it again every second, until Ctrl-C")
+    .option("--json", "write everything as one line of JSON, experiments included")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  pipeline status --bus nats://10.0.0.2
+  pipeline status --bus nats://10.0.0.2 --watch
+  pipeline status --bus nats://10.0.0.2 --json | jq .counts`,
+    )
+    .action(async (options: StatusOptions) => {
+      const { showStatus } = await import("./status-run.ts");
+      await showStatus(options);
+    });
