@@ -34,7 +34,7 @@ const densenet121: StepWork = {
   }),
   images: 8,
   threads,
-  steps: 4,
+  steps: 5,
 };
 
 const times = async (command: string, args: readonly string[], work: StepWork): Promise<StepTimes> => {
@@ -52,7 +52,12 @@ const hasPyTorch = (): Promise<boolean> =>
     () => false,
   );
 
-/** The two sides take turns, so that whatever else the machine does meets both. The best step of each side counts. */
+/** The first steps ask the system for their memory. */
+const warmUp = 2;
+
+const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1]!;
+
+/** The two sides take turns, so that whatever else the machine does meets both. What counts is the median step. */
 const compare = async (name: string, work: StepWork, report: (figure: Figure) => void, log: (line: string) => void) => {
   const torch = await hasPyTorch();
   if (!torch) log(`${python} has no torch (Debian: python3-torch): ${name} is measured without a reference`);
@@ -61,9 +66,9 @@ const compare = async (name: string, work: StepWork, report: (figure: Figure) =>
     own.push(await ours(work));
     if (torch) other.push(await theirs(work));
   }
-  const best = (all: readonly StepTimes[]) => Math.min(...all.flatMap(({ seconds }) => seconds));
+  const typical = (all: readonly StepTimes[]) => median(all.flatMap(({ seconds }) => seconds.slice(warmUp)));
   const peak = (all: readonly StepTimes[]) => Math.max(...all.map(({ peakMiB }) => peakMiB));
-  const [value, reference] = [best(own), torch ? best(other) : Number.NaN];
+  const [value, reference] = [typical(own), torch ? typical(other) : Number.NaN];
   const memory = torch ? peak(other) : Number.NaN;
   report({ figure: `train.${name}`, value, unit: "s/step", reference, ratio: reference / value });
   report({

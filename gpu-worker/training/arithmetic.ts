@@ -46,17 +46,24 @@ export const meanPerChannel = (a: Arithmetic, maps: Value, pixels: readonly [hei
 
 /** Per-channel factors [C] in the form that `affinePerChannel` takes. */
 export const depthwise = (a: Arithmetic, factors: Value, channels: number): Value =>
-  lower(a, reshape(a, factors, channels, 1, 1, 1, 1));
+  lower(a, reshape(a, factors, channels, 1, 1, 1));
 
-/** maps * factors + bias per channel, `bias` float32 [C]. A depthwise convolution does it in one pass over the memory. */
+/**
+ * factors * maps + bias per channel, `bias` float32 [C]; then plus other maps, or ReLU. A depthwise convolution over
+ * flat maps does it all in one pass over the memory: the runtime fuses what follows a two-dimensional convolution.
+ */
 export const affinePerChannel = (
   a: Arithmetic,
   maps: Value,
-  channels: number,
+  [channels, height, width]: readonly [channels: number, height: number, width: number],
   factors: Value,
-  bias: readonly [Value] | readonly [] = [],
-): Value =>
-  a.graph.node("Conv", [maps, factors, ...bias.map((value) => lower(a, value))], {
-    group: channels,
-    kernel_shape: [1, 1, 1],
-  });
+  bias: Value,
+  then: { readonly plus?: Value | undefined; readonly rectify?: boolean } = {},
+): Value => {
+  const { graph, images } = a;
+  const flat = (value: Value) => reshape(a, value, 1, channels, images * height, width);
+  let result = graph.node("Conv", [flat(maps), factors, lower(a, bias)], { group: channels, kernel_shape: [1, 1] });
+  if (then.plus !== undefined) result = graph.node("Add", [result, flat(then.plus)]);
+  if (then.rectify === true) result = graph.node("Relu", [result]);
+  return reshape(a, result, 1, channels, images, height, width);
+};

@@ -52,8 +52,9 @@ export const standardise = (a: Arithmetic, maps: Value, { channels, height, widt
   return {
     output,
     inputGradient: ({ maps: direct, deviation }: StandardisedGradient): Value => {
-      const weight = product(a, inverse, inverse, deviation);
-      return graph.node("Sub", [direct, affinePerChannel(a, centred, channels, depthwise(a, weight, channels))]);
+      const weight = depthwise(a, graph.node("Neg", [product(a, inverse, inverse, deviation)]), channels);
+      const nothing = graph.constant(`zeros_${channels}`, new Float32Array(channels), [channels]);
+      return affinePerChannel(a, centred, [channels, height, width], weight, nothing, { plus: direct });
     },
   };
 };
@@ -78,8 +79,8 @@ export const scaleAndShift = (
   const { graph } = a;
   const factor = product(a, weight, inverse);
   const factors = depthwise(a, factor, channels);
-  const linear = affinePerChannel(a, centred, channels, factors, [bias]);
-  const output = rectify ? graph.node("Relu", [linear]) : linear;
+  const size = [channels, height, width] as const;
+  const output = affinePerChannel(a, centred, size, factors, bias, { rectify });
   return {
     output,
     factor,
@@ -91,10 +92,15 @@ export const scaleAndShift = (
       return {
         weight: () => product(a, byFactor, inverse, count),
         bias: () => product(a, byBias, count),
-        input: (): StandardisedGradient => ({
-          maps: affinePerChannel(a, passed, channels, factors, [graph.node("Neg", [product(a, byBias, factor)])]),
-          deviation: product(a, byFactor, factor),
-        }),
+        /** Added to what other readers sent back. */
+        input: (others?: StandardisedGradient): StandardisedGradient => {
+          const mean = graph.node("Neg", [product(a, byBias, factor)]);
+          const deviation = product(a, byFactor, factor);
+          return {
+            maps: affinePerChannel(a, passed, size, factors, mean, { plus: others?.maps }),
+            deviation: others === undefined ? deviation : graph.node("Add", [others.deviation, deviation]),
+          };
+        },
       };
     },
   };

@@ -156,7 +156,7 @@ export const trainingOperations = (context: TrainingContext): Operations<Signal>
       const gradient = step.backward(output.gradient);
       if (learns(weight)) learnt(weight, gradient.weight());
       if (learns(bias)) learnt(bias, gradient.bias());
-      if (standard.learns) sendStandard(graph, standard, gradient.input());
+      if (standard.learns) standard.gradient = gradient.input(standard.gradient);
     });
     return output;
   };
