@@ -2,6 +2,8 @@
 import type { Call } from "../../domain.ts";
 import type { ExperimentResult } from "../../results/result.ts";
 import type { Status } from "../../status.ts";
+import { surely } from "./connection.ts";
+import type { EventFilter } from "./names.ts";
 import type { NatsBusParts } from "./open.ts";
 
 interface About {
@@ -109,6 +111,22 @@ export const openEvents = (parts: NatsBusParts, node: string, cellTypeOf: (exper
     settled: async () => void (await telling),
   };
 };
+
+/**
+ * Follows events in the order of their sequence numbers, which grow and have gaps: from after number `after` on (0: from
+ * the start), until aborted. Whoever goes on after the last number that it has seen misses nothing and sees nothing twice.
+ * At most 200 events wait for a slow reader; the others stay on the server.
+ */
+export const followEvents = (
+  { streams }: NatsBusParts,
+  filter: EventFilter,
+  { after, signal }: { readonly after: number; readonly signal: AbortSignal },
+): AsyncGenerator<{ readonly seq: number; readonly value: BusEvent }> =>
+  streams.follow<BusEvent>(streams.names.events, { subject: streams.names.eventsOf(filter), after, signal });
+
+/** Number of the last event: following after it means from now on. */
+export const lastEvent = async ({ nc, streams }: NatsBusParts): Promise<number> =>
+  (await surely(nc, () => streams.manager.streams.info(streams.names.events))).state.last_seq;
 
 const callEvent = (call: Call, about: About): CallEvent => {
   const { plate, well, model, statistics } = call.prediction;

@@ -6,6 +6,13 @@ export const token = (text: string): string =>
     [...Buffer.from(character)].map((byte) => `=${byte.toString(16).padStart(2, "0")}`).join(""),
   );
 
+export interface EventFilter {
+  readonly kind?: "call" | "state";
+  readonly cellType?: string;
+  readonly experiment?: string;
+  readonly plate?: string;
+}
+
 export interface Names {
   readonly queue: string;
   readonly deadLetters: string;
@@ -18,6 +25,8 @@ export interface Names {
   deadLetter(cellType: string, id: string): string;
   /** `kind` and what it is about, from the general to the particular. */
   event(kind: string, ...about: readonly string[]): string;
+  /** The events that fit; what is left out may be anything. Only calls have a plate. */
+  eventsOf(filter: EventFilter): string;
   /** Everything below a stream. */
   all(stream: "experiments" | "dead-letters" | "events"): string;
 }
@@ -33,5 +42,10 @@ export const namesIn = (namespace: string): Names => ({
   consumer: (cellType) => `cell-${token(cellType)}`,
   deadLetter: (cellType, id) => `${namespace}.dead-letters.${token(cellType)}.${token(id)}`,
   event: (kind, ...about) => [namespace, "events", kind, ...about.map(token)].join("."),
+  eventsOf: ({ kind, cellType, experiment, plate }) => {
+    const some = (text: string | undefined) => (text === undefined ? "*" : token(text));
+    const about = [plate === undefined ? some(kind) : "call", some(cellType), some(experiment)];
+    return [namespace, "events", ...about, ...(plate === undefined ? [">"] : [token(plate), "*"])].join(".");
+  },
   all: (stream) => `${namespace}.${stream}.>`,
 });

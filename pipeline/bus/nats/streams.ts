@@ -39,6 +39,8 @@ export interface FollowOptions {
 
 export interface Streams {
   readonly names: Names;
+  /** For what is not said here. */
+  readonly manager: JetStreamManager;
   readonly limits: Limits;
   /** Creates or migrates the consumers of some cell types. */
   openConsumers(cellTypes: readonly string[]): Promise<void>;
@@ -162,6 +164,7 @@ const streamsOn = (
   limits: Limits,
 ): Streams => ({
   names,
+  manager,
   limits,
 
   async openConsumers(cellTypes) {
@@ -241,9 +244,13 @@ const streamsOn = (
     const messages = await consumer.consume({ max_messages: 200 });
     const stop = () => void messages.close();
     signal.addEventListener("abort", stop, { once: true });
+    if (signal.aborted) stop();
     try {
-      if (signal.aborted) return;
-      for await (const message of messages) yield { seq: message.seq, value: message.json<T>() };
+      for await (const message of messages) {
+        if (signal.aborted) return;
+        yield { seq: message.seq, value: message.json<T>() };
+        if (signal.aborted) return;
+      }
     } finally {
       signal.removeEventListener("abort", stop);
       await messages.close();
