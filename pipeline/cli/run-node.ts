@@ -48,6 +48,7 @@ export const runBusNode = async (options: StartOptions & { readonly bus: string 
       url: options.bus,
       name: `platestream node ${node}`,
       onConnection: (state, detail) => onStatus({ type: "bus", state, detail }),
+      ...(options.lostAfter === undefined ? {} : { limits: { ackWaitMs: options.lostAfter * 1_000 } }),
     });
     closing.unshift(() => parts.close());
     const workers = await openWorkers(config, onStatus);

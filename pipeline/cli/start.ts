@@ -1,4 +1,5 @@
 import { Command, Option } from "commander";
+import { atLeast } from "./whole-number.ts";
 
 export interface StartOptions {
   readonly config?: string;
@@ -18,6 +19,7 @@ export interface StartOptions {
   readonly dataRoot?: string[];
   readonly node?: string;
   readonly untilEmpty?: boolean;
+  readonly lostAfter?: number;
 }
 
 const collect = (value: string, previous: string[] = []): string[] => [...previous, value];
@@ -63,6 +65,11 @@ export const startCommand = (): Command =>
     .option("--data-root <dir>", "with --bus: experiments must lie under it; may be given several times", collect)
     .option("--node <name>", "with --bus: name of this node (default: host name and process number)")
     .option("--until-empty", "with --bus: leave when no experiment that it can call is left")
+    .option(
+      "--lost-after <seconds>",
+      "with --bus: silence of a node after which others take its experiments; the same for all nodes (default: 30)",
+      atLeast(1),
+    )
     .option("--json", "write every event as one line of JSON, the last one with the summary")
     .addHelpText(
       "after",
