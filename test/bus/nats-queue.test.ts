@@ -170,6 +170,21 @@ test("NATS bus - streams of a later layout are left alone", async (t) => {
   assert.equal((await manager.streams.info(names.deadLetters)).config.max_msgs_per_subject, 5);
 });
 
+test("NATS bus - a stream that was deleted is made again for whoever needs it", async (t) => {
+  const { bus, parts } = await open(t, server.namespace());
+  const { names, manager } = parts.streams;
+  await manager.streams.delete(names.queue);
+  assert.deepEqual(await bus.submit([ref("HUVEC-01")]), { queued: 1, known: 0 });
+  await (await bus.take(never))!.done();
+});
+
+test("NATS bus - a server without JetStream: the error says how to start one with it", async (t) => {
+  const plain = await startNatsServer({ jetStream: false });
+  t.after(() => plain.close());
+  const opening = openNats({ url: plain.url, name: "test", onConnection: () => {} });
+  await assert.rejects(opening, /\[bus-unavailable\] the NATS server at .* must have JetStream .*--jetstream/);
+});
+
 test("overview - what runs where and how far, and what no node takes", async (t) => {
   const { bus, parts } = await open(t, server.namespace());
   await bus.submit([ref("HUVEC-01"), ref("RPE-01", "RPE")]);

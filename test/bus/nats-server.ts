@@ -43,7 +43,7 @@ const freePort = async (): Promise<number> => {
   return port;
 };
 
-export const startNatsServer = async (): Promise<NatsServer> => {
+export const startNatsServer = async ({ jetStream = true } = {}): Promise<NatsServer> => {
   const command = findServer();
   const store = await mkdtemp(join(tmpdir(), "platestream-nats-"));
   const port = await freePort();
@@ -52,7 +52,9 @@ export const startNatsServer = async (): Promise<NatsServer> => {
   let namespaces = 0;
 
   const start = async () => {
-    child = spawn(command, ["-a", "127.0.0.1", "-p", String(port), "-js", "-sd", store], { stdio: "ignore" });
+    child = spawn(command, ["-a", "127.0.0.1", "-p", String(port), ...(jetStream ? ["-js", "-sd", store] : [])], {
+      stdio: "ignore",
+    });
     for (let tries = 0; ; tries++) {
       const connected = await connectNats(parseBusUrl(url), "test", () => undefined).catch(() => undefined);
       if (connected !== undefined) return connected.nc.close();

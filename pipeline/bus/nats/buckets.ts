@@ -1,6 +1,6 @@
 /** What is known of every experiment and node, by key: the only file that knows the client's key-value API. */
 import { type KV, Kvm } from "@nats-io/kv";
-import { type NatsConnection, surely } from "./connection.ts";
+import { answerMs, type NatsConnection, surely } from "./connection.ts";
 import { token } from "./names.ts";
 
 export interface Bucket<T> {
@@ -16,7 +16,7 @@ export interface Bucket<T> {
 
 /** `forgetMs`: entries vanish when they were not written for so long; 0: never. */
 export const openBucket = async <T>(nc: NatsConnection, name: string, forgetMs: number): Promise<Bucket<T>> => {
-  const options = { history: 1, timeout: 5_000, ...(forgetMs > 0 ? { ttl: forgetMs } : {}) };
+  const options = { history: 1, timeout: answerMs, ...(forgetMs > 0 ? { ttl: forgetMs } : {}) };
   const kv: KV = await surely(nc, () => new Kvm(nc).create(name, options));
 
   const bucket: Bucket<T> = {

@@ -88,6 +88,8 @@ const follow = async (nc: NatsConnection, onChange: OnConnection): Promise<void>
   }
 };
 
+/** How long the server may take to answer before it is asked again. */
+export const answerMs = 2_000;
 const firstWaitMs = 100;
 const longestWaitMs = 5_000;
 
@@ -107,7 +109,7 @@ export const surely = async <T>(nc: NatsConnection, operation: () => Promise<T>)
 };
 
 /** Nobody answered: not the same as an answer that refuses. */
-const isSilence = (error: unknown): boolean => {
+export const isSilence = (error: unknown): boolean => {
   if (!(error instanceof Error) || error.cause instanceof errors.PermissionViolationError) return false;
   return (
     error instanceof errors.TimeoutError ||

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { PlatestreamError } from "../../../proto/errors.ts";
 import { parse } from "../../schema.ts";
 import type { Bus, Delivery } from "../bus.ts";
-import { type Msg, nuid, surely } from "./connection.ts";
+import { answerMs, type Msg, nuid, surely } from "./connection.ts";
 import type { NatsBusParts } from "./open.ts";
 import type { DeadLetter, ExperimentRecord, QueuedExperiment } from "./records.ts";
 import { submitToNats } from "./submit.ts";
@@ -104,11 +104,11 @@ const receive = async (
   const { nc, streams, records } = parts;
   const settle = async (what: string) => {
     clearInterval(heartbeat);
-    await surely(nc, () => nc.request(message.reply!, what, { timeout: 5_000 }));
+    await surely(nc, () => nc.request(message.reply!, what, { timeout: answerMs }));
     wake();
   };
   const heartbeat = setInterval(() => {
-    if (nc.isClosed()) clearInterval(heartbeat);
+    if (nc.isClosed() || nc.isDraining()) clearInterval(heartbeat);
     else nc.publish(message.reply!, "+WPI");
   }, streams.limits.ackWaitMs / 3);
 

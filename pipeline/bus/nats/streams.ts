@@ -1,4 +1,5 @@
 /** Streams and consumers: the only file that knows the client's JetStream API. */
+import { setTimeout as sleep } from "node:timers/promises";
 import {
   AckPolicy,
   DeliverPolicy,
@@ -14,7 +15,7 @@ import {
   type StreamConfig,
 } from "@nats-io/jetstream";
 import { PlatestreamError } from "../../../proto/errors.ts";
-import { type Connected, type Msg, type NatsConnection, nanos, surely } from "./connection.ts";
+import { answerMs, type Connected, isSilence, type Msg, type NatsConnection, nanos, surely } from "./connection.ts";
 import { type Names, namesIn } from "./names.ts";
 
 /** What this program lays out. A later program migrates an earlier one's streams; an earlier one leaves a later one's alone. */
@@ -67,16 +68,26 @@ export interface Streams {
 /** Opens the streams of a namespace: creates what is missing and migrates what an earlier version made. */
 export const openStreams = async ({ nc, serverIs }: Connected, namespace: string, limits: Limits): Promise<Streams> => {
   const names = namesIn(namespace);
-  const manager = await surely(nc, () => jetstreamManager(nc, { timeout: 5_000 })).catch((cause: Error) => {
-    throw new PlatestreamError(
-      "bus-unavailable",
-      `the NATS server at ${nc.getServer()} must have JetStream (${cause.message}); start it with \`nats-server --jetstream --store_dir DIR\``,
-      { cause },
-    );
-  });
-  for (const config of streamsOf(names, limits, serverIs("2.10"))) await ensureStream(nc, manager, config);
-  return streamsOn(nc, manager, jetstream(nc, { timeout: 5_000 }), names, limits);
+  const open = () => jetstreamManager(nc, { timeout: answerMs });
+  // A server that has just started may take a moment; one without JetStream never gets there.
+  const again = () => sleep(startingMs).then(open);
+  const manager = await open()
+    .catch(again)
+    .catch((cause: Error) => {
+      throw new PlatestreamError(
+        "bus-unavailable",
+        `the NATS server at ${nc.getServer()} must have JetStream (${cause.message}); start it with \`nats-server --jetstream --store_dir DIR\``,
+        { cause },
+      );
+    });
+  const layOut = async () => {
+    for (const config of streamsOf(names, limits, serverIs("2.10"))) await ensureStream(nc, manager, config);
+  };
+  await layOut();
+  return streamsOn(nc, manager, jetstream(nc, { timeout: answerMs }), { names, limits, layOut });
 };
+
+const startingMs = 2_000;
 
 type Wanted = Partial<StreamConfig> & { readonly name: string };
 
@@ -160,8 +171,7 @@ const streamsOn = (
   nc: NatsConnection,
   manager: JetStreamManager,
   client: JetStreamClient,
-  names: Names,
-  limits: Limits,
+  { names, limits, layOut }: Pick<Streams, "names" | "limits"> & { readonly layOut: () => Promise<void> },
 ): Streams => ({
   names,
   manager,
@@ -192,7 +202,12 @@ const streamsOn = (
     const subject = `$JS.API.CONSUMER.MSG.NEXT.${names.queue}.${names.consumer(cellType)}`;
     const request = JSON.stringify({ batch: 1, no_wait: true });
     // A message keeps its own subject, so the answer cannot come through the shared inbox.
-    const message = await surely(nc, () => nc.request(subject, request, { timeout: 5_000, noMux: true }));
+    const message = await surely(nc, () =>
+      nc.request(subject, request, { timeout: answerMs, noMux: true }).catch(async (error: unknown) => {
+        if (isSilence(error)) await layOut().then(() => this.openConsumers([cellType]));
+        throw error;
+      }),
+    );
     return message.headers !== undefined && message.headers.code >= 400 ? undefined : message;
   },
 
@@ -206,8 +221,14 @@ const streamsOn = (
   async publish(subject, value, { id, only }) {
     const expect = only ? { expect: { lastSubjectSequence: 0 } } : {};
     try {
-      const options = { msgID: id, timeout: 5_000, ...expect };
-      const { duplicate } = await surely(nc, () => client.publish(subject, JSON.stringify(value), options));
+      const options = { msgID: id, timeout: answerMs, ...expect };
+      const { duplicate } = await surely(nc, () =>
+        client.publish(subject, JSON.stringify(value), options).catch(async (error: unknown) => {
+          // Somebody may have deleted the stream: then only its subscribers are left, and they do not answer.
+          if (isSilence(error)) await layOut();
+          throw error;
+        }),
+      );
       return duplicate ? "duplicate" : "stored";
     } catch (error) {
       const code = codeOf(error);
