@@ -1,7 +1,7 @@
 /** Reads tables by the names of their columns, and says at which file, line and column something is wrong. */
 import { readFile } from "node:fs/promises";
 import { parse } from "csv-parse/sync";
-import { listProblems, PlatestreamError } from "../pipeline/plugin.ts";
+import { PlatestreamError } from "../pipeline/plugin.ts";
 
 export interface Row {
   /** Line of the file, counted from 1. */
@@ -46,35 +46,29 @@ const parseCsv = (path: string, text: string): ParsedRecord[] => {
   }
 };
 
-/** Gathers everything that is wrong with some tables, so that a person sees all of it at once. */
+/** Gathers everything that is wrong with the tables of a dataset, so that a person sees all of it at once. */
 export interface Problems {
-  add(table: Table, row: Row, column: string, expected: string): void;
-  /** @throws PlatestreamError `invalid-data` when there were any and nobody wants to go on without the bad rows */
-  throwIfAny(): void;
+  readonly found: readonly string[];
+  add(problem: string): void;
+  addField(table: Table, row: Row, column: string, expected: string): void;
 }
 
-/** Where problems are wanted as a list, rows without any are read and the others left out. */
-export type OnProblems = (problems: readonly string[]) => void;
-
-export const gatherProblems = (path: string, onProblems?: OnProblems): Problems => {
-  const problems: string[] = [];
+export const gatherProblems = (): Problems => {
+  const found: string[] = [];
   return {
-    add: (table, row, column, expected) =>
-      void problems.push(`${table.path}:${row.line}, column ${column}: ${expected}, got "${row.get(column)}"`),
-    throwIfAny() {
-      if (problems.length === 0) return;
-      if (onProblems !== undefined) return onProblems(problems);
-      throw new PlatestreamError("invalid-data", listProblems(`${path} cannot be read:`, problems));
-    },
+    found,
+    add: (problem) => void found.push(problem),
+    addField: (table, row, column, expected) =>
+      void found.push(`${table.path}:${row.line}, column ${column}: ${expected}, got "${row.get(column)}"`),
   };
 };
 
-/** @throws PlatestreamError `invalid-data`: without its columns there is nothing to read in a table */
-export const requireColumns = (table: Table, columns: readonly string[]): void => {
+/** A table without the columns has no rows that can be read: false, and a problem. */
+export const hasColumns = (table: Table, columns: readonly string[], problems: Problems): boolean => {
   const missing = columns.filter((column) => !table.columns.includes(column));
-  if (missing.length === 0) return;
-  throw new PlatestreamError(
-    "invalid-data",
+  if (missing.length === 0) return true;
+  problems.add(
     `${table.path}:1: expected the columns ${columns.join(", ")}; ${missing.join(", ")} missing in the header "${table.columns.join(",")}"`,
   );
+  return false;
 };

@@ -1,5 +1,6 @@
 /** What every reader gives: the experiments of one folder, each loaded when it is wanted. */
-import { type Experiment, type ImageLocation, listProblems, PlatestreamError, type Site } from "../pipeline/plugin.ts";
+import { type Experiment, type ImageLocation, PlatestreamError, type Site } from "../pipeline/plugin.ts";
+import type { Problems } from "./csv.ts";
 
 export type Layout = "rxrx1" | "kaggle" | "wilds" | "table";
 
@@ -26,6 +27,7 @@ const collator = new Intl.Collator("en", { numeric: true });
 export const makeDataset = (
   about: Pick<Dataset, "layout" | "root" | "channels">,
   listed: readonly ListedSite[],
+  problems: Problems,
 ): Dataset => {
   const byExperiment = new Map<string, ListedSite[]>();
   for (const each of listed) {
@@ -33,7 +35,7 @@ export const makeDataset = (
     if (sites === undefined) byExperiment.set(each.site.experiment, [each]);
     else sites.push(each);
   }
-  checkCellTypes(about.root, byExperiment);
+  checkCellTypes(about.root, byExperiment, problems);
   const ids = [...byExperiment.keys()].sort(collator.compare);
   return {
     ...about,
@@ -58,13 +60,18 @@ export const makeDataset = (
 };
 
 /** An experiment is read by one network, so it has one cell type. */
-const checkCellTypes = (root: string, byExperiment: ReadonlyMap<string, readonly ListedSite[]>): void => {
-  const mixed = [...byExperiment].flatMap(([id, sites]) => {
+const checkCellTypes = (
+  root: string,
+  byExperiment: ReadonlyMap<string, readonly ListedSite[]>,
+  problems: Problems,
+): void => {
+  for (const [id, sites] of byExperiment) {
     const types = [...new Set(sites.map(({ site }) => site.cellType))];
-    return types.length === 1 ? [] : [`${id} has ${types.join(", ")}`];
-  });
-  if (mixed.length > 0)
-    throw new PlatestreamError("invalid-data", listProblems(`${root}: an experiment has one cell type:`, mixed));
+    if (types.length === 1) continue;
+    problems.add(
+      `${root}: an experiment has one cell type, and ${id} has ${types.join(", ")}; name an experiment for each`,
+    );
+  }
 };
 
 /** Row Z stands before row AA. */

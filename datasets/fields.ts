@@ -26,7 +26,7 @@ export const parseWell = (text: string): string | undefined => {
 };
 
 export const rowReader = (table: Table, row: Row, problems: Problems): RowReader => {
-  const bad = (column: string, expected: string): undefined => void problems.add(table, row, column, expected);
+  const bad = (column: string, expected: string): undefined => void problems.addField(table, row, column, expected);
   return {
     text: (column) => row.get(column) || bad(column, "expected a value"),
     well: (column) => parseWell(row.get(column)) ?? bad(column, "expected a well from A01 to AF48"),
@@ -54,7 +54,7 @@ export const duplicateFinder = (problems: Problems) => {
     const name = key.join("/");
     const first = seen.get(name);
     if (first === undefined) seen.set(name, `${table.path}:${row.line}`);
-    else problems.add(table, row, column, `expected each site once, but ${name} stands in ${first} already`);
+    else problems.addField(table, row, column, `expected each site once, but ${name} stands in ${first} already`);
     return first === undefined;
   };
 };

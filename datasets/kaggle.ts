@@ -5,15 +5,7 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { WellType } from "../pipeline/plugin.ts";
-import {
-  gatherProblems,
-  type OnProblems,
-  type Problems,
-  type Row,
-  readTable,
-  requireColumns,
-  type Table,
-} from "./csv.ts";
+import { hasColumns, type Problems, type Row, readTable, type Table } from "./csv.ts";
 import { type Dataset, type ListedSite, makeDataset } from "./dataset.ts";
 import { cellTypeOfName, duplicateFinder, rowReader } from "./fields.ts";
 import { channelsOfRxrx1 } from "./rxrx1.ts";
@@ -28,23 +20,21 @@ const files = [
   { name: "test_controls.csv", folder: "test", controls: true },
 ] as const;
 
-export const openKaggle = async (root: string, onProblems?: OnProblems): Promise<Dataset> => {
-  const problems = gatherProblems(root, onProblems);
+export const openKaggle = async (root: string, problems: Problems): Promise<Dataset> => {
   const isNew = duplicateFinder(problems);
   const listed: ListedSite[] = [];
   for (const { name, folder, controls } of files) {
     const path = join(root, name);
     if (!(await isFile(path))) continue;
     const table = await readTable(path);
-    requireColumns(table, ["experiment", "plate", "well", ...(controls ? ["well_type"] : [])]);
+    if (!hasColumns(table, ["experiment", "plate", "well", ...(controls ? ["well_type"] : [])], problems)) continue;
     for (const row of table.rows) {
       const well = readWell(table, row, problems, controls);
       if (well === undefined || !isNew(table, row, "well", [well.experiment, well.plate, well.well])) continue;
       listed.push(...sitesOfWell.map((site) => listSite(root, folder, well, site)));
     }
   }
-  problems.throwIfAny();
-  return makeDataset({ layout: "kaggle", root, channels: channelsOfRxrx1 }, listed);
+  return makeDataset({ layout: "kaggle", root, channels: channelsOfRxrx1 }, listed, problems);
 };
 
 interface Well {

@@ -1,8 +1,8 @@
 /** Opens a dataset, whatever its layout. */
 import { readdir, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { PlatestreamError } from "../pipeline/plugin.ts";
-import type { OnProblems } from "./csv.ts";
+import { listProblems, PlatestreamError } from "../pipeline/plugin.ts";
+import { gatherProblems, type Problems } from "./csv.ts";
 import type { Dataset, Layout } from "./dataset.ts";
 import { openKaggle } from "./kaggle.ts";
 import { openRxrx1 } from "./rxrx1.ts";
@@ -15,7 +15,7 @@ export interface OpenOptions extends TableOptions {
   /** `auto` looks at the files. */
   readonly layout?: Layout | "auto" | undefined;
   /** Gets what is wrong with the rows instead of an error; the dataset has the rows that are right. */
-  readonly onProblems?: OnProblems;
+  readonly onProblems?: (problems: readonly string[]) => void;
 }
 
 /**
@@ -30,15 +30,27 @@ export const openDataset = async (
   { layout = "auto", onProblems, ...options }: OpenOptions = {},
 ): Promise<Dataset> => {
   const place = await locate(resolve(dir));
-  switch (layout === "auto" ? await guessLayout(place) : layout) {
+  const problems = gatherProblems();
+  const dataset = await openLayout(layout === "auto" ? await guessLayout(place) : layout, place, options, problems);
+  if (dataset.experiments.length === 0 && problems.found.length === 0) problems.add(`${dataset.root} lists no site`);
+  if (problems.found.length === 0) return dataset;
+  if (onProblems === undefined) {
+    throw new PlatestreamError("invalid-data", listProblems(`${dataset.root} cannot be read:`, problems.found));
+  }
+  onProblems(problems.found);
+  return dataset;
+};
+
+const openLayout = (layout: Layout, place: Place, options: TableOptions, problems: Problems): Promise<Dataset> => {
+  switch (layout) {
     case "rxrx1":
-      return openRxrx1(place.root, onProblems);
+      return openRxrx1(place.root, problems);
     case "wilds":
-      return openWilds(place.root, onProblems);
+      return openWilds(place.root, problems);
     case "kaggle":
-      return openKaggle(place.root, onProblems);
+      return openKaggle(place.root, problems);
     case "table":
-      return openTable(tableOf(place), options, onProblems);
+      return openTable(tableOf(place), options, problems);
   }
 };
 

@@ -5,18 +5,18 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { ImageLocation, Site } from "../pipeline/plugin.ts";
-import { gatherProblems, type OnProblems, readTable, requireColumns } from "./csv.ts";
+import { hasColumns, type Problems, readTable } from "./csv.ts";
 import { type Dataset, type ListedSite, makeDataset } from "./dataset.ts";
 import { cellTypeOfName, duplicateFinder, rowReader } from "./fields.ts";
 
 export const channelsOfRxrx1 = ["nuclei", "ER", "actin", "nucleoli", "mitochondria", "Golgi"];
 
-export const openRxrx1 = async (root: string, onProblems?: OnProblems): Promise<Dataset> => {
-  const sites = await readSiteTable(join(root, "metadata.csv"), onProblems);
+export const openRxrx1 = async (root: string, problems: Problems): Promise<Dataset> => {
+  const sites = await readSiteTable(join(root, "metadata.csv"), problems);
   const channels = await findChannels(root, sites[0]);
   const images = (site: SiteAddress) =>
     channels.map((_, index) => ({ path: `${siteStem(root, site)}_w${index + 1}.png`, band: 0 }));
-  return makeDataset({ layout: "rxrx1", root, channels }, withImages(sites, images));
+  return makeDataset({ layout: "rxrx1", root, channels }, withImages(sites, images), problems);
 };
 
 export type SiteAddress = Pick<Site, "experiment" | "plate" | "well" | "site">;
@@ -34,13 +34,12 @@ export const withImages = (
  * The columns may stand in any order. `cell_type` may be absent, it is in the experiment's name; so may `sirna_id`, the
  * class. Further columns become metadata, and the manufacturer's name of the siRNA is called `sirna_name` there.
  */
-export const readSiteTable = async (path: string, onProblems?: OnProblems): Promise<Omit<Site, "images">[]> => {
+export const readSiteTable = async (path: string, problems: Problems): Promise<Omit<Site, "images">[]> => {
   const table = await readTable(path);
-  requireColumns(table, ["experiment", "plate", "well", "site", "well_type"]);
-  const problems = gatherProblems(path, onProblems);
+  if (!hasColumns(table, ["experiment", "plate", "well", "site", "well_type"], problems)) return [];
   const isNew = duplicateFinder(problems);
   const extra = table.columns.filter((name) => !known.includes(name));
-  const sites = table.rows.flatMap((row) => {
+  return table.rows.flatMap((row) => {
     const read = rowReader(table, row, problems);
     const experiment = read.text("experiment");
     const plate = read.number("plate", 0);
@@ -61,8 +60,6 @@ export const readSiteTable = async (path: string, onProblems?: OnProblems): Prom
       metadata: Object.fromEntries(extra.map((name) => [name === "sirna" ? "sirna_name" : name, row.get(name)])),
     };
   });
-  problems.throwIfAny();
-  return sites;
 };
 
 const known = ["site_id", "well_id", "cell_type", "experiment", "plate", "well", "site", "well_type", "sirna_id"];

@@ -10,15 +10,7 @@
 import { basename, dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { PlatestreamError, type WellType } from "../pipeline/plugin.ts";
-import {
-  gatherProblems,
-  type OnProblems,
-  type Problems,
-  type Row,
-  readTable,
-  requireColumns,
-  type Table,
-} from "./csv.ts";
+import { hasColumns, type Problems, type Row, readTable, type Table } from "./csv.ts";
 import { type Dataset, type ListedSite, makeDataset } from "./dataset.ts";
 import { duplicateFinder, rowReader } from "./fields.ts";
 
@@ -46,31 +38,22 @@ const wellTypes: Readonly<Record<string, WellType>> = {
   untreated: "negative_control",
 };
 
-export const openTable = async (
-  path: string,
-  options: TableOptions = {},
-  onProblems?: OnProblems,
-): Promise<Dataset> => {
+export const openTable = async (path: string, options: TableOptions, problems: Problems): Promise<Dataset> => {
   const table = await readTable(path);
-  const problems = gatherProblems(path, onProblems);
   const channels = findChannels(table, options.images);
-  requireColumns(table, [
-    "Metadata_Plate",
-    "Metadata_Well",
-    "Metadata_Site",
-    ...(options.label ? [options.label] : []),
-  ]);
+  const needed = ["Metadata_Plate", "Metadata_Well", "Metadata_Site", ...(options.label ? [options.label] : [])];
+  const rows = hasColumns(table, needed, problems) ? table.rows : [];
   const isNew = duplicateFinder(problems);
   const read = siteReader(table, options, problems);
-  const listed = table.rows.flatMap((row): ListedSite[] => {
+  const listed = rows.flatMap((row): ListedSite[] => {
     const site = read(row);
     const paths = channels.map((channel) => imagePath(table, row, channel, problems));
     if (site === undefined) return [];
     if (!isNew(table, row, "Metadata_Site", [site.experiment, site.plate, site.well, site.site])) return [];
-    return [{ site, images: () => paths.map((each) => ({ path: each, band: 0 })) }];
+    const images = paths.flatMap((path) => (path === undefined ? [] : { path, band: 0 }));
+    return images.length < paths.length ? [] : [{ site, images: () => images }];
   });
-  problems.throwIfAny();
-  return makeDataset({ layout: "table", root: path, channels: channels.map(({ name }) => name) }, listed);
+  return makeDataset({ layout: "table", root: path, channels: channels.map(({ name }) => name) }, listed, problems);
 };
 
 const siteReader = (table: Table, { label }: TableOptions, problems: Problems) => {
@@ -111,7 +94,7 @@ const readWellType = (table: Table, row: Row, columns: readonly string[], proble
   // Cell Painting tells kinds of positive controls apart: poscon_cp, poscon_diverse.
   const text = row.get(told).toLowerCase();
   const type = wellTypes[text.startsWith("poscon") ? "poscon" : text];
-  if (type === undefined) problems.add(table, row, told, `expected one of ${Object.keys(wellTypes).join(", ")}`);
+  if (type === undefined) problems.addField(table, row, told, `expected one of ${Object.keys(wellTypes).join(", ")}`);
   return type;
 };
 
@@ -148,11 +131,24 @@ const channelOf = (table: Table, column: string, prefix: string): Channel => {
 };
 
 /** Relative paths start from the table's folder. */
-const imagePath = (table: Table, row: Row, { column, folder }: Channel, problems: Problems): string => {
+const imagePath = (table: Table, row: Row, { column, folder }: Channel, problems: Problems): string | undefined => {
   const text = row.get(column);
-  if (text.startsWith("file:///")) return fileURLToPath(text);
-  if (text === "" || /^[a-z][a-z0-9+]+:/i.test(text)) {
-    problems.add(table, row, column, "expected the path of a file on this machine, downloaded if need be");
+  const local = localPath(text);
+  if (local === undefined)
+    return void problems.addField(
+      table,
+      row,
+      column,
+      "expected the path of a file on this machine, downloaded if need be",
+    );
+  return resolve(dirname(table.path), folder === undefined ? "" : row.get(folder), local);
+};
+
+const localPath = (text: string): string | undefined => {
+  if (!/^file:/i.test(text)) return text === "" || /^[a-z][a-z0-9+]+:/i.test(text) ? undefined : text;
+  try {
+    return fileURLToPath(text);
+  } catch {
+    return undefined; // another machine's file, or no URL at all
   }
-  return resolve(dirname(table.path), folder === undefined ? "" : row.get(folder), text);
 };

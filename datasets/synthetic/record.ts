@@ -41,14 +41,17 @@ export const readRecord = async (root: string, parameters: SyntheticParameters):
   return record.experiments;
 };
 
-/** Rewrites both files; a reader sees the old or the new ones, never half of them. */
+/**
+ * Rewrites both files; a reader sees the old or the new ones, never half of them. Without experiments there is only
+ * `synth.json`, which says before the first image what the folder is for.
+ */
 export const writeRecord = async (
   root: string,
   parameters: SyntheticParameters,
   experiments: readonly string[],
 ): Promise<void> => {
   const sorted = [...experiments].sort();
-  await replaceFile(join(root, "metadata.csv"), metadataCsv(parameters, sorted));
+  if (sorted.length > 0) await replaceFile(join(root, "metadata.csv"), metadataCsv(parameters, sorted));
   const record = { version, parameters, experiments: sorted };
   await replaceFile(join(root, "synth.json"), `${JSON.stringify(record, null, 2)}\n`);
 };

@@ -48,6 +48,7 @@ export const synthesise = async (
   const finished = await readRecord(root, parameters);
   const missing = [...new Set(experiments)].filter((name) => !finished.includes(name));
   if (missing.length === 0) return;
+  if (finished.length === 0) await writeRecord(root, parameters, finished);
 
   const plans = missing.map((name) => planExperiment(parameters, name));
   const tasks = plans.flatMap(({ experiment, plates }) =>

@@ -7,7 +7,7 @@ import { progressLine } from "./progress-line.ts";
 
 export const writeSynthetic = async (dir: string, options: SynthOptions): Promise<void> => {
   const { experiments, cellTypes, count, ...parameters } = options;
-  const numbers = Object.entries(parameters).map(([name, text]) => [name, Number(text)]);
+  const numbers = Object.entries(parameters).map(([name, text]) => [name, readNumber(name, text!)]);
   const names = experiments === undefined ? firstOf(cellTypes, count) : expandNames(experiments);
   const line = progressLine("images", process.stderr);
   const { drain, signal, close } = interruptible(({ type }) => {
@@ -37,6 +37,13 @@ export const writeSynthetic = async (dir: string, options: SynthOptions): Promis
       ? `${dir} holds ${names.join(", ")} already\n`
       : `${made} images of ${names.length} experiments in ${seconds} s: ${dir}\n`,
   );
+};
+
+const readNumber = (parameter: string, text: string): number => {
+  const value = Number(text);
+  if (text.trim() !== "" && Number.isFinite(value)) return value;
+  const option = parameter.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  throw new PlatestreamError("invalid-config", `--${option} takes a number, got "${text}"`);
 };
 
 const firstOf = (cellTypes: string, count: string): string[] =>

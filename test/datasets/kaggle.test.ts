@@ -62,10 +62,12 @@ test("problems of all four tables are told together", async (t) => {
     ...competition,
     "test.csv": "experiment,plate,well\nHEPG2-08,1,B02\nHEPG2-08,1,\n",
     "train.csv": "experiment,plate,well,sirna\nHEPG2-01,1,B03,-4\n",
+    "train_controls.csv": "experiment,plate,sirna,well_type\nHEPG2-01,1,1138,negative_control\n",
   });
   await assert.rejects(openDataset(root), {
     message: `[invalid-data] ${root} cannot be read:
   - ${root}/train.csv:2, column sirna: expected the number of a class, got "-4"
+  - ${root}/train_controls.csv:1: expected the columns experiment, plate, well, well_type; well missing in the header "experiment,plate,sirna,well_type"
   - ${root}/test.csv:3, column well: expected a well from A01 to AF48, got ""
   - ${root}/test_controls.csv:2, column well: expected each site once, but HEPG2-08/1/B02 stands in ${root}/test.csv:2 already, got "B02"`,
   });

@@ -93,7 +93,7 @@ RPE-01,1,B04,1,poscon,n337250
   const file = join(root, "metadata.csv");
   await assert.rejects(openDataset(root), {
     code: "invalid-data",
-    message: `[invalid-data] ${file} cannot be read:
+    message: `[invalid-data] ${root} cannot be read:
   - ${file}:3, column well: expected a well from A01 to AF48, got "Q99"
   - ${file}:4, column plate: expected a whole number from 0, got "one"
   - ${file}:5, column site: expected each site once, but RPE-01/1/B02/1 stands in ${file}:2 already, got "1"
@@ -105,15 +105,30 @@ RPE-01,1,B04,1,poscon,n337250
 test("a column that is needed and not there is named", async (t) => {
   const root = await writeMetadata(await temporaryFolder(t), "experiment,plate,well,site\nRPE-01,1,B02,1\n");
   await assert.rejects(openDataset(root), {
-    message: `[invalid-data] ${join(root, "metadata.csv")}:1: expected the columns experiment, plate, well, site, well_type; well_type missing in the header "experiment,plate,well,site"`,
+    message: `[invalid-data] ${root} cannot be read:
+  - ${join(root, "metadata.csv")}:1: expected the columns experiment, plate, well, site, well_type; well_type missing in the header "experiment,plate,well,site"`,
   });
 });
 
-test("an experiment on two cell types is refused", async (t) => {
-  const rows =
-    "cell_type,experiment,plate,well,site,well_type\nRPE,A-01,1,B02,1,treatment\nU2OS,A-01,1,B03,1,treatment\n";
-  const root = await writeMetadata(await temporaryFolder(t), rows);
-  await assert.rejects(openDataset(root), /an experiment has one cell type:\n {2}- A-01 has RPE, U2OS/);
+test("an experiment on two cell types is a problem beside those of the rows", async (t) => {
+  const root = await writeMetadata(
+    await temporaryFolder(t),
+    `cell_type,experiment,plate,well,site,well_type
+RPE,A-01,1,B02,1,treatment
+U2OS,A-01,1,B03,1,treatment
+U2OS,A-02,1,B99,1,treatment
+`,
+  );
+  await assert.rejects(openDataset(root), {
+    message: `[invalid-data] ${root} cannot be read:
+  - ${root}/metadata.csv:4, column well: expected a well from A01 to AF48, got "B99"
+  - ${root}: an experiment has one cell type, and A-01 has RPE, U2OS; name an experiment for each`,
+  });
+});
+
+test("a table without rows is no dataset", async (t) => {
+  const root = await writeMetadata(await temporaryFolder(t), `${header}\n`);
+  await assert.rejects(openDataset(root), { code: "invalid-data", rawMessage: /lists no site$/ });
 });
 
 test("the folder above a download is found through, and sister sets have as many channels as their images", async (t) => {

@@ -81,6 +81,8 @@ test("images elsewhere, unknown kinds of wells and repeated sites are told with 
     "b.tiff,1,B02,1,trt",
     "c.tiff,1,B03,1,outlier",
     ",1,B04,1,trt",
+    "file:///a%zz.tiff,1,B05,1,trt",
+    "file://server/a.tiff,1,B06,1,trt",
   ]);
   const table = join(folder, "load_data.csv");
   await assert.rejects(openDataset(folder), {
@@ -88,6 +90,12 @@ test("images elsewhere, unknown kinds of wells and repeated sites are told with 
   - ${table}:2, column URL_DNA: expected the path of a file on this machine, downloaded if need be, got "s3://bucket/a.tiff"
   - ${table}:3, column Metadata_Site: expected each site once, but load_data/1/B02/1 stands in ${table}:2 already, got "1"
   - ${table}:4, column Metadata_Well_Type: expected one of treatment, trt, positive_control, poscon, negative_control, negcon, empty, untreated, got "outlier"
-  - ${table}:5, column URL_DNA: expected the path of a file on this machine, downloaded if need be, got ""`,
+  - ${table}:5, column URL_DNA: expected the path of a file on this machine, downloaded if need be, got ""
+  - ${table}:6, column URL_DNA: expected the path of a file on this machine, downloaded if need be, got "file:///a%zz.tiff"
+  - ${table}:7, column URL_DNA: expected the path of a file on this machine, downloaded if need be, got "file://server/a.tiff"`,
   });
+  const listed: string[] = [];
+  const dataset = await openDataset(folder, { onProblems: (problems) => listed.push(...problems) });
+  assert.equal(listed.length, 6);
+  assert.deepEqual(dataset.experiments, []);
 });

@@ -113,6 +113,15 @@ test("interrupted, it lists complete experiments only, and the same call goes on
   assert.deepEqual((await verifyDataset(whole)).problems, []);
 });
 
+test("interrupted before its first experiment, the folder stays what it was begun as", async (t) => {
+  const root = await temporaryFolder(t);
+  const call = { experiments: ["RPE-01"], ...small };
+  await assert.rejects(synthesise(root, call, { signal: AbortSignal.abort() }), { code: "cancelled" });
+  await assert.rejects(synthesise(root, { ...call, missingWells: 0.5 }), /missingWells was 0, now 0\.5/);
+  await synthesise(root, call);
+  assert.deepEqual((await verifyDataset(await openDataset(root))).problems, []);
+});
+
 test("full-size images of large cells are written", async (t) => {
   const root = await temporaryFolder(t);
   const wells = { classes: 1, plates: 1, positiveControls: 0, negativeControls: 0, sites: 1 };
