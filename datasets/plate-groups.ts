@@ -1,49 +1,105 @@
 /** Learns from a training layout which classes always share a plate. */
 import type { Experiment } from "../pipeline/plugin.ts";
 
-/** A pair of classes belongs together when it shares a plate in at least this part of the experiments that hold both. */
-const together = 0.6;
+/** Part of a plate's classes that must be of one group: a few wells may be mislabelled. */
+const agreement = 0.9;
+
+/** Per plate, the classes of its treatment wells. */
+type Layout = readonly (readonly string[])[];
 
 /**
- * Groups of class names that occur on one plate together, over all experiments; treatments only.
+ * Groups of class names that occur on one plate together in every experiment, whichever plate that is; treatments only.
  *
- * Classes are joined by how often they share a plate, so missing wells, incomplete plates and a single odd experiment
- * do no harm. Empty when the layout has no such groups: classes that wander between plates, a single plate, or a single
- * experiment, which cannot tell.
+ * Every experiment is tried as the template: its plates are the groups, and each other experiment either bears them out
+ * (every plate holds classes of one group, no two plates of the same) and may add classes that the template lacks, or
+ * does not. The template that most experiments bear out wins, so missing wells, incomplete plates, missing plates and
+ * odd experiments do no harm. Empty when there are no such groups: when the best template is not borne out by more than
+ * half of the experiments (itself among them) and by at least two. Experiments of a single plate tell nothing and do not
+ * count. A class that only odd experiments hold is in no group.
  */
 export const learnPlateGroups = (experiments: readonly Experiment[]): string[][] => {
-  if (experiments.length < 2) return [];
-  const plateOf = experiments.map(platesByClass);
-  const classes = [...new Set(plateOf.flatMap((plates) => [...plates.keys()]))].sort(byNumber);
-  const groups: string[][] = [];
-  for (const name of classes) {
-    // Comparing with a few members is enough: they were seen together with each other.
-    const home = groups.find((members) => {
-      const compared = members.slice(0, 9).map((member) => share(plateOf, name, member));
-      const known = compared.filter((value) => value !== undefined);
-      return known.length > 0 && known.filter((value) => value >= together).length > known.length / 2;
-    });
-    if (home === undefined) groups.push([name]);
-    else home.push(name);
+  const layouts = experiments.map(layoutOf).filter(({ length }) => length > 1);
+  let best: Grouping = { votes: new Map(), borneOutBy: 0 };
+  for (const template of layouts) {
+    const grouping = groupBy(template, layouts);
+    if (grouping.borneOutBy > best.borneOutBy) best = grouping;
   }
-  const plates = Math.max(0, ...experiments.map(({ plates: all }) => all.length));
-  const real = groups.length >= 2 && groups.length <= plates && groups.every((members) => members.length > 1);
-  return real ? groups : [];
+  if (best.borneOutBy < 2 || best.borneOutBy <= layouts.length / 2) return [];
+  return groupsOf(best.votes);
 };
 
-const platesByClass = ({ sites }: Experiment): Map<string, string> => {
-  const plates = new Map<string, string>();
+const layoutOf = ({ sites }: Experiment): Layout => {
+  const plates = new Map<string, Set<string>>();
   for (const { wellType, sirna, plate } of sites) {
-    if (wellType === "treatment" && sirna !== undefined) plates.set(sirna, plate);
+    if (wellType !== "treatment" || sirna === undefined) continue;
+    plates.set(plate, (plates.get(plate) ?? new Set()).add(sirna));
   }
-  return plates;
+  return [...plates.values()].map((classes) => [...classes]);
 };
 
-/** Part of the experiments holding both classes in which they share a plate; undefined when none holds both. */
-const share = (plateOf: readonly ReadonlyMap<string, string>[], a: string, b: string): number | undefined => {
-  const both = plateOf.filter((plates) => plates.has(a) && plates.has(b));
-  if (both.length === 0) return undefined;
-  return both.filter((plates) => plates.get(a) === plates.get(b)).length / both.length;
+interface Grouping {
+  /** Per class, how often it stood on the plate of each group. */
+  readonly votes: Map<string, number[]>;
+  readonly borneOutBy: number;
+}
+
+const groupBy = (template: Layout, layouts: readonly Layout[]): Grouping => {
+  const votes: Grouping["votes"] = new Map();
+  let groups = 0;
+  let borneOutBy = 0;
+  for (const layout of [template, ...layouts.filter((each) => each !== template)]) {
+    const placed = placeOf(layout, votes, groups);
+    if (placed === undefined) continue;
+    groups = Math.max(groups, ...placed.map((group) => group + 1));
+    borneOutBy += 1;
+    for (const [plate, classes] of layout.entries()) {
+      for (const name of classes) {
+        const cast = votes.get(name) ?? [];
+        cast[placed[plate]!] = (cast[placed[plate]!] ?? 0) + 1;
+        votes.set(name, cast);
+      }
+    }
+  }
+  return { votes, borneOutBy };
 };
 
-const byNumber = (a: string, b: string): number => Number(a) - Number(b) || (a < b ? -1 : 1);
+/**
+ * Per plate its group, new ones for plates whose classes are all unknown; undefined when the layout contradicts the
+ * groups, or shows fewer than two of them and so cannot tell.
+ */
+const placeOf = (layout: Layout, votes: Grouping["votes"], groups: number): number[] | undefined => {
+  let next = groups;
+  const placed: number[] = [];
+  for (const classes of layout) {
+    const known = classes.flatMap((name) => (votes.has(name) ? [winner(votes.get(name)!)] : []));
+    const group = known.length === 0 ? next++ : mostFrequent(known);
+    if (known.filter((each) => each === group).length < agreement * known.length) return undefined;
+    placed.push(group);
+  }
+  const shown = placed.filter((group) => group < groups).length;
+  return new Set(placed).size === placed.length && (groups === 0 || shown >= 2) ? placed : undefined;
+};
+
+const mostFrequent = (groups: readonly number[]): number => {
+  const counts: number[] = [];
+  for (const group of groups) counts[group] = (counts[group] ?? 0) + 1;
+  return winner(counts);
+};
+
+/** Index of the largest count; holes count as none. */
+const winner = (counts: readonly number[]): number =>
+  counts.reduce((top, count, group) => (count > (counts[top] ?? 0) ? group : top), 0);
+
+const groupsOf = (votes: Grouping["votes"]): string[][] => {
+  const groups: string[][] = [];
+  for (const [name, cast] of votes) {
+    const group = winner(cast);
+    groups[group] ??= [];
+    groups[group].push(name);
+  }
+  const { compare } = new Intl.Collator("en", { numeric: true });
+  return groups
+    .filter((group) => group.length > 0)
+    .map((group) => group.sort(compare))
+    .sort(([a], [b]) => compare(a!, b!));
+};

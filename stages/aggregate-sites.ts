@@ -17,7 +17,9 @@ const config = z.strictObject({
     .default("all")
     .describe("sites of a well that count: all, or a list of their numbers"),
 });
+type Config = z.output<typeof config>;
 
+/** Sums over the predictions of one well. */
 interface WellSum {
   readonly first: SitePrediction;
   readonly probabilities: Float64Array;
@@ -29,7 +31,7 @@ interface WellSum {
 
 /**
  * Averages what a well's sites say in all rounds: the sigmoid outputs (not the logits, as in the source) and the
- * features. Wells come out when the experiment is complete, in the order in which the dataset lists them.
+ * features. Wells come out when the experiment is complete: plate after plate in the experiment's order, row after row.
  */
 export const aggregateSites = defineStage({
   name: "aggregate-sites",
@@ -37,17 +39,35 @@ export const aggregateSites = defineStage({
   input: "site-prediction",
   output: "well-prediction",
   config,
-  apply: ({ sites }, context) =>
-    pipe(
+  apply: ({ sites }, context) => {
+    checkSites(sites, context);
+    return pipe(
       reduce((wells: Map<string, WellSum>, prediction: SitePrediction) => {
         if (sites === "all" || sites.includes(prediction.site.site)) add(wells, prediction);
         return wells;
       }, new Map()),
-      mergeMap((wells) => inOrder(wells, context)),
-    ) as (predictions: Observable<SitePrediction>) => Observable<WellPrediction>,
+      mergeMap((wells) => inOrder([...wells.values()].map(predictionOf), context)),
+    ) as (predictions: Observable<SitePrediction>) => Observable<WellPrediction>;
+  },
 });
 
 const keyOf = ({ plate, well }: { plate: string; well: string }): string => `${plate}\n${well}`;
+
+const checkSites = (sites: Config["sites"], { experiment, note }: Context): void => {
+  if (sites === "all" || experiment.sites.length === 0) return;
+  const listed = new Set(experiment.sites.map(keyOf));
+  const served = new Set(experiment.sites.filter(({ site }) => sites.includes(site)).map(keyOf));
+  if (served.size === 0) {
+    const known = [...new Set(experiment.sites.map(({ site }) => site))].sort((a, b) => a - b);
+    throw new PlatestreamError(
+      "invalid-config",
+      `sites must name at least one that ${experiment.id} has, got ${sites.join(", ")}; it has ${known.join(", ")}`,
+    );
+  }
+  if (served.size < listed.size) {
+    note(`wells that have no site ${sites.join(" or ")} and are not called: ${listed.size - served.size}`);
+  }
+};
 
 const add = (wells: Map<string, WellSum>, prediction: SitePrediction): void => {
   const { site, logits, features, round } = prediction;
@@ -63,29 +83,41 @@ const add = (wells: Map<string, WellSum>, prediction: SitePrediction): void => {
     };
     wells.set(keyOf(site), sum);
   }
-  if (sum.first.model.version !== prediction.model.version) throw mixed(sum.first, prediction);
-  for (let k = 0; k < logits.length; k++) sum.probabilities[k]! += 1 / (1 + Math.exp(-logits[k]!));
+  checkAlike(sum.first, prediction);
+  for (let k = 0; k < logits.length; k++) sum.probabilities[k]! += sigmoid(logits[k]!);
   for (let f = 0; f < features.length; f++) sum.features[f]! += features[f]!;
   sum.sites.add(site.site);
   sum.rounds.add(round);
   sum.count += 1;
 };
 
-const mixed = ({ site, model }: SitePrediction, other: SitePrediction): PlatestreamError =>
-  new PlatestreamError(
-    "invalid-model",
-    `the sites of plate ${site.plate} well ${site.well} were predicted by different versions of ${model.name}: ` +
-      `${model.version} and ${other.model.version}; give all workers the same bundle`,
-  );
+/** Exact to rounding for any logit: the exponential overflows to Infinity only where the result is 0. */
+const sigmoid = (logit: number): number => 1 / (1 + Math.exp(-logit));
 
-const inOrder = (wells: ReadonlyMap<string, WellSum>, { experiment }: Context): WellPrediction[] => {
-  const listed = [...new Set(experiment.sites.map(keyOf))];
-  const order = [
-    ...listed.filter((key) => wells.has(key)),
-    ...[...wells.keys()].filter((key) => !listed.includes(key)),
-  ];
-  return order.map((key) => predictionOf(wells.get(key)!));
+const checkAlike = (first: SitePrediction, other: SitePrediction): void => {
+  const { site, model } = first;
+  const well = `plate ${site.plate} well ${site.well}`;
+  if (identityOf(first) !== identityOf(other)) {
+    throw new PlatestreamError(
+      "invalid-model",
+      `the sites of ${well} were predicted by different networks: ${identityOf(first)} and ${identityOf(other)}; ` +
+        "give all workers the same bundle",
+    );
+  }
+  if (kindOf(first) !== kindOf(other)) {
+    throw new PlatestreamError(
+      "invalid-model",
+      `the sites of ${well} were predicted by ${model.name} with different statistics: ${kindOf(first)} and ` +
+        `${kindOf(other)}; one kind has to serve all sites of an experiment`,
+    );
+  }
 };
+
+const identityOf = ({ model: { name, version, cellType } }: SitePrediction): string =>
+  `${name} ${version} (${cellType})`;
+
+const kindOf = ({ statistics }: SitePrediction): string =>
+  statistics === "running" || statistics === "batch" ? statistics : "calibrated";
 
 const predictionOf = ({ first, probabilities, features, sites, rounds, count }: WellSum): WellPrediction => {
   const { site, model, statistics } = first;
@@ -103,4 +135,14 @@ const predictionOf = ({ first, probabilities, features, sites, rounds, count }: 
     statistics,
     metadata: site.metadata,
   };
+};
+
+/** Whatever order the workers answered in. "Z02" comes before "AA02". */
+const inOrder = (wells: readonly WellPrediction[], { experiment }: Context): WellPrediction[] => {
+  const place = new Map(experiment.plates.map((plate, index) => [plate, index]));
+  const placeOf = ({ plate }: WellPrediction) => place.get(plate) ?? experiment.plates.length;
+  return [...wells].sort(
+    (a, b) =>
+      placeOf(a) - placeOf(b) || a.well.length - b.well.length || (a.well < b.well ? -1 : a.well > b.well ? 1 : 0),
+  );
 };

@@ -13,8 +13,17 @@ import {
   type WellPrediction,
   z,
 } from "../pipeline/plugin.ts";
-import { assignOnce, evidence } from "./assignment/assign.ts";
-import { placeGroups } from "./assignment/place-groups.ts";
+import { evidence } from "./assignment/assign.ts";
+import { checkPredictions } from "./assignment/check.ts";
+import {
+  type Answer,
+  byArgmax,
+  byPlateGroups,
+  type GroupAnswer,
+  mostProbable,
+  oncePerExperiment,
+  type Unreliable,
+} from "./assignment/strategies.ts";
 
 const config = z.strictObject({
   strategy: z
@@ -23,26 +32,32 @@ const config = z.strictObject({
     .describe(
       "the most probable class; every class once per experiment; or besides only the classes of the plate's group",
     ),
+  // placeGroups tells how often simulated experiments were placed wrongly with a lead of 2.
   minMargin: z
     .number()
     .min(0)
-    .default(0.02)
-    .describe("least lead of the best placement of groups over the next, in nats per treatment well, to rely on it"),
+    .default(2)
+    .describe("lead of the best placement of groups over the next, in its standard errors, below which it is not used"),
   alternatives: z.int().min(0).default(5).describe("most probable classes to list with every call"),
 });
 type Config = z.output<typeof config>;
 
-/** Per treatment well, the class that a strategy calls and the classes it left open. */
-interface Answer {
-  readonly called: readonly number[];
-  readonly open: readonly (readonly number[])[];
+/** What the strategies say of an experiment's treatment wells. */
+interface Answers {
+  /** Without plate groups where the model has none. */
+  readonly by: Readonly<Partial<Record<Strategy, Answer>>>;
+  readonly used: Strategy;
+  readonly chosen: Answer;
+  readonly groupOf: ReadonlyMap<string, number> | undefined;
 }
 
 /**
  * Calls the wells of an experiment.
  *
  * Treatments occur once per experiment, and the treatments of a plate are one of a few fixed groups: both are facts of
- * the plate layout that the network does not know. Controls are called by themselves and never take part.
+ * the plate layout that the network does not know. Controls are called by themselves and never take part. Where there
+ * are more treatment wells than classes, classes are called again, but none more often than it has to be. Where the
+ * groups cannot be relied on, every class is called once per experiment; a note says why, and the calls are flagged.
  */
 export const plateAssign = defineStage({
   name: "plate-assign",
@@ -59,100 +74,85 @@ export const plateAssign = defineStage({
 });
 
 const callWells = (wells: readonly WellPrediction[], options: Config, context: Context): Call[] => {
-  for (const well of wells) checkProbabilities(well);
-  const model = wells[0]?.model;
-  if (model === undefined) return [];
+  checkPredictions(wells);
   const treatments = wells.filter(({ wellType }) => wellType === "treatment");
-  const classes = model.classes.map((_, k) => k).filter((k) => !model.controls.includes(k));
-  const allOpen = treatments.map(() => classes);
-
-  const argmax: Answer = { called: treatments.map((well) => best(well, classes)), open: allOpen };
-  const once: Answer = { called: assignAmong(treatments, classes), open: allOpen };
-  const grouped = byGroups(treatments, options, context);
-  const answers: Record<Strategy, Answer> = {
-    argmax,
-    "once-per-experiment": once,
-    "plate-groups": grouped?.answer ?? once,
-  };
-  const fallback = options.strategy === "plate-groups" && grouped === undefined;
-  const expected = sitesPerWell(context);
-
+  const { by, used, chosen, groupOf } = answer(treatments, options, context);
+  const listed = listedSites(context);
   const indexOf = new Map(treatments.map((well, index) => [well, index]));
+
   return wells.map((well): Call => {
+    const { model, plate } = well;
     const flags: CallFlag[] = [];
-    if (well.sites.length < (expected.get(`${well.plate} ${well.well}`) ?? 0)) flags.push("sites-missing");
-    if (!well.model.trained) flags.push("untrained");
+    if (well.sites.length < (listed.get(keyOf(well)) ?? 0)) flags.push("sites-missing");
+    if (!model.trained) flags.push("untrained");
     const index = indexOf.get(well);
     if (index === undefined) {
-      const every = model.classes.map((_, k) => k);
-      return {
-        ...describe(well, best(well, every), every, options),
-        strategy: "argmax",
-        byStrategy: {},
-        flags: ["control", ...flags],
-      };
+      const every = [...model.classes.keys()];
+      const called = describe(well, mostProbable(well, every), every, options);
+      return { ...called, strategy: "argmax", byStrategy: {}, flags: ["control", ...flags] };
     }
-    if (fallback) flags.push("fallback");
-    const { called, open } = answers[options.strategy];
-    const group = options.strategy === "plate-groups" ? grouped?.groupOf.get(well.plate) : undefined;
+    if (used !== options.strategy) flags.push("fallback");
+    const group = groupOf?.get(plate);
     return {
-      ...describe(well, called[index]!, open[index]!, options),
+      ...describe(well, chosen.called[index]!, chosen.open[index]!, options),
       ...(group === undefined ? {} : { plateGroup: group }),
-      strategy: fallback ? "once-per-experiment" : options.strategy,
-      byStrategy: Object.fromEntries(strategies.map((name) => [name, model.classes[answers[name].called[index]!]!])),
+      strategy: used,
+      byStrategy: Object.fromEntries(
+        Object.entries(by).map(([name, { called }]) => [name, model.classes[called[index]!]!]),
+      ),
       flags,
     };
   });
 };
 
-/** Undefined, with a note that says why, where the groups cannot be relied on. */
-const byGroups = (
-  treatments: readonly WellPrediction[],
-  { minMargin, strategy }: Config,
-  { note }: Context,
-): { answer: Answer; groupOf: ReadonlyMap<string, number> } | undefined => {
-  const groups = treatments[0]?.model.plateGroups ?? [];
-  const plates = [...new Set(treatments.map(({ plate }) => plate))];
-  const onPlate = (plate: string) => treatments.filter((well) => well.plate === plate);
-  const fallBack = (why: string) => {
-    if (strategy === "plate-groups")
-      note(`plate groups were not used, every class is called once per experiment instead: ${why}`);
-    return undefined;
+const answer = (treatments: readonly WellPrediction[], options: Config, context: Context): Answers => {
+  const wells = treatments.map((prediction) => ({ prediction, evidence: evidence(prediction.probabilities) }));
+  const { classes, groups } = treatmentClasses(treatments);
+  const once = oncePerExperiment(wells, classes);
+  const grouped = byPlateGroups(wells, classes, groups, options.minMargin);
+  const placed = "unreliable" in grouped ? undefined : grouped;
+  const by = {
+    argmax: byArgmax(wells, classes),
+    "once-per-experiment": once,
+    ...(groups.length === 0 ? {} : { "plate-groups": placed ?? once }),
   };
-  if (groups.length === 0) return fallBack("the model has none");
-  const placement = placeGroups(
-    plates.map((plate) => ({ plate, wells: onPlate(plate).map(({ probabilities }) => probabilities) })),
-    groups,
-  );
-  if (placement === undefined)
-    return fallBack(`${plates.length} plates hold treatments, the model has ${groups.length} groups`);
-  const { groupOf, margin } = placement;
-  if (margin < minMargin) {
-    return fallBack(`the best placement leads by ${margin.toFixed(4)} nats per well, ${minMargin} are needed`);
+  const used = options.strategy === "plate-groups" && placed === undefined ? "once-per-experiment" : options.strategy;
+  if (wells.length > 0) {
+    if (options.strategy === "plate-groups") context.note(placementNote(grouped));
+    if (used !== "argmax" && wells.length > classes.length) context.note(repeatsNote(wells.length, classes.length));
   }
-  const crowded = plates.find((plate) => onPlate(plate).length > groups[groupOf.get(plate)!]!.length);
-  if (crowded !== undefined) {
-    return fallBack(
-      `plate ${crowded} has ${onPlate(crowded).length} treatment wells, its group has ${groups[groupOf.get(crowded)!]!.length} classes`,
-    );
-  }
-  const open = treatments.map(({ plate }) => groups[groupOf.get(plate)!]!);
-  const called = new Array<number>(treatments.length);
-  for (const plate of plates) {
-    const indices = treatments.flatMap((well, index) => (well.plate === plate ? [index] : []));
-    const assigned = assignAmong(onPlate(plate), groups[groupOf.get(plate)!]!);
-    for (const [at, index] of indices.entries()) called[index] = assigned[at]!;
-  }
-  return { answer: { called, open }, groupOf };
+  return { by, used, chosen: by[used] ?? once, groupOf: used === "plate-groups" ? placed?.groupOf : undefined };
 };
 
-const assignAmong = (wells: readonly WellPrediction[], classes: readonly number[]): number[] =>
-  assignOnce(wells.map(({ probabilities }) => classes.map((k) => evidence(probabilities[k]!)))).map(
-    (at) => classes[at]!,
-  );
+/** Classes that treatment wells may be called, and the groups they form. Controls are in neither. */
+const treatmentClasses = ([first]: readonly WellPrediction[]): { classes: number[]; groups: number[][] } => {
+  if (first === undefined) return { classes: [], groups: [] };
+  const { model } = first;
+  const controls = new Set(model.controls);
+  const classes = [...model.classes.keys()].filter((k) => !controls.has(k));
+  if (classes.length === 0) {
+    throw new PlatestreamError(
+      "invalid-model",
+      `network ${model.name} ${model.version} of ${model.cellType} knows controls only and cannot call treatment wells; ` +
+        "train it on treatments, too",
+    );
+  }
+  return { classes, groups: model.plateGroups.map((group) => group.filter((k) => !controls.has(k))) };
+};
 
-const best = ({ probabilities }: WellPrediction, classes: readonly number[]): number =>
-  classes.reduce((top, k) => (probabilities[k]! > probabilities[top]! ? k : top));
+const placementNote = (grouped: GroupAnswer | Unreliable): string => {
+  if ("unreliable" in grouped) {
+    return `plate groups were not used, every class is called once per experiment instead: ${grouped.unreliable}`;
+  }
+  const { groupOf, margin } = grouped;
+  return (
+    `plates ${[...groupOf.keys()].join(", ")} hold plate groups ${[...groupOf.values()].join(", ")}; ` +
+    `this placement leads the next by ${margin.toFixed(1)} standard errors`
+  );
+};
+
+const repeatsNote = (wells: number, classes: number): string =>
+  `${wells} treatment wells share ${classes} classes, so classes are called up to ${Math.ceil(wells / classes)} times`;
 
 const describe = (
   prediction: WellPrediction,
@@ -161,30 +161,23 @@ const describe = (
   { alternatives }: Config,
 ): Pick<Call, "prediction" | "sirna" | "probability" | "margin" | "alternatives"> => {
   const { probabilities, model } = prediction;
-  const others = open.filter((k) => k !== called).map((k) => probabilities[k]!);
+  const other = open.reduce((top, k) => (k === called ? top : Math.max(top, probabilities[k]!)), 0);
   const ranked = [...probabilities.keys()].sort((a, b) => probabilities[b]! - probabilities[a]!);
   return {
     prediction,
     sirna: model.classes[called]!,
     probability: probabilities[called]!,
-    margin: probabilities[called]! - (others.length === 0 ? 0 : others.reduce((a, b) => Math.max(a, b))),
+    margin: probabilities[called]! - other,
     alternatives: ranked
       .slice(0, alternatives)
       .map((k) => ({ sirna: model.classes[k]!, probability: probabilities[k]! })),
   };
 };
 
-const sitesPerWell = ({ experiment }: Context): Map<string, number> => {
-  const counts = new Map<string, number>();
-  for (const { plate, well } of experiment.sites)
-    counts.set(`${plate} ${well}`, (counts.get(`${plate} ${well}`) ?? 0) + 1);
-  return counts;
-};
+const keyOf = ({ plate, well }: { plate: string; well: string }): string => `${plate}\n${well}`;
 
-const checkProbabilities = ({ probabilities, plate, well, model }: WellPrediction): void => {
-  if (probabilities.every(Number.isFinite)) return;
-  throw new PlatestreamError(
-    "invalid-model",
-    `the probabilities of plate ${plate} well ${well} are not numbers; network ${model.name} ${model.version} of ${model.cellType} is broken`,
-  );
+const listedSites = ({ experiment }: Context): Map<string, number> => {
+  const counts = new Map<string, number>();
+  for (const site of experiment.sites) counts.set(keyOf(site), (counts.get(keyOf(site)) ?? 0) + 1);
+  return counts;
 };

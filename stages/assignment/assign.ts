@@ -1,26 +1,33 @@
 /** Linear assignment: the only file that imports the solver (Jonker-Volgenant, Crouse 2016). */
 import { linearSumAssignment } from "linear-sum-assignment";
 
+/** Score of a pair that may not be: below anything that a whole experiment's evidence adds up to. */
+export const forbidden = -1e9;
+
 /**
- * Evidence of one well for one class. Sigmoid outputs are independent, so the assignment with the largest sum of
- * logits is the most likely one; the bounds keep outputs of exactly 0 and 1 finite.
+ * Evidence of a well for every class: the logit of its probability, with outputs of exactly 0 and 1 kept finite.
+ *
+ * The sigmoid outputs of a well are independent beliefs, so the assignment with the largest sum of logits is the most
+ * likely one. In simulated experiments it called as many wells right as the sum of logarithms or more (by up to 0.08,
+ * where the network is overconfident), and more than the sum of probabilities where it prefers some classes everywhere.
  */
-export const evidence = (probability: number): number => {
-  const bounded = Math.min(1 - 1e-7, Math.max(1e-7, probability));
-  return Math.log(bounded / (1 - bounded));
-};
+export const evidence = (probabilities: Float32Array): Float64Array =>
+  Float64Array.from(probabilities, (probability) => {
+    const bounded = Math.min(1 - 1e-7, Math.max(1e-7, probability));
+    return Math.log(bounded / (1 - bounded));
+  });
 
 /**
  * Gives every row a column such that the sum of `scores[row][column]` is largest and no column is given twice. Where
  * there are more rows than columns, columns are given again once all are taken: the rows left over are assigned among
  * themselves, so no column is given more often than it has to be.
  */
-export const assignOnce = (scores: readonly ArrayLike<number>[]): number[] => {
+export const assignOnce = (scores: readonly Float64Array[]): number[] => {
   const given = new Array<number>(scores.length).fill(-1);
   let open = scores.map((_, row) => row);
   while (open.length > 0) {
     const { rowAssignments } = linearSumAssignment(
-      open.map((row) => Float64Array.from(scores[row]!)),
+      open.map((row) => scores[row]!),
       { maximaze: true },
     );
     for (const [index, row] of open.entries()) given[row] = rowAssignments[index]!;

@@ -38,15 +38,37 @@ test("plate groups - are found in rotated layouts of which 2 % of the wells are 
   assert.deepEqual(learnt, groups);
 });
 
-test("plate groups - one odd experiment does no harm", () => {
-  const odd = seededShuffle(classes, "odd");
-  const layouts = [
-    rotated("HUVEC-01", 0),
-    rotated("HUVEC-02", 1),
-    rotated("HUVEC-03", 0),
-    experiment("HUVEC-04", (p) => odd.slice(p * 277, (p + 1) * 277)),
-  ];
+test("plate groups - one odd experiment does no harm, wherever it stands", () => {
+  const order = seededShuffle(classes, "odd");
+  const odd = experiment("HUVEC-04", (p) => order.slice(p * 277, (p + 1) * 277));
+  const others = [rotated("HUVEC-01", 0), rotated("HUVEC-02", 1), rotated("HUVEC-03", 0)];
+  assert.deepEqual(learnPlateGroups([odd, ...others]), groups);
+  assert.deepEqual(learnPlateGroups([...others, odd]), groups);
+});
+
+test("plate groups - no experiment need hold all plates, and no plate all its classes", () => {
+  const holes = (e: number) => (sirna: string) => (Number(sirna) + e) % 5 !== 0;
+  const layouts = [0, 1, 2, 3].map((e) =>
+    experiment(`RPE-0${e}`, (p) => (p === e ? [] : groups[(p + 1) % 4]!.filter(holes(e)))),
+  );
   assert.deepEqual(learnPlateGroups(layouts), groups);
+});
+
+test("plate groups - a class that is never seen is in no group", () => {
+  const layouts = [0, 1, 3].map((rotation) =>
+    experiment(`U2OS-0${rotation}`, (p) => groups[(p + rotation) % 4]!.filter((sirna) => sirna !== "5")),
+  );
+  assert.deepEqual(learnPlateGroups(layouts), [
+    groups[0],
+    groups[1]!.filter((sirna) => sirna !== "5"),
+    ...groups.slice(2),
+  ]);
+});
+
+test("plate groups - a class once in a wrong well is put right by the other experiments", () => {
+  const swapped = (sirna: string) => (sirna === "0" ? "1" : sirna === "1" ? "0" : sirna);
+  const wrong = experiment("HUVEC-01", (p) => groups[p]!.map(swapped));
+  assert.deepEqual(learnPlateGroups([wrong, rotated("HUVEC-02", 2), rotated("HUVEC-03", 0)]), groups);
 });
 
 test("plate groups - classes that wander between plates have none", () => {
@@ -55,6 +77,16 @@ test("plate groups - classes that wander between plates have none", () => {
     return experiment(id, (p) => order.slice(p * 277, (p + 1) * 277));
   });
   assert.deepEqual(learnPlateGroups(layouts), []);
+});
+
+test("plate groups - chance makes none of a few classes on two plates either", () => {
+  for (let trial = 0; trial < 200; trial++) {
+    const layouts = [1, 2, 3, 4].map((id) => {
+      const order = seededShuffle(classes.slice(0, 12), `${trial} ${id}`);
+      return experiment(`RPE-0${id}`, (p) => order.slice(p * 6, (p + 1) * 6), 2);
+    });
+    assert.deepEqual(learnPlateGroups(layouts), []);
+  }
 });
 
 test("plate groups - a single plate or a single experiment cannot show any", () => {

@@ -37,6 +37,7 @@ test("aggregate - averages sigmoids, not logits, and features, over sites and ro
 });
 
 test("aggregate - only the sites asked for count; a well without any is not there", async () => {
+  const { context, notes } = contextFor(experiment);
   const wells = await runStage<"well-prediction">(
     aggregateSites,
     { sites: [2] },
@@ -44,15 +45,55 @@ test("aggregate - only the sites asked for count; a well without any is not ther
     context,
   );
   assert.deepEqual(
-    wells.map(({ well, probabilities }) => [well, probabilities[0]]),
-    [["B02", 0.5]],
+    wells.map(({ well, probabilities, sites }) => [well, probabilities[0], sites]),
+    [["B02", 0.5, [2]]],
   );
+  assert.deepEqual(notes, ["wells that have no site 2 and are not called: 1"]);
 });
 
-test("aggregate - sites of one well from different bundles are an error", async () => {
-  const other = { ...prediction(sites[1]!, [0, 0], [0]), model: { ...model, version: "other" } };
-  await assert.rejects(runStage(aggregateSites, {}, [prediction(sites[0]!, [0, 0], [0]), other], context), {
+test("aggregate - sites that the experiment does not have are an error", async () => {
+  await assert.rejects(async () => runStage(aggregateSites, { sites: [3, 4] }, [], context), {
+    message: "[invalid-config] sites must name at least one that HUVEC-01 has, got 3, 4; it has 1, 2",
+  });
+});
+
+test("aggregate - wells come plate after plate, row after row, whatever order they were predicted in", async () => {
+  const at = (plate: string, well: string) => prediction({ ...site(well, 1), plate }, [0, 0], [0]);
+  const arrived = [at("10", "B02"), at("2", "AA02"), at("2", "C02"), at("2", "B10"), at("10", "B01"), at("2", "B09")];
+  const { context } = contextFor({ ...experiment, plates: ["2", "10"] });
+  const ordered = ["2 B09", "2 B10", "2 C02", "2 AA02", "10 B01", "10 B02"];
+  for (const items of [arrived, [...arrived].reverse()]) {
+    const wells = await runStage<"well-prediction">(aggregateSites, {}, items, context);
+    assert.deepEqual(
+      wells.map(({ plate, well }) => `${plate} ${well}`),
+      ordered,
+    );
+  }
+});
+
+test("aggregate - sums in double precision: a thousand rounds of one answer give that answer", async () => {
+  const rounds = Array.from({ length: 1000 }, (_, round) => prediction(sites[0]!, [-9, 9], [0.1], round));
+  const [only] = await runStage<"well-prediction">(aggregateSites, {}, rounds, context);
+  assert.deepEqual(
+    [...only!.probabilities],
+    [-9, 9].map((logit) => Math.fround(1 / (1 + Math.exp(-logit)))),
+  );
+  assert.deepEqual([...only!.features], [Math.fround(0.1)]);
+  assert.equal(only!.rounds, 1000);
+});
+
+test("aggregate - sites of one well from different networks or kinds of statistics are an error", async () => {
+  const first = prediction(sites[0]!, [0, 0], [0]);
+  const second = prediction(sites[1]!, [0, 0], [0]);
+  await assert.rejects(
+    runStage(aggregateSites, {}, [first, { ...second, model: { ...model, version: "1" } }], context),
+    {
+      message:
+        "[invalid-model] the sites of plate 1 well B02 were predicted by different networks: free 0 (HUVEC) and free 1 (HUVEC); give all workers the same bundle",
+    },
+  );
+  await assert.rejects(runStage(aggregateSites, {}, [first, { ...second, statistics: "4f2a" }], context), {
     message:
-      "[invalid-model] the sites of plate 1 well B02 were predicted by different versions of free: 0 and other; give all workers the same bundle",
+      "[invalid-model] the sites of plate 1 well B02 were predicted by free with different statistics: batch and calibrated; one kind has to serve all sites of an experiment",
   });
 });

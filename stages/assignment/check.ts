@@ -1,0 +1,30 @@
+/** What has to hold of an experiment's predictions before its wells can be called together. */
+import { PlatestreamError, type WellPrediction } from "../../pipeline/plugin.ts";
+
+/** Throws at the first well whose probabilities are not numbers, or that another network than the first one's predicted. */
+export const checkPredictions = (wells: readonly WellPrediction[]): void => {
+  for (const { model, probabilities, plate, well } of wells) {
+    const where = `plate ${plate} well ${well}`;
+    const first = wells[0]!.model;
+    if (model.name !== first.name || model.version !== first.version || model.cellType !== first.cellType) {
+      const named = ({ name, version, cellType }: typeof model) => `${name} ${version} (${cellType})`;
+      throw new PlatestreamError(
+        "invalid-model",
+        `the wells of an experiment must be predicted by one network, ${where} was by ${named(model)} and others by ` +
+          `${named(first)}; give all workers the same bundle`,
+      );
+    }
+    if (probabilities.length !== model.classes.length) {
+      throw new PlatestreamError(
+        "invalid-model",
+        `${where} has ${probabilities.length} probabilities, but network ${model.name} ${model.version} has ${model.classes.length} classes`,
+      );
+    }
+    if (!probabilities.every(Number.isFinite)) {
+      throw new PlatestreamError(
+        "invalid-model",
+        `the probabilities of ${where} are not numbers; network ${model.name} ${model.version} of ${model.cellType} is broken`,
+      );
+    }
+  }
+};

@@ -1,0 +1,93 @@
+/** The three ways to call the treatment wells of an experiment. */
+import type { WellPrediction } from "../../pipeline/plugin.ts";
+import { assignOnce, forbidden } from "./assign.ts";
+import { type PlateWells, placeGroups } from "./place-groups.ts";
+
+export interface TreatmentWell {
+  readonly prediction: WellPrediction;
+  /** Per class of the network. */
+  readonly evidence: Float64Array;
+}
+
+/** What a strategy says of every treatment well, in their order. */
+export interface Answer {
+  /** Class called. */
+  readonly called: readonly number[];
+  /** Classes that the strategy left open to the well. */
+  readonly open: readonly (readonly number[])[];
+}
+
+export interface GroupAnswer extends Answer {
+  readonly groupOf: ReadonlyMap<string, number>;
+  readonly margin: number;
+}
+
+/** Why plate groups cannot be used. */
+export interface Unreliable {
+  readonly unreliable: string;
+}
+
+/** The class of `classes` that the well believes in most; the first of equals. */
+export const mostProbable = ({ probabilities }: WellPrediction, classes: readonly number[]): number =>
+  classes.reduce((top, k) => (probabilities[k]! > probabilities[top]! ? k : top));
+
+export const byArgmax = (wells: readonly TreatmentWell[], classes: readonly number[]): Answer => ({
+  called: wells.map(({ prediction }) => mostProbable(prediction, classes)),
+  open: wells.map(() => classes),
+});
+
+/** Every class once, or, where there are more wells than classes, no more often than it has to be. */
+export const oncePerExperiment = (wells: readonly TreatmentWell[], classes: readonly number[]): Answer => {
+  const scores = wells.map(({ evidence }) => Float64Array.from(classes, (k) => evidence[k]!));
+  return { called: assignOnce(scores).map((at) => classes[at]!), open: wells.map(() => classes) };
+};
+
+/**
+ * Every class once, and on each plate only the classes of its group. Classes that are in no group, because the training
+ * layouts did not tell, stay open on every plate. Returns the reason where the groups cannot be relied on.
+ */
+export const byPlateGroups = (
+  wells: readonly TreatmentWell[],
+  classes: readonly number[],
+  groups: readonly (readonly number[])[],
+  minMargin: number,
+): GroupAnswer | Unreliable => {
+  if (groups.length === 0) return { unreliable: "the model has none" };
+  const plates = platesOf(wells);
+  const placement = placeGroups(plates, groups);
+  if (placement === undefined) {
+    return { unreliable: `${plates.length} plates hold treatments, the model has ${groups.length} groups` };
+  }
+  const { groupOf, margin } = placement;
+  if (margin < minMargin) {
+    return {
+      unreliable: `the best placement of groups leads the next by ${margin.toFixed(2)} standard errors, ${minMargin} are needed`,
+    };
+  }
+  const grouped = new Set(groups.flat());
+  const free = classes.filter((k) => !grouped.has(k));
+  const sizeOf = (plate: string) => groups[groupOf.get(plate)!]!.length;
+  const excess = plates.filter((each) => each.wells.length > sizeOf(each.plate));
+  if (excess.reduce((sum, each) => sum + each.wells.length - sizeOf(each.plate), 0) > free.length) {
+    const crowded = excess.map((each) => `${each.plate} (${each.wells.length} wells, ${sizeOf(each.plate)} classes)`);
+    return { unreliable: `more treatment wells than classes in the group of plate ${crowded.join(", ")}` };
+  }
+  const openOn = new Map(plates.map(({ plate }) => [plate, [...groups[groupOf.get(plate)!]!, ...free]]));
+  const open = wells.map(({ prediction }) => openOn.get(prediction.plate)!);
+  const scores = wells.map(({ evidence }, w) => {
+    const score = new Float64Array(evidence.length).fill(forbidden);
+    for (const k of open[w]!) score[k] = evidence[k]!;
+    return score;
+  });
+  return { called: assignOnce(scores), open, groupOf, margin };
+};
+
+const platesOf = (wells: readonly TreatmentWell[]): PlateWells[] => {
+  const plates = new Map<string, Float64Array[]>();
+  for (const { prediction, evidence } of wells) {
+    const members = plates.get(prediction.plate);
+    if (members === undefined) plates.set(prediction.plate, [evidence]);
+    else members.push(evidence);
+  }
+  return [...plates].map(([plate, members]) => ({ plate, wells: members }));
+};
