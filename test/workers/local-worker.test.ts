@@ -52,7 +52,7 @@ test("a local worker is told its bundle, is ready where it says, and ends on clo
   const worker = await startLocalWorker("models/demo", () => undefined, { ...defaultLocalWorker, command });
   assert.match(worker.address, /^127\.0\.0\.1:\d+$/);
   const { pid, arguments: given } = (await starts())[0]!;
-  assert.equal(given, "--model models/demo --listen 127.0.0.1:0 --json");
+  assert.equal(given, "--model models/demo --listen 127.0.0.1:0 --json --exit-with-parent");
   assert.ok(isAlive(pid));
   await worker.close();
   assert.ok(!isAlive(pid));
