@@ -5,7 +5,7 @@ import type { Dataset } from "../../datasets/dataset.ts";
 import { learnPlateGroups } from "../../datasets/plate-groups.ts";
 import type { Experiment } from "../../pipeline/plugin.ts";
 import { listProblems, PlatestreamError } from "../../proto/errors.ts";
-import { type Architecture, architectureSchema, variants } from "../model/architecture.ts";
+import { type Architecture, architectureSchema, variants, type Weights } from "../model/architecture.ts";
 import { addToBundle, type NewManifest, readManifest, writeBundle } from "../model/bundle.ts";
 import type { NetworkTask } from "./network-task.ts";
 import { openPictures } from "./pictures.ts";
@@ -17,7 +17,10 @@ export type BundleOptions = Pick<
   NetworkTask,
   "recipe" | "provider" | "threads" | "cacheBytes" | "checkpointMinutes" | "stop" | "onStep" | "onEpoch"
 > & {
-  /** Folder of the bundle; a run's checkpoints and curves go to `training/<cell type>` in it. */
+  /**
+   * Folder of the bundle. A run's checkpoints and curves go to `training/<cell type>` in it; the networks as they were
+   * before the last stage, a bundle too, to `training/before-<stage>`.
+   */
   readonly out: string;
   /** What clients call the bundle. */
   readonly name: string;
@@ -44,6 +47,7 @@ export const trainBundle = async (dataset: Dataset, options: BundleOptions): Pro
       weights,
       classes: names,
       score,
+      before,
     } = await trainNetwork({
       ...options,
       cellType,
@@ -54,18 +58,32 @@ export const trainBundle = async (dataset: Dataset, options: BundleOptions): Pro
       folder: join(out, "training", cellType.replaceAll(/[^\w.-]/g, "_")),
     });
     const metrics = score === undefined ? {} : { validation: { ...score, experiments: validationOf(cellType) } };
-    const notes = { trained: true, metrics };
     const manifest = manifestOf(options, { ...architecture, classes: names.length }, names, classes, groups);
-    if (await stat(join(out, "bundle.json")).catch(() => undefined)) {
-      await checkAgreement(out, manifest);
-      await addToBundle(out, cellType, weights, notes);
-    } else {
-      await writeBundle(out, { ...manifest, cellTypes: { [cellType]: notes } }, new Map([[cellType, weights]]));
-    }
+    await store(out, manifest, cellType, weights, { trained: true, metrics });
+    if (before === undefined) continue;
+    const place = `before-${recipe.stages.at(-1)!.name}`;
+    const earlier = { ...manifest, name: `${manifest.name}-${place}` };
+    await store(join(out, "training", place), earlier, cellType, before, { trained: true, metrics: {} });
   }
 
   function validationOf(cellType: string): string[] {
     return experiments.filter((each) => each.cellType === cellType && heldOut.has(each.id)).map(({ id }) => id);
+  }
+};
+
+/** Adds a network to the bundle of that folder, which may be there already. */
+const store = async (
+  folder: string,
+  manifest: NewManifest,
+  cellType: string,
+  weights: Weights,
+  notes: NewManifest["cellTypes"][string],
+): Promise<void> => {
+  if (await stat(join(folder, "bundle.json")).catch(() => undefined)) {
+    await checkAgreement(folder, manifest);
+    await addToBundle(folder, cellType, weights, notes);
+  } else {
+    await writeBundle(folder, { ...manifest, cellTypes: { [cellType]: notes } }, new Map([[cellType, weights]]));
   }
 };
 

@@ -30,6 +30,8 @@ export interface TrainedNetwork {
   readonly classes: readonly string[];
   /** Of the last validation of what is returned; absent without held-out experiments. */
   readonly score?: Pick<Score, "running" | "calibrated">;
+  /** What the last stage started with; absent where it was made for other classes, or there is one stage. */
+  readonly before?: Weights;
 }
 
 /** Micro-batches that are made ready ahead of the network. */
@@ -39,7 +41,9 @@ const mostOverflows = 50;
 export const trainNetwork = async (task: NetworkTask): Promise<TrainedNetwork> => {
   const { recipe, folder, cellType, stop } = task;
   await mkdir(folder, { recursive: true });
-  const [lastPath, bestPath] = [join(folder, "last.safetensors"), join(folder, "best.safetensors")];
+  const [lastPath, bestPath, beforePath] = ["last", "best", "before"].map((name) =>
+    join(folder, `${name}.safetensors`),
+  ) as [string, string, string];
   const identity = identityOf(task);
   const pictures = openPictures(task.cacheBytes);
 
@@ -153,16 +157,28 @@ export const trainNetwork = async (task: NetworkTask): Promise<TrainedNetwork> =
     } finally {
       await learner.close();
     }
+    if (progress.stage === recipe.stages.length - 1) await writeCheckpoint(beforePath, { state, progress });
     await writeCheckpoint(lastPath, { state, progress });
   }
 
   const finalStage = recipe.stages.at(-1)!;
-  const weights = unflatten(architectureOf(task, finalStage), state.network);
+  const architecture = architectureOf(task, finalStage);
+  const weights = unflatten(architecture, state.network);
+  const previous = recipe.stages.at(-2);
+  const started = previous && haveSameClasses(previous, finalStage) ? await readCheckpoint(beforePath) : undefined;
   const classes = stageClasses(task.classes, finalStage, recipe);
   const last = metrics.records.findLast((record) => record.calibrated !== undefined);
   const score = last && { running: last.running!, calibrated: last.calibrated! };
-  return { weights, classes, ...(score === undefined ? {} : { score }) };
+  return {
+    weights,
+    classes,
+    ...(score === undefined ? {} : { score }),
+    ...(started === undefined ? {} : { before: unflatten(architecture, started.state.network) }),
+  };
 };
+
+const haveSameClasses = (one: Stage, other: Stage): boolean =>
+  (one.images === "controls") === (other.images === "controls");
 
 /** Before the first stage. */
 const beginning = async (task: NetworkTask, identity: string): Promise<Checkpoint> => {
@@ -194,8 +210,9 @@ const afterStage = async (
     return { state: { ...state, network: flatten(before, served, "the trained network") }, progress: place };
   }
   const after = architectureOf(task, next);
-  const sameClasses = stage.images === "controls" ? next.images === "controls" : next.images !== "controls";
-  const carried = sameClasses ? weights : withNewHead(weights, after, recipe, recipe.seed + place.stage);
+  const carried = haveSameClasses(stage, next)
+    ? weights
+    : withNewHead(weights, after, recipe, recipe.seed + place.stage);
   return { state: freshState(task, next, carried), progress: place };
 };
 

@@ -114,6 +114,10 @@ test("training - the loss falls, and the bundle says what it is", async () => {
   assert.equal(manifest.cellTypes.A!.trained, true);
   assert.equal(weights.get("A")!.get("classifier.weight")!.length, 4 * featureCount(manifest.architecture));
   assert.match(await readFile(join(folder, "whole/training/A/curves.svg"), "utf8"), /held-out wells called right/);
+
+  const before = await readBundle(join(folder, "whole/training/before-mixup"));
+  assert.deepEqual(before.manifest.classes, manifest.classes);
+  assert.notDeepEqual(before.weights.get("A"), weights.get("A"));
 });
 
 test("training - interrupted at any step and started again, it ends with the same weights", async () => {
