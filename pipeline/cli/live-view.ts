@@ -183,5 +183,5 @@ export const formatDuration = (seconds: number): string => {
 };
 
 /** Three digits are all that a reader wants. */
-export const formatRate = (perSecond: number): string =>
-  `${perSecond >= 100 ? Math.round(perSecond) : Number(perSecond.toPrecision(2))} images/s`;
+export const formatRate = (perSecond: number, what = "images"): string =>
+  `${perSecond >= 100 ? Math.round(perSecond) : Number(perSecond.toPrecision(2))} ${what}/s`;

@@ -24,7 +24,9 @@ export const progressLine = (what: string, stream: NodeJS.WriteStream): Progress
       const perSecond = done / Math.max(0.001, (now - started) / 1000);
       const left = perSecond === 0 ? "" : `${formatDuration((all - done) / perSecond)} left`;
       const bar = "█".repeat(full) + "░".repeat(barWidth - full);
-      stream.write(`\r\u001b[K${what}  ${bar}  ${done}/${all}  ${formatRate(perSecond)}  ${left}  ${note}`.trimEnd());
+      stream.write(
+        `\r\u001b[K${what}  ${bar}  ${done}/${all}  ${formatRate(perSecond, what)}  ${left}  ${note}`.trimEnd(),
+      );
     },
     close: () => void stream.write("\r\u001b[K"),
   };

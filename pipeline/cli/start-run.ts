@@ -13,7 +13,9 @@ import { openRunFolder } from "../results/run-folder.ts";
 import { runNode } from "../run.ts";
 import type { Status } from "../status.ts";
 import { choose } from "./choose-experiments.ts";
+import { prepareDemo, scoreDemo } from "./demo.ts";
 import { interruptible } from "./interruptible.ts";
+import { ladderTable } from "./ladder-table.ts";
 import { openWorkers } from "./open-workers.ts";
 import { renderProgress } from "./progress.ts";
 import type { StartOptions } from "./start.ts";
@@ -21,7 +23,7 @@ import { renderSummary } from "./summary.ts";
 
 /** Returns the exit code: 0 all called, 1 experiments were given up, 130 interrupted. */
 export const startRun = async (options: StartOptions): Promise<number> => {
-  const { config, folder } = await readConfig(options);
+  const { config, folder, demo } = await readConfig(options);
   const chain = await buildChain(config.stages, stages, folder);
   const dataset = await openDataset(config.data, { layout: config.layout });
   const experiments = choose(dataset, config.experiments);
@@ -65,6 +67,10 @@ export const startRun = async (options: StartOptions): Promise<number> => {
     const summary = await results.finish({ seconds: (Date.now() - started) / 1000 });
     process.stdout.write(renderSummary(summary, { json: options.json ?? false }));
     const interrupted = drain.aborted || signal.aborted;
+    if (demo && !interrupted) {
+      const ladder = await scoreDemo(workers, AbortSignal.any([drain, signal]));
+      process.stdout.write(options.json ? `${JSON.stringify({ type: "ladder", ...ladder })}\n` : ladderTable(ladder));
+    }
     return interrupted ? 130 : summary.failures.length > 0 ? 1 : 0;
   } finally {
     endInterrupts();
@@ -76,13 +82,15 @@ interface Told {
   readonly config: RunConfig;
   /** What relative paths of the configuration start from. */
   readonly folder: string;
+  /** Nothing was asked for: the demo's experiments are called with the demo's bundle. */
+  readonly demo: boolean;
 }
 
 /** The configuration file with the command line laid over it; without either, the demo's. */
 export const readConfig = async (options: StartOptions): Promise<Told> => {
   if (options.config === undefined && options.data === undefined) {
-    const { prepareDemo } = await import("./demo.ts");
-    return lay(options, await prepareDemo(), process.cwd(), "the demo");
+    const demo = options.model === undefined && options.worker === undefined;
+    return { ...lay(options, await prepareDemo(), process.cwd(), "the demo"), demo };
   }
   if (options.config === undefined) return lay(options, {}, process.cwd(), "the command line");
   const path = resolve(options.config);
@@ -120,7 +128,7 @@ const lay = (options: StartOptions, file: object, folder: string, where: string)
     ...(options.strategy === undefined ? [] : [`plate-assign.strategy=${options.strategy}`]),
     ...options.set,
   ];
-  return { config: { ...config, stages: withSettings(config.stages, settings) }, folder };
+  return { config: { ...config, stages: withSettings(config.stages, settings) }, folder, demo: false };
 };
 
 /** Every cell type needs a network before anything starts. */
