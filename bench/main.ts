@@ -8,6 +8,7 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   infer: async () => (await import("./infer.ts")).infer,
   pipeline: async () => (await import("./pipeline.ts")).pipeline,
   memory: async () => (await import("./memory.ts")).memory,
+  ladder: async () => (await import("./ladder.ts")).ladder,
   train: async () => (await import("./train.ts")).train,
 };
 

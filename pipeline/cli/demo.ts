@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { openDataset } from "../../datasets/open.ts";
 import { PlatestreamError } from "../../proto/errors.ts";
 import { packageFile } from "../../proto/package-file.ts";
-import { parseRunConfig } from "../config.ts";
+import { parseRunConfig, withSettings } from "../config.ts";
 import type { Evaluation } from "../evaluation/evaluate.ts";
 import type { Workers } from "../plugin.ts";
 import { writeSynthetic } from "./data-synth.ts";
@@ -13,6 +13,9 @@ import { scoreLadder } from "./score-ladder.ts";
 
 /** Names that the demo's networks were not trained on; being functions of their names, they are fresh experiments. */
 const demoExperiments = ["HUVEC-21", "RPE-21"] as const;
+
+/** Batches as large as in training: calibration averages the statistics of batches, and those of small ones differ. */
+export const demoSettings: readonly string[] = ["batch-by-experiment.size=32"];
 
 const bundle = (name: string): string => {
   const path = packageFile(`models/${name}`);
@@ -36,9 +39,10 @@ export const scoreDemo = async (model: Workers, signal: AbortSignal): Promise<Ev
   const dataset = await openDataset(data);
   const experiments = dataset.experiments.filter(({ id }) => demoExperiments.some((name) => name === id));
   const config = parseRunConfig({ data, model: bundle("demo-before-mixup") }, "the demo");
+  const stages = withSettings(config.stages, demoSettings);
   const before = await openWorkers(config, () => undefined);
   try {
-    return await scoreLadder(dataset, config, { experiments, workers: { model, before }, signal });
+    return await scoreLadder(dataset, { ...config, stages }, { experiments, workers: { model, before }, signal });
   } finally {
     await before.close();
   }

@@ -2,7 +2,7 @@
 import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { openDataset } from "../../datasets/open.ts";
-import { parseRunConfig } from "../config.ts";
+import { parseRunConfig, withSettings } from "../config.ts";
 import { ladderChart } from "../evaluation/chart.ts";
 import type { Evaluation } from "../evaluation/evaluate.ts";
 import { choose } from "./choose-experiments.ts";
@@ -13,10 +13,11 @@ import { type OpenWorkers, openWorkers } from "./open-workers.ts";
 import { scoreLadder } from "./score-ladder.ts";
 
 export const evaluateBundle = async (options: EvaluateOptions): Promise<void> => {
-  const { data, model, before, experiment, plot, markdown, json } = options;
+  const { data, model, before, experiment, set, plot, markdown, json } = options;
   const dataset = await openDataset(data);
   const experiments = choose(dataset, experiment ?? []);
-  const config = parseRunConfig({ data, model: resolve(model) }, "the command line");
+  const parsed = parseRunConfig({ data, model: resolve(model) }, "the command line");
+  const config = { ...parsed, stages: withSettings(parsed.stages, set) };
   const { drain, signal, close } = interruptible(() => undefined);
   const opened: OpenWorkers[] = [];
   const open = async (bundle: string): Promise<OpenWorkers> => {

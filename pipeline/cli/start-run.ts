@@ -13,7 +13,7 @@ import { openRunFolder } from "../results/run-folder.ts";
 import { runNode } from "../run.ts";
 import type { Status } from "../status.ts";
 import { choose } from "./choose-experiments.ts";
-import { prepareDemo, scoreDemo } from "./demo.ts";
+import { demoSettings, prepareDemo, scoreDemo } from "./demo.ts";
 import { interruptible } from "./interruptible.ts";
 import { ladderTable } from "./ladder-table.ts";
 import { openWorkers } from "./open-workers.ts";
@@ -90,7 +90,8 @@ interface Told {
 export const readConfig = async (options: StartOptions): Promise<Told> => {
   if (options.config === undefined && options.data === undefined) {
     const demo = options.model === undefined && options.worker === undefined;
-    return { ...lay(options, await prepareDemo(), process.cwd(), "the demo"), demo };
+    const set = [...demoSettings, ...options.set];
+    return { ...lay({ ...options, set }, await prepareDemo(), process.cwd(), "the demo"), demo };
   }
   if (options.config === undefined) return lay(options, {}, process.cwd(), "the command line");
   const path = resolve(options.config);
