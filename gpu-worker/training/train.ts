@@ -130,7 +130,8 @@ export const trainNetwork = async (task: NetworkTask): Promise<TrainedNetwork> =
         }
 
         const due = (epoch + 1) % recipe.validateEvery === 0 || epoch + 1 === stage.epochs;
-        const fresh = due && canValidate(validation) ? await validate(validation) : undefined;
+        const heldOut = stage.images !== "all" && canValidate(validation);
+        const fresh = due && heldOut ? await validate(validation) : undefined;
         let { best } = progress;
         if (fresh !== undefined) {
           if (fresh.calibrated > best) {
@@ -188,7 +189,7 @@ const beginning = async (task: NetworkTask, identity: string): Promise<Checkpoin
   return { state: freshState(task, stage, weights), progress: startOf(0, identity) };
 };
 
-/** What the next stage starts with: the stage's best weights where it was validated on others' images, else its last. */
+/** What the next stage starts with: the stage's best weights where it was validated, else its last. */
 const afterStage = async (
   task: NetworkTask,
   { state, progress }: Checkpoint,
@@ -198,8 +199,7 @@ const afterStage = async (
 ): Promise<Checkpoint> => {
   const { recipe } = task;
   const [stage, next] = [recipe.stages[progress.stage]!, recipe.stages[progress.stage + 1]];
-  const heldOut = progress.best >= 0 && stage.images !== "all";
-  const network = heldOut ? ((await readCheckpoint(bestPath)) ?? { state }).state.network : state.network;
+  const network = progress.best >= 0 ? ((await readCheckpoint(bestPath)) ?? { state }).state.network : state.network;
   const before = architectureOf(task, stage);
   const weights = unflatten(before, network);
   const place = startOf(progress.stage + 1, progress.identity);
