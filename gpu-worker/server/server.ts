@@ -1,10 +1,12 @@
 /** The worker's gRPC server: its own service, the standard health service and reflection. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { Server, ServerCredentials, type ServiceDefinition } from "@grpc/grpc-js";
 import { ReflectionService } from "@grpc/reflection";
 import { HealthImplementation } from "grpc-health-check";
 import { PlatestreamError } from "../../proto/errors.ts";
 import { loadProto } from "../../proto/load.ts";
 import type { Engine } from "../engine/engine.ts";
+import { type ObserveRequest, openRequests } from "./requests.ts";
 import { workerService } from "./service.ts";
 
 export interface ServerOptions {
@@ -16,21 +18,29 @@ export interface ServerOptions {
   readonly maxMessageBytes: number;
   /** How long calls that are under way may take at the end, milliseconds. */
   readonly graceMs: number;
+  /** Told of every request that was answered. */
+  readonly observe: ObserveRequest;
 }
 
 export const defaultServerOptions: ServerOptions = {
   listen: "127.0.0.1:7411",
   insecureListen: false,
   maxMessageBytes: 256 * 2 ** 20,
-  graceMs: 30_000,
+  graceMs: 25_000,
+  observe: () => undefined,
 };
 
 export interface RunningServer {
   /** `host:port` with the real port. */
   readonly address: string;
-  /** Takes no more calls, finishes those under way, and ends. The engine stays open. */
+  /** Requests under way. */
+  readonly active: number;
+  /** Refuses requests, is NOT_SERVING, finishes what is under way, and ends. The engine stays open. */
   close(): Promise<void>;
 }
+
+/** How long the last answers may take to leave. */
+const flushMs = 2_000;
 
 const services = ["", "platestream.v1.Worker"];
 
@@ -39,12 +49,12 @@ export const startServer = async (engine: Engine, given: Partial<ServerOptions> 
   const options = { ...defaultServerOptions, ...given };
   const { host, port } = checkAddress(options);
   const definition = loadProto();
-  const draining = new AbortController();
+  const requests = openRequests(engine, options.observe);
   const server = new Server({
     "grpc.max_receive_message_length": options.maxMessageBytes,
     "grpc.max_send_message_length": options.maxMessageBytes,
   });
-  server.addService(definition["platestream.v1.Worker"] as ServiceDefinition, workerService(engine, draining.signal));
+  server.addService(definition["platestream.v1.Worker"] as ServiceDefinition, workerService(engine, requests));
   const health = new HealthImplementation(Object.fromEntries(services.map((name) => [name, "SERVING" as const])));
   health.addToServer(server);
   new ReflectionService(definition).addToServer(server);
@@ -64,14 +74,25 @@ export const startServer = async (engine: Engine, given: Partial<ServerOptions> 
 
   const close = async (): Promise<void> => {
     for (const name of services) health.setStatus(name, "NOT_SERVING");
-    draining.abort();
+    const late = new AbortController();
+    await Promise.race([
+      requests.drain(),
+      sleep(options.graceMs, undefined, { signal: late.signal }).catch(() => undefined),
+    ]);
+    late.abort();
     const ended = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
-    // Health watchers and idle streams never end by themselves.
-    const timer = setTimeout(() => server.forceShutdown(), options.graceMs);
+    // Answers are still on their way; health watchers and idle streams never end by themselves.
+    const timer = setTimeout(() => server.forceShutdown(), requests.active > 0 ? 0 : flushMs);
     await ended;
     clearTimeout(timer);
   };
-  return { address: `${host}:${bound}`, close };
+  return {
+    address: `${host}:${bound}`,
+    get active() {
+      return requests.active;
+    },
+    close,
+  };
 };
 
 const checkAddress = ({ listen, insecureListen }: ServerOptions): { host: string; port: string } => {

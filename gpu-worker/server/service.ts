@@ -13,11 +13,13 @@ import { errorCodes, PlatestreamError } from "../../proto/errors.ts";
 import type {
   CalibrateRequest,
   CalibrateResponse,
+  ImagesMessage,
   ListModelsResponse,
   PredictRequest,
   PredictResponse,
 } from "../../proto/messages.ts";
-import type { Calibration, Engine } from "../engine/engine.ts";
+import type { Calibration, Engine, ModelChoice } from "../engine/engine.ts";
+import { leaving, type Requests } from "./requests.ts";
 import { imagesFrom, modelsOf, responseTo, statisticsFrom } from "./translate.ts";
 
 /** Batches of one stream that are in the engine at once: one computes, others are read and answered meanwhile. */
@@ -35,6 +37,10 @@ const serviceError = (thrown: unknown): ServiceError => {
   });
 };
 
+type Asks = (choice: ModelChoice, images: number) => void;
+
+const countImages = (images: ImagesMessage | null): number => images?.shape[0] ?? 0;
+
 /** Aborts when the client gives up or its deadline passes. */
 const signalOf = (call: { on(event: "cancelled", listener: () => void): unknown }): AbortSignal => {
   const controller = new AbortController();
@@ -42,8 +48,14 @@ const signalOf = (call: { on(event: "cancelled", listener: () => void): unknown 
   return controller.signal;
 };
 
-const predictWith = async (engine: Engine, request: PredictRequest, signal: AbortSignal): Promise<PredictResponse> => {
+const predictWith = async (
+  engine: Engine,
+  request: PredictRequest,
+  signal: AbortSignal,
+  asks: Asks,
+): Promise<PredictResponse> => {
   const { model, cell_type: cellType, plates } = request;
+  asks({ model, cellType }, countImages(request.images));
   const statistics = statisticsFrom(request.statistics);
   const images = imagesFrom(request.images);
   return responseTo(request, await engine.predict({ model, cellType }, images, statistics, plates, signal));
@@ -53,9 +65,11 @@ const estimateWith = async (
   engine: Engine,
   requests: AsyncIterable<CalibrateRequest>,
   signal: AbortSignal,
+  asks: Asks,
 ): Promise<CalibrateResponse> => {
   let calibration: Calibration | undefined;
   for await (const { model, cell_type: cellType, source_weight: weight, images } of requests) {
+    asks({ model, cellType }, countImages(images));
     calibration ??= engine.calibrate({ model, cellType }, weight, signal);
     await calibration.add(imagesFrom(images));
   }
@@ -71,14 +85,17 @@ const estimateWith = async (
   };
 };
 
-/** `draining`: streams take no more batches; those that they took are answered. */
-export const workerService = (engine: Engine, draining: AbortSignal): UntypedServiceImplementation => {
+/** When the requests drain, streams take no more batches; those that they took are answered. */
+export const workerService = (engine: Engine, requests: Requests): UntypedServiceImplementation => {
+  const { draining } = requests;
   const predict = async (
     call: ServerUnaryCall<PredictRequest, PredictResponse>,
     answer: sendUnaryData<PredictResponse>,
   ): Promise<void> => {
     try {
-      answer(null, await predictWith(engine, call.request, signalOf(call)));
+      const signal = signalOf(call);
+      const work = (asks: Asks) => predictWith(engine, call.request, signal, asks);
+      answer(null, await requests.run("Predict", call.metadata, work));
     } catch (thrown) {
       answer(serviceError(thrown));
     }
@@ -100,7 +117,9 @@ export const workerService = (engine: Engine, draining: AbortSignal): UntypedSer
       });
     };
     const answer = async (request: PredictRequest): Promise<void> => {
-      const response = await predictWith(engine, request, signal).catch((thrown): PredictResponse => {
+      const work = (asks: Asks) => predictWith(engine, request, signal, asks);
+      const result = requests.run("PredictStream", call.metadata, work);
+      const response = await result.catch((thrown): PredictResponse => {
         const { code, rawMessage: message } = PlatestreamError.from(thrown);
         return { id: request.id, error: { code, message } };
       });
@@ -114,10 +133,7 @@ export const workerService = (engine: Engine, draining: AbortSignal): UntypedSer
       if (error === undefined) call.end();
       else call.emit("error", serviceError(error));
     };
-    const onDraining = () =>
-      finish(
-        new PlatestreamError("worker-unavailable", "the worker is shutting down; send what is left to another one"),
-      );
+    const onDraining = () => finish(leaving());
     draining.addEventListener("abort", onDraining);
     try {
       // A plain `for await` over the call would destroy it at the end, before the last answers are out.
@@ -140,8 +156,10 @@ export const workerService = (engine: Engine, draining: AbortSignal): UntypedSer
     answer: sendUnaryData<CalibrateResponse>,
   ): Promise<void> => {
     try {
-      const requests = call.iterator({ destroyOnReturn: false });
-      answer(null, await estimateWith(engine, requests, signalOf(call)));
+      const signal = signalOf(call);
+      const batches = call.iterator({ destroyOnReturn: false });
+      const work = (asks: Asks) => estimateWith(engine, batches, signal, asks);
+      answer(null, await requests.run("Calibrate", call.metadata, work));
     } catch (thrown) {
       answer(serviceError(thrown));
     }
