@@ -1,0 +1,106 @@
+/** The program as real processes, each followed through what it says in lines of JSON. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+
+const main = join(import.meta.dirname, "../../pipeline/cli/main.js");
+
+/** One line of `--json`: its type, and what of the rest is looked at here. */
+export interface Said {
+  readonly type: string;
+  readonly experiment?: string;
+  readonly state?: string;
+  readonly address?: string;
+  readonly plates?: readonly { readonly sites: number }[];
+}
+
+export interface Process {
+  readonly name: string;
+  readonly said: readonly Said[];
+  /** The last lines of its stderr. */
+  readonly complaints: readonly string[];
+  /** Waits for a line, those that were said already included. Rejects when the process ends before. */
+  hear(wanted: (said: Said) => boolean): Promise<Said>;
+  running(): boolean;
+  signal(name: NodeJS.Signals): void;
+  /** `kill -9`; resolves when it is gone. */
+  kill(): Promise<void>;
+  /** Its exit code; null when a signal ended it. */
+  readonly ended: Promise<number | null>;
+}
+
+const running = new Set<ChildProcess>();
+process.on("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
+
+/** Starts `pipeline ARGS`; `wrap` is the command that starts it, where there is one. */
+export const startPipeline = (name: string, args: readonly string[], wrap: readonly string[] = []): Process => {
+  const [command, ...rest] = [...wrap, process.execPath, main, ...args];
+  const child = spawn(command!, rest, { stdio: ["ignore", "pipe", "pipe"] });
+  running.add(child);
+  const said: Said[] = [];
+  const complaints: string[] = [];
+  const listeners = new Set<() => void>();
+  const wake = () => {
+    for (const each of listeners) each();
+  };
+  let gone = false;
+  const ended = once(child, "close").then(([code]: (number | null)[]) => {
+    gone = true;
+    running.delete(child);
+    wake();
+    return code!;
+  });
+  createInterface({ input: child.stdout }).on("line", (line) => {
+    if (line.startsWith("{")) said.push(JSON.parse(line) as Said);
+    wake();
+  });
+  createInterface({ input: child.stderr }).on("line", (line) => complaints.splice(0, complaints.push(line) - 20));
+  return {
+    name,
+    said,
+    complaints,
+    hear: (wanted) =>
+      new Promise((resolve, reject) => {
+        let next = 0;
+        const look = () => {
+          for (; next < said.length; next++) {
+            const each = said[next]!;
+            if (!wanted(each)) continue;
+            listeners.delete(look);
+            return resolve(each);
+          }
+          if (gone) reject(new Error(`${name} ended: ${complaints.join(" | ")}`));
+        };
+        listeners.add(look);
+        look();
+      }),
+    running: () => !gone,
+    signal: (signal) => void child.kill(signal),
+    async kill() {
+      child.kill("SIGKILL");
+      await ended;
+    },
+    ended,
+  };
+};
+
+/** Runs `pipeline ARGS` to its end and returns what it printed. */
+export const runPipeline = async (...args: string[]): Promise<string> => {
+  const child = spawn(process.execPath, [main, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  running.add(child);
+  let out = "";
+  let complaints = "";
+  child.stdout.on("data", (text) => {
+    out += text;
+  });
+  child.stderr.on("data", (text) => {
+    complaints += text;
+  });
+  const [code] = await once(child, "close");
+  running.delete(child);
+  if (code !== 0) throw new Error(`pipeline ${args.join(" ")} ended with ${code}: ${complaints}`);
+  return out;
+};

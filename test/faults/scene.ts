@@ -1,0 +1,186 @@
+/** The processes of one row of the table: a nats-server, workers, nodes, and somebody who follows the events. */
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { followEvents, lastEvent } from "../../pipeline/bus/nats/events.ts";
+import { type NatsBusParts, openNats } from "../../pipeline/bus/nats/open.ts";
+import { type NatsServer, startNatsServer } from "../bus/nats-server.ts";
+import { type Link, openLink } from "./cut-link.ts";
+import type { Event } from "./outcome.ts";
+import { type Process, runPipeline, startPipeline } from "./processes.ts";
+
+export interface Arrangement {
+  readonly workers: number;
+  readonly nodes: number;
+  /** Which connections go through links that can be cut. */
+  readonly links?: "workers" | "bus";
+  /** Dataset beside the usual one. */
+  readonly data?: string;
+  /** Options of every node, after the usual ones. */
+  readonly options?: (scene: Scene) => readonly string[];
+}
+
+export interface Scene {
+  readonly folder: string;
+  readonly server: NatsServer;
+  readonly workers: readonly Worker[];
+  readonly nodes: readonly Process[];
+  readonly links: readonly Link[];
+  readonly bus: NatsBusParts;
+  /** Events as a subscriber sees them from the start on, while they come. */
+  readonly seen: readonly Event[];
+  /** Starts another node, or one again that has ended: its results folder is its name's. */
+  startNode(name: string): Process;
+  /** Resolves when some experiment has been predicted to a third, and returns the node that runs it. */
+  midExperiment(): Promise<Process>;
+  /** Notes that the fault happens now. */
+  strike(): void;
+  readonly struckAt: number | undefined;
+  /** Resolves when every one of these experiments is done or given up. */
+  settled(experiments: readonly string[]): Promise<void>;
+  /** All stored events, and the folders with results, each finished. */
+  finish(): Promise<{ readonly events: readonly Event[]; readonly folders: readonly string[] }>;
+  close(): Promise<void>;
+}
+
+export interface Worker extends Process {
+  readonly address: string;
+}
+
+/** Seconds of silence after which a node counts as dead. */
+const lostAfter = 2;
+/** A worker's time for one request; a batch takes a tenth of a second where nothing else runs. */
+const deadlineMs = 3_000;
+
+export const startWorker = async (name: string, model: string, listen = "127.0.0.1:0"): Promise<Worker> => {
+  const args = ["--model", model, "--provider", "cpu", "--threads", "1", "--listen", listen, "--json"];
+  const worker = startPipeline(name, ["worker", ...args]);
+  const { address } = await worker.hear(({ type }) => type === "ready");
+  return { ...worker, address: address! };
+};
+
+/** Starts everything, and the nodes last, with the experiments queued. */
+export const openScene = async (
+  folder: string,
+  { data, model }: { readonly data: string; readonly model: string },
+  { workers: workerCount, nodes: nodeCount, links: linked, data: other = data, options = () => [] }: Arrangement,
+): Promise<Scene> => {
+  const closing: (() => unknown)[] = [];
+  const nodes: Process[] = [];
+  const seen: Event[] = [];
+  const watching = new Set<() => void>();
+  let struckAt: number | undefined;
+  const close = async () => {
+    for (const node of nodes) if (node.running()) await node.kill();
+    for (const each of closing.reverse()) await each();
+  };
+  try {
+    await mkdir(folder, { recursive: true });
+    const server = await startNatsServer();
+    closing.push(() => server.close());
+    const workers = await Promise.all(
+      Array.from({ length: workerCount }, (_, index) => startWorker(`worker-${index + 1}`, model)),
+    );
+    closing.push(() => Promise.all(workers.map((worker) => worker.kill())));
+    const targets = { workers: workers.map(({ address }) => address), bus: [server.url.slice("nats://".length)] };
+    const links = linked === undefined ? [] : await Promise.all(targets[linked].map(openLink));
+    closing.push(() => Promise.all(links.map((link) => link.close())));
+    const addresses = linked === "workers" ? links.map(({ address }) => address) : targets.workers;
+    const url = linked === "bus" ? `nats://${links[0]!.address}` : server.url;
+
+    const bus = await openNats({ url: server.url, name: "fault suite", onConnection: () => {} });
+    const stop = new AbortController();
+    const following = (async () => {
+      for await (const event of followEvents(bus, {}, { after: 0, signal: stop.signal })) {
+        seen.push(event);
+        for (const each of watching) each();
+      }
+    })();
+    closing.push(async () => {
+      stop.abort();
+      await bus.nc.close();
+      await following.catch(() => undefined);
+    });
+    await runPipeline("submit", "--bus", server.url, "--data", other);
+
+    const scene: Scene = {
+      folder,
+      server,
+      workers,
+      nodes,
+      links,
+      bus,
+      seen,
+      startNode(name) {
+        const node = startPipeline(name, [
+          ...["start", "--bus", url, "--node", name, "--data-root", other, "--out", join(folder, name), "--json"],
+          ...["--lost-after", String(lostAfter), "--until-empty"],
+          ...["--set", `infer.deadlineMs=${deadlineMs}`, "--set", "infer.images=16"],
+          ...addresses.flatMap((address) => ["--worker", address]),
+          ...options(scene),
+        ]);
+        nodes.push(node);
+        return node;
+      },
+      midExperiment: () => Promise.race(nodes.map(oneThirdDone)),
+      strike() {
+        struckAt = Date.now();
+      },
+      get struckAt() {
+        return struckAt;
+      },
+      settled: (experiments) =>
+        new Promise((resolve) => {
+          const look = () => {
+            const ended = seen.flatMap(({ value }) =>
+              value.kind === "state" && (value.state === "done" || value.state === "given-up")
+                ? [value.experiment]
+                : [],
+            );
+            if (!experiments.every((each) => ended.includes(each))) return;
+            watching.delete(look);
+            resolve();
+          };
+          watching.add(look);
+          look();
+        }),
+      async finish() {
+        // Who was killed is started again, and puts together what it had: nothing is left on the queue.
+        const names = [...new Set(nodes.map(({ name }) => name))];
+        for (const name of names) {
+          const codes = await Promise.all(nodes.filter((node) => node.name === name).map(({ ended }) => ended));
+          if (codes.includes(0) || codes.includes(1)) continue;
+          const code = await scene.startNode(name).ended;
+          if (code !== 0) throw new Error(`${name} ended with ${code}: ${nodes.at(-1)!.complaints.join(" | ")}`);
+        }
+        const last = await lastEvent(bus);
+        while ((seen.at(-1)?.seq ?? 0) < last) await new Promise<void>((resolve) => watching.add(resolve));
+        const events: Event[] = [];
+        const end = new AbortController();
+        for await (const event of followEvents(bus, {}, { after: 0, signal: end.signal })) {
+          events.push(event);
+          if (event.seq === last) end.abort();
+        }
+        return { events, folders: names.map((name) => join(folder, name)) };
+      },
+      close,
+    };
+    for (let index = 1; index <= nodeCount; index++) scene.startNode(`node-${index}`);
+    return scene;
+  } catch (error) {
+    await close();
+    throw error;
+  }
+};
+
+const oneThirdDone = async (node: Process): Promise<Process> => {
+  const sites = new Map<string, number>();
+  await node.hear(({ type, experiment = "", plates = [] }) => {
+    if (type === "experiment-started") {
+      sites.set(experiment, Math.ceil(plates.reduce((sum, plate) => sum + plate.sites, 0) / 3));
+    }
+    if (type !== "site-done") return false;
+    sites.set(experiment, sites.get(experiment)! - 1);
+    return sites.get(experiment) === 0;
+  });
+  return node;
+};
