@@ -19,6 +19,7 @@ export interface Names {
   readonly events: string;
   readonly records: string;
   readonly nodes: string;
+  readonly workers: string;
   experiment(cellType: string, id: string): string;
   experimentsOf(cellType: string): string;
   consumer(cellType: string): string;
@@ -37,6 +38,7 @@ export const namesIn = (namespace: string): Names => ({
   events: `${namespace}-events`,
   records: `${namespace}-records`,
   nodes: `${namespace}-nodes`,
+  workers: `${namespace}-workers`,
   experiment: (cellType, id) => `${namespace}.experiments.${token(cellType)}.${token(id)}`,
   experimentsOf: (cellType) => `${namespace}.experiments.${token(cellType)}.*`,
   consumer: (cellType) => `cell-${token(cellType)}`,

@@ -1,10 +1,11 @@
 /** Everything of one namespace on a NATS server, opened. */
-
+import type { WorkerDirectory } from "../../workers/directory.ts";
 import { type Bucket, openBucket } from "./buckets.ts";
 import { type Connected, connectNats, type OnConnection, parseBusUrl } from "./connection.ts";
 import type { NodeState } from "./nodes.ts";
 import type { ExperimentRecord } from "./records.ts";
 import { defaultLimits, type Limits, openStreams, type Streams } from "./streams.ts";
+import { openWorkerDirectory } from "./workers.ts";
 
 /** A node that was silent for so long is gone. */
 export const nodeForgottenMs = 20_000;
@@ -13,6 +14,7 @@ export interface NatsBusParts extends Connected {
   readonly streams: Streams;
   readonly records: Bucket<ExperimentRecord>;
   readonly nodes: Bucket<NodeState>;
+  readonly workers: WorkerDirectory;
   close(): Promise<void>;
 }
 
@@ -34,7 +36,8 @@ export const openNats = async ({ url, name, onConnection, limits }: OpenNatsOpti
     const streams = await openStreams(connected, address.namespace, { ...defaultLimits, ...limits });
     const records = await openBucket<ExperimentRecord>(nc, streams.names.records, 0);
     const nodes = await openBucket<NodeState>(nc, streams.names.nodes, nodeForgottenMs);
-    return { ...connected, streams, records, nodes, close: () => nc.drain().catch(() => nc.close()) };
+    const workers = await openWorkerDirectory(nc, streams.names);
+    return { ...connected, streams, records, nodes, workers, close: () => nc.drain().catch(() => nc.close()) };
   } catch (error) {
     await nc.close();
     throw error;

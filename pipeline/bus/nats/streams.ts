@@ -65,13 +65,12 @@ export interface Streams {
   remove(stream: string, seq: number): Promise<void>;
 }
 
-/** Opens the streams of a namespace: creates what is missing and migrates what an earlier version made. */
-export const openStreams = async ({ nc, serverIs }: Connected, namespace: string, limits: Limits): Promise<Streams> => {
-  const names = namesIn(namespace);
+/** The server's JetStream. Throws "bus-unavailable" where it has none. */
+export const openManager = (nc: NatsConnection): Promise<JetStreamManager> => {
   const open = () => jetstreamManager(nc, { timeout: answerMs });
   // A server that has just started may take a moment; one without JetStream never gets there.
   const again = () => sleep(startingMs).then(open);
-  const manager = await open()
+  return open()
     .catch(again)
     .catch((cause: Error) => {
       throw new PlatestreamError(
@@ -80,6 +79,12 @@ export const openStreams = async ({ nc, serverIs }: Connected, namespace: string
         { cause },
       );
     });
+};
+
+/** Opens the streams of a namespace: creates what is missing and migrates what an earlier version made. */
+export const openStreams = async ({ nc, serverIs }: Connected, namespace: string, limits: Limits): Promise<Streams> => {
+  const names = namesIn(namespace);
+  const manager = await openManager(nc);
   const layOut = async () => {
     for (const config of streamsOf(names, limits, serverIs("2.10"))) await ensureStream(nc, manager, config);
   };
@@ -162,6 +167,8 @@ const streamNameInUse = 10058;
 const consumerNotFound = 10014;
 const wrongLastSequence = 10071;
 const noMessage = 10037;
+/** A server that was killed knows its readers no more; they notice when two of these in a row do not come. */
+const followHeartbeatMs = 1_000;
 /** Too many messages or bytes, or no room left on the server's disk. */
 const full = [10077, 10054, 10023, 10047, 10028];
 
@@ -262,7 +269,7 @@ const streamsOn = (
         opt_start_seq: after + 1,
       }),
     );
-    const messages = await consumer.consume({ max_messages: 200 });
+    const messages = await consumer.consume({ max_messages: 200, idle_heartbeat: followHeartbeatMs });
     const stop = () => void messages.close();
     signal.addEventListener("abort", stop, { once: true });
     if (signal.aborted) stop();

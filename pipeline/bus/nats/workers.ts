@@ -1,0 +1,37 @@
+/** The directory of workers on a NATS server: a bucket whose entries the server forgets. */
+import { type WorkerDirectory, type WorkerEntry, workerForgottenMs } from "../../workers/directory.ts";
+import { openBucket } from "./buckets.ts";
+import { connectNats, type NatsConnection, type OnConnection, parseBusUrl } from "./connection.ts";
+import { type Names, namesIn } from "./names.ts";
+import { openManager } from "./streams.ts";
+
+/** `forgetMs` counts when the bucket is made, by whoever comes first. */
+export const openWorkerDirectory = (
+  nc: NatsConnection,
+  names: Names,
+  forgetMs: number = workerForgottenMs,
+): Promise<WorkerDirectory> => openBucket<WorkerEntry>(nc, names.workers, forgetMs);
+
+export interface ConnectedDirectory {
+  readonly directory: WorkerDirectory;
+  close(): Promise<void>;
+}
+
+/** Connects to the directory and nothing else: all that a worker needs of a bus. Throws "bus-unavailable" or "invalid-config". */
+export const connectWorkerDirectory = async (
+  url: string,
+  name: string,
+  onConnection: OnConnection,
+): Promise<ConnectedDirectory> => {
+  const address = parseBusUrl(url);
+  const { nc } = await connectNats(address, name, onConnection);
+  try {
+    await openManager(nc);
+    const directory = await openWorkerDirectory(nc, namesIn(address.namespace));
+    // Draining waits for a server that is gone.
+    return { directory, close: () => nc.close() };
+  } catch (error) {
+    await nc.close();
+    throw error;
+  }
+};
