@@ -11,6 +11,9 @@ export const errorCodes = {
   "worker-unavailable": { grpc: 14, exit: 1, retry: true },
   "bus-unavailable": { grpc: 14, exit: 1, retry: true },
   deadline: { grpc: 4, exit: 1, retry: true },
+  unauthenticated: { grpc: 16, exit: 2, retry: true }, // another worker, or a later moment, may know the token
+  "permission-denied": { grpc: 7, exit: 2, retry: true },
+  "too-many-calls": { grpc: 8, exit: 1, retry: true },
   "plugin-failed": { grpc: 13, exit: 1, retry: true },
   cancelled: { grpc: 1, exit: 130, retry: false },
   internal: { grpc: 13, exit: 1, retry: true },
