@@ -14,6 +14,18 @@ export interface ComputingThreadOptions extends ThreadOptions {
   readonly queue: number;
   /** Sessions that a thread creates before it is replaced. */
   readonly sessionsPerThread: number;
+  /** Told of every job that was computed. */
+  readonly observe?: (job: Job, times: JobTimes) => void;
+}
+
+/** How long one job took, in milliseconds. */
+export interface JobTimes {
+  /** It waited for the jobs before it. */
+  readonly queue: number;
+  /** It went to the thread, its session was found or created, and its inputs were laid out; its outputs came back. */
+  readonly input: number;
+  readonly infer: number;
+  readonly output: number;
 }
 
 export interface ComputingThread {
@@ -24,6 +36,8 @@ export interface ComputingThread {
   run(job: Job, transfer: boolean, signal?: AbortSignal): Promise<Record<string, Float32Array>>;
   /** Finishes all jobs, then ends the thread. Jobs that come later are refused. */
   close(): Promise<void>;
+  /** Jobs that wait. */
+  readonly waiting: number;
 }
 
 interface Waiting {
@@ -31,17 +45,24 @@ interface Waiting {
   readonly transfer: boolean;
   readonly done: (outputs: Record<string, Float32Array>) => void;
   readonly failed: (error: PlatestreamError) => void;
+  readonly arrived: number;
+  started: number;
 }
 
 /** Of the pixels alone: sending a view would send all of the memory behind it. */
 const copyOf = (pixels: Job["pixels"]): Job["pixels"] =>
   pixels instanceof Uint8Array ? new Uint8Array(pixels) : pixels.slice();
 
+const timesOf = (
+  { arrived, started }: Waiting,
+  { inferMs: infer, outputMs: output }: Extract<Answer, { type: "done" }>,
+): JobTimes => ({ queue: started - arrived, input: performance.now() - started - infer - output, infer, output });
+
 const unavailable = (message: string) => new PlatestreamError("worker-unavailable", message);
 
 /** `program`: the file that the thread runs. */
 export const startComputingThread = (
-  { queue: most, sessionsPerThread, ...options }: ComputingThreadOptions,
+  { queue: most, sessionsPerThread, observe, ...options }: ComputingThreadOptions,
   program: URL = new URL("./thread.js", import.meta.url),
 ): ComputingThread => {
   const waiting: Waiting[] = [];
@@ -58,6 +79,7 @@ export const startComputingThread = (
     started.on("message", (answer: Answer) => {
       created = answer.created;
       const job = settle();
+      if (job !== undefined && answer.type === "done") observe?.(job.job, timesOf(job, answer));
       if (answer.type === "done") job?.done(answer.outputs);
       else job?.failed(new PlatestreamError(answer.code, answer.message));
       void next();
@@ -96,6 +118,7 @@ export const startComputingThread = (
     if (created >= sessionsPerThread) await end();
     thread ??= start();
     const { job, transfer } = running;
+    running.started = performance.now();
     const pixels = transfer ? job.pixels : copyOf(job.pixels);
     try {
       thread.postMessage({ ...job, pixels }, [pixels.buffer as ArrayBuffer]);
@@ -106,6 +129,9 @@ export const startComputingThread = (
   };
 
   return {
+    get waiting() {
+      return waiting.length;
+    },
     run(job, transfer, signal) {
       const cancelled = () => new PlatestreamError("cancelled", "the request was cancelled");
       if (closed) return Promise.reject(unavailable("the worker is shutting down; send the batch to another one"));
@@ -120,6 +146,8 @@ export const startComputingThread = (
         const item: Waiting = {
           job,
           transfer,
+          arrived: performance.now(),
+          started: 0,
           done(outputs) {
             forget();
             resolve(outputs);

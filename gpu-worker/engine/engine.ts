@@ -69,6 +69,8 @@ export interface Engine {
   readonly provider: string;
   readonly maxBatch: number;
   models(): readonly ServedModel[];
+  /** Batches that wait for those before them. */
+  readonly waiting: number;
   predict(
     choice: ModelChoice,
     images: PixelBatch,

@@ -38,6 +38,12 @@ export interface Job {
 }
 
 export type Answer =
-  /** Outputs by name, and how many sessions the thread has created in its life. */
-  | { readonly type: "done"; readonly outputs: Record<string, Float32Array>; readonly created: number }
+  /** Outputs by name, how many sessions the thread has created in its life, and what it spent on the job, in milliseconds. */
+  | {
+      readonly type: "done";
+      readonly outputs: Record<string, Float32Array>;
+      readonly created: number;
+      readonly inferMs: number;
+      readonly outputMs: number;
+    }
   | { readonly type: "failed"; readonly code: ErrorCode; readonly message: string; readonly created: number };

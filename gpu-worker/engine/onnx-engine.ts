@@ -5,8 +5,8 @@ import { type PixelType, packStatistics } from "../model/inference.ts";
 import { decodeStatistics, encodeStatistics, estimateStatistics, statisticsId } from "../model/statistics.ts";
 import { type Provider, providers } from "../runtime/onnx.ts";
 import { Bounded } from "./bounded.ts";
-import { type ComputingThread, startComputingThread } from "./computing-thread.ts";
-import type { Engine, PixelBatch, StatisticsChoice } from "./engine.ts";
+import { type ComputingThread, type JobTimes, startComputingThread } from "./computing-thread.ts";
+import type { Engine, PixelBatch, ServedModel, StatisticsChoice } from "./engine.ts";
 import type { Job } from "./messages.ts";
 import { choose, type PackedStatistics, type Served, serve } from "./served.ts";
 import { validateImages } from "./validate.ts";
@@ -26,6 +26,18 @@ export interface OnnxEngineOptions {
   readonly sessionsPerThread: number;
   /** Calibrated statistics that are kept. DenseNet-121: 0.7 MB each. */
   readonly statistics: number;
+  /** Told of every run of a network but those that warm it up. */
+  readonly observe: (execution: Execution) => void;
+}
+
+/** One run of one network. */
+export interface Execution {
+  readonly model: ServedModel;
+  /** `given`: predicts with fixed statistics; `batch`: with those of the batch; `estimate`: estimates statistics. */
+  readonly mode: Job["mode"];
+  readonly images: number;
+  /** Milliseconds. */
+  readonly times: JobTimes;
 }
 
 export const defaultEngineOptions: OnnxEngineOptions = {
@@ -36,9 +48,10 @@ export const defaultEngineOptions: OnnxEngineOptions = {
   queue: 64,
   sessionsPerThread: 32,
   statistics: 64,
+  observe: () => undefined,
 };
 
-/** Starts an engine for the networks of some bundles. Resolves when the first of them has computed an image. */
+/** Starts an engine for the networks of some bundles. Resolves when they are warm: each, as far as sessions are kept, has computed an image. */
 export const openOnnxEngine = async (
   bundles: readonly Bundle[],
   given: Partial<OnnxEngineOptions> = {},
@@ -48,13 +61,31 @@ export const openOnnxEngine = async (
   if (served.length === 0) {
     throw new PlatestreamError("invalid-model", "a worker needs a bundle with at least one network");
   }
-  const { thread, provider } = await firstThatRuns(served, options);
+  let warm = false;
+  const observe = ({ network, mode, shape }: Job, times: JobTimes) => {
+    if (warm) options.observe({ model: served[network]!.model, mode, images: shape[0]!, times });
+  };
+  const { thread, provider } = await firstThatRuns(served, options, observe);
+  for (const each of served.slice(1, options.sessions)) {
+    await thread.run(blackImage(each), false).catch(async (thrown) => {
+      await thread.close();
+      throw PlatestreamError.from(thrown).at(`${each.model.name} ${each.model.cellType} does not run on ${provider}`);
+    });
+  }
+  warm = true;
   return engineOn(thread, provider, served, options);
+};
+
+const blackImage = (of: Served): Job => {
+  const { channels, height, width } = of.network.architecture;
+  const pixels = new Uint8Array(channels * height * width);
+  return jobFor(of, { pixels, shape: [1, channels, height, width], scale: [], offset: [] }, "given", [0], of.running);
 };
 
 const firstThatRuns = async (
   served: readonly Served[],
   { provider, threads, sessions, queue, sessionsPerThread }: OnnxEngineOptions,
+  observe: (job: Job, times: JobTimes) => void,
 ): Promise<{ thread: ComputingThread; provider: Provider }> => {
   const problems: string[] = [];
   for (const candidate of provider === "auto" ? providers : [provider]) {
@@ -65,13 +96,10 @@ const firstThatRuns = async (
       sessions,
       queue,
       sessionsPerThread,
+      observe,
     });
     try {
-      const { architecture } = served[0]!.network;
-      const shape = [1, architecture.channels, architecture.height, architecture.width] as const;
-      const pixels = new Uint8Array(shape[1] * shape[2] * shape[3]);
-      const black: PixelBatch = { pixels, shape, scale: [], offset: [] };
-      await thread.run(jobFor(served[0]!, black, "given", [0], served[0]!.running), false);
+      await thread.run(blackImage(served[0]!), false);
       return { thread, provider: candidate };
     } catch (thrown) {
       problems.push(`${candidate}: ${PlatestreamError.from(thrown).rawMessage}`);
@@ -123,6 +151,9 @@ const engineOn = (
     provider,
     maxBatch,
     models: () => served.map(({ model }) => model),
+    get waiting() {
+      return thread.waiting;
+    },
     async predict(choice, images, statistics, plates, signal) {
       const of = choose(served, choice);
       validateImages(of.model, images, maxBatch, plates);

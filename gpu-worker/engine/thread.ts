@@ -49,12 +49,20 @@ const compute = async (job: Job): Promise<Answer> => {
   try {
     const session = await sessionFor(job);
     const inputs = inputsOf(job);
+    const started = performance.now();
     const results =
       job.mode === "given"
         ? await runInPieces(session, inputs, ["mean", "variance"], imagesPerRun)
         : await session.run(inputs);
+    const inferred = performance.now();
     const outputs = Object.fromEntries(Object.entries(results).map(([name, { data }]) => [name, data as Float32Array]));
-    return { type: "done", outputs, created };
+    return {
+      type: "done",
+      outputs,
+      created,
+      inferMs: inferred - started,
+      outputMs: performance.now() - inferred,
+    };
   } catch (thrown) {
     const { code, rawMessage } = PlatestreamError.from(thrown);
     return { type: "failed", code, message: rawMessage, created };

@@ -35,8 +35,8 @@ export interface RunningServer {
   readonly address: string;
   /** Requests under way. */
   readonly active: number;
-  /** Refuses requests, is NOT_SERVING, finishes what is under way, and ends. The engine stays open. */
-  close(): Promise<void>;
+  /** Refuses requests, is NOT_SERVING, finishes what is under way, and ends; says what it cut off. The engine stays open. */
+  close(): Promise<{ readonly unfinished: number }>;
 }
 
 /** How long the last answers may take to leave. */
@@ -72,7 +72,7 @@ export const startServer = async (engine: Engine, given: Partial<ServerOptions> 
     });
   });
 
-  const close = async (): Promise<void> => {
+  const close = async (): Promise<{ unfinished: number }> => {
     for (const name of services) health.setStatus(name, "NOT_SERVING");
     const late = new AbortController();
     await Promise.race([
@@ -80,11 +80,13 @@ export const startServer = async (engine: Engine, given: Partial<ServerOptions> 
       sleep(options.graceMs, undefined, { signal: late.signal }).catch(() => undefined),
     ]);
     late.abort();
+    const unfinished = requests.active;
     const ended = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
     // Answers are still on their way; health watchers and idle streams never end by themselves.
-    const timer = setTimeout(() => server.forceShutdown(), requests.active > 0 ? 0 : flushMs);
+    const timer = setTimeout(() => server.forceShutdown(), unfinished > 0 ? 0 : flushMs);
     await ended;
     clearTimeout(timer);
+    return { unfinished };
   };
   return {
     address: `${host}:${bound}`,

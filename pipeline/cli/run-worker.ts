@@ -1,28 +1,69 @@
 /** What `pipeline worker` does. */
 import type { Engine } from "../../gpu-worker/engine/engine.ts";
-import { openOnnxEngine } from "../../gpu-worker/engine/onnx-engine.ts";
+import { type Execution, openOnnxEngine } from "../../gpu-worker/engine/onnx-engine.ts";
 import { readBundle } from "../../gpu-worker/model/bundle.ts";
 import { startServer } from "../../gpu-worker/server/server.ts";
+import { logRequest } from "../../gpu-worker/server/worker-log.ts";
+import { workerMetrics } from "../../gpu-worker/server/worker-metrics.ts";
+import { openMetrics } from "../../proto/operations/metrics.ts";
+import { serveProbes } from "../../proto/operations/probes.ts";
+import { readServerSecurity } from "../../proto/security/server-security.ts";
+import { openLogOn } from "./operations.ts";
 import type { WorkerOptions } from "./worker.ts";
 
 /** Resolves when the worker has been told to end and everything under way is finished. */
 export const runWorker = async (options: WorkerOptions): Promise<void> => {
-  const { model, listen, insecureListen = false, provider, threads, maxBatch, sessions, maxMessage } = options;
+  const { model, listen, provider, threads, maxBatch, sessions } = options;
+  const security = await readServerSecurity(options);
+  const log = openLogOn(process.stderr, options);
   const end = whenToEnd(options.exitWithParent ?? false);
+  let notReady: string | undefined = "the networks are being loaded";
+  const watched = await openWatched(options.metricsListen, security.insecure, () => notReady);
   try {
     const bundles = await Promise.all(model.map(readBundle));
-    const engine = await openOnnxEngine(bundles, { provider, threads, maxBatch, sessions });
+    const observe = (execution: Execution) => watched?.numbers.execution(execution);
+    const engine = await openOnnxEngine(bundles, { provider, threads, maxBatch, sessions, observe });
     try {
-      const server = await startServer(engine, { listen, insecureListen, maxMessageBytes: maxMessage * 2 ** 20 });
+      const server = await startServer(engine, {
+        listen,
+        security,
+        graceMs: options.grace * 1_000,
+        observe(request) {
+          watched?.numbers.request(request);
+          logRequest(log, request);
+        },
+      });
+      watched?.numbers.load({ waiting: () => engine.waiting, active: () => server.active });
+      notReady = undefined;
       sayReady(server.address, engine, options.json ?? false);
+      log.info("ready", { worker: server.address, provider: engine.provider, metrics: watched?.probes.address });
       await end.told;
-      await server.close();
+      notReady = "the worker is shutting down";
+      log.info("shutting down", { worker: server.address, requests: server.active });
+      const { unfinished } = await server.close();
+      if (unfinished > 0) {
+        log.warn("requests are left unfinished", { worker: server.address, requests: unfinished });
+        setTimeout(kill, lastRunMs).unref();
+      }
     } finally {
       await engine.close();
     }
   } finally {
+    await watched?.probes.close();
     end.forget();
   }
+};
+
+/** How long the run of a network that nobody waits for any more may take: it cannot be stopped. */
+const lastRunMs = 5_000;
+
+/** The runtime aborts the process, with a core dump, when it exits while a network runs. */
+const kill = () => process.kill(process.pid, "SIGKILL");
+
+const openWatched = async (listen: string | undefined, insecure: boolean, notReady: () => string | undefined) => {
+  if (listen === undefined) return undefined;
+  const metrics = openMetrics();
+  return { numbers: workerMetrics(metrics), probes: await serveProbes({ listen, insecure, metrics, notReady }) };
 };
 
 const sayReady = (address: string, { runtime, provider, models }: Engine, json: boolean): void => {
@@ -41,14 +82,14 @@ interface End {
   forget(): void;
 }
 
-/** SIGTERM and Ctrl-C, or the end of stdin; a second signal ends the process at once. */
+/** SIGTERM and Ctrl-C, or the end of stdin; a second signal kills the process. */
 const whenToEnd = (withParent: boolean): End => {
   const { stdin } = process;
   let signals = 0;
   const told = new Promise<void>((resolve) => {
     const onSignal = () => {
       signals += 1;
-      if (signals > 1) process.exit(130);
+      if (signals > 1) kill();
       resolve();
     };
     process.on("SIGTERM", onSignal);

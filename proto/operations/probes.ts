@@ -2,11 +2,14 @@
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { PlatestreamError } from "../errors.ts";
+import { hostAndPort, listenAddress } from "../security/listen-address.ts";
 import type { Metrics } from "./metrics.ts";
 
 export interface ProbeOptions {
   /** `host:port`; port 0: any that is free. */
   readonly listen: string;
+  /** Other hosts may ask, unencrypted. */
+  readonly insecure: boolean;
   readonly metrics: Metrics;
   /** Why it is not ready; undefined: it is. */
   readonly notReady: () => string | undefined;
@@ -19,8 +22,9 @@ export interface Probes {
 }
 
 /** Answers from now on, also while the process is not ready yet. Throws "invalid-config" when it cannot listen. */
-export const serveProbes = async ({ listen, metrics, notReady }: ProbeOptions): Promise<Probes> => {
-  const { host, port } = hostAndPort(listen);
+export const serveProbes = async ({ listen, insecure, metrics, notReady }: ProbeOptions): Promise<Probes> => {
+  const rule = { option: "--metrics-listen", who: "metrics", encrypted: false, insecure };
+  const { host, port } = listenAddress(listen, rule);
   const server = createServer(async ({ method, url = "/" }, response) => {
     if (method !== "GET" && method !== "HEAD") return answer(response, 405, "only GET is answered\n");
     switch (new URL(url, "http://localhost").pathname) {
@@ -54,24 +58,13 @@ export const serveProbes = async ({ listen, metrics, notReady }: ProbeOptions): 
   // A process that has nothing else to do ends.
   server.unref();
   return {
-    address: `${host.includes(":") ? `[${host}]` : host}:${(server.address() as AddressInfo).port}`,
+    address: hostAndPort(host, (server.address() as AddressInfo).port),
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
         server.closeAllConnections();
       }),
   };
-};
-
-const hostAndPort = (listen: string): { host: string; port: number } => {
-  const [, host, port] = /^(.+):(\d{1,5})$/.exec(listen) ?? [];
-  if (host === undefined || Number(port) > 65_535) {
-    throw new PlatestreamError(
-      "invalid-config",
-      `--metrics-listen is HOST:PORT, for instance 127.0.0.1:9090, not "${listen}"`,
-    );
-  }
-  return { host: host.replace(/^\[(.*)\]$/, "$1"), port: Number(port) };
 };
 
 const answer = (response: ServerResponse, status: number, text: string, type = "text/plain; charset=utf-8"): void => {

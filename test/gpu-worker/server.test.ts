@@ -235,6 +235,7 @@ test("a call that is cancelled or runs out of time is cancelled in the engine, t
     runtime: "none",
     provider: "none",
     maxBatch: 1,
+    waiting: 0,
     models: () => [],
     predict: (_choice, _images, _statistics, _plates, signal) =>
       new Promise((_, reject) => {

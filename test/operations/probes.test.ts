@@ -5,7 +5,7 @@ import { serveProbes } from "../../proto/operations/probes.ts";
 
 const served = async (t: TestContext, notReady: () => string | undefined = () => undefined) => {
   const metrics = openMetrics();
-  const probes = await serveProbes({ listen: "127.0.0.1:0", metrics, notReady });
+  const probes = await serveProbes({ listen: "127.0.0.1:0", insecure: false, metrics, notReady });
   t.after(() => probes.close());
   const get = async (path: string, init?: RequestInit) => {
     const response = await fetch(`http://${probes.address}${path}`, init);
@@ -62,7 +62,8 @@ test("other paths and methods are refused", async (t) => {
 
 test("an address that is taken or malformed is an error with the way out", async (t) => {
   const { probes } = await served(t);
-  const options = { metrics: openMetrics(), notReady: () => undefined };
+  const options = { insecure: false, metrics: openMetrics(), notReady: () => undefined };
   await assert.rejects(serveProbes({ ...options, listen: probes.address }), /\[invalid-config\] .*EADDRINUSE/);
-  await assert.rejects(serveProbes({ ...options, listen: "9090" }), /HOST:PORT, for instance 127\.0\.0\.1:9090/);
+  await assert.rejects(serveProbes({ ...options, listen: "9090" }), /--metrics-listen is HOST:PORT/);
+  await assert.rejects(serveProbes({ ...options, listen: "0.0.0.0:0" }), /other hosts/);
 });

@@ -13,6 +13,7 @@ const engineOf = (changes: Partial<Engine> = {}): Engine => ({
   runtime: "none",
   provider: "none",
   maxBatch: 64,
+  waiting: 0,
   close: async () => undefined,
   models: () => [model],
   predict: async (choice, { pixels, shape }, statistics, plates) => ({

@@ -1,0 +1,15 @@
+/** A worker's requests as log lines, each with what the client says that it is about. */
+import type { Log } from "../../proto/operations/log.ts";
+import type { FinishedRequest } from "./requests.ts";
+
+export const logRequest = (log: Log, { method, model, about, images, milliseconds, error }: FinishedRequest): void => {
+  const fields = {
+    ...about,
+    method,
+    ...(model.name === "" ? {} : { model: model.name, cellType: model.cellType }),
+    images,
+    ms: Math.round(milliseconds),
+  };
+  if (error === undefined) log.debug("request answered", fields);
+  else log.warn("request failed", { ...fields, code: error.code, reason: error.rawMessage });
+};
