@@ -1,6 +1,8 @@
 import { Command, Option } from "commander";
 import type { ServerSecurityOptions } from "../../proto/security/server-security.ts";
+import type { ServerSecurityOptions } from "../../proto/security/server-security.ts";
 import { type OperationsOptions, operationsOptions } from "./operations.ts";
+import { withServerSecurity } from "./security-options.ts";
 import { withServerSecurity } from "./security-options.ts";
 import { atLeast } from "./whole-number.ts";
 
@@ -19,7 +21,7 @@ const collect = (value: string, previous: string[] = []): string[] => [...previo
 
 /** `pipeline worker`: serves bundles over gRPC until it is told to end. */
 export const workerCommand = (): Command => {
-  const command = withServerSecurity(new Command("worker"))
+  const command = withServerSecurity(withServerSecurity(new Command("worker")))
     .description("serve the networks of one or several bundles over gRPC")
     .requiredOption("-m, --model <dir>", "bundle; may be given several times", collect)
     .option("-l, --listen <host:port>", "where to listen; port 0 takes any that is free", "127.0.0.1:7411")

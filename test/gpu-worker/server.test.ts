@@ -19,6 +19,7 @@ import { type RunningServer, type ServerOptions, startServer } from "../../gpu-w
 import { PlatestreamError } from "../../proto/errors.ts";
 import type { PredictResponse } from "../../proto/messages.ts";
 import { packageFile } from "../../proto/package-file.ts";
+import { defaultServerLimits, openToThisHost } from "../../proto/security/server-security.ts";
 import { assertClose } from "./parity-case.ts";
 import { pixelsOf, tiny, writeTinyBundle } from "./tiny-bundle.ts";
 
@@ -206,7 +207,8 @@ test("what is wrong comes as a gRPC status with the full text and our code", asy
 });
 
 test("a message over the limit is refused, and the next one is answered", async (t) => {
-  const { address } = await startTiny(t, {}, { maxMessageBytes: 100_000 });
+  const limits = { ...defaultServerLimits, maxMessageBytes: 100_000 };
+  const { address } = await startTiny(t, {}, { security: { ...openToThisHost, limits } });
   const { predict } = clientOf(t, address);
   await assert.rejects(predict({ images: images(0, 32) }), (error: ServiceError) => {
     assert.equal(error.code, status.RESOURCE_EXHAUSTED);
@@ -310,7 +312,7 @@ test("closing answers what is under way and ends open streams", async (t) => {
 });
 
 test("a worker listens on loopback only, unless told otherwise", async (t) => {
-  await assert.rejects(startTiny(t, {}, { listen: "0.0.0.0:0" }), /\[invalid-config\] .*--insecure-listen/);
+  await assert.rejects(startTiny(t, {}, { listen: "0.0.0.0:0" }), /\[invalid-config\] .*--insecure/);
   await assert.rejects(startTiny(t, {}, { listen: "7411" }), /--listen is HOST:PORT/);
   const { address } = await startTiny(t);
   await assert.rejects(startTiny(t, {}, { listen: address }), /cannot listen on 127\.0\.0\.1:\d+/);

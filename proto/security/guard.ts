@@ -1,0 +1,89 @@
+/** Stands before every call of a gRPC server: asks for the token, counts the client's calls, and ends those that take too long. */
+import {
+  Metadata,
+  ResponderBuilder,
+  ServerInterceptingCall,
+  type ServerInterceptingCallInterface,
+  type ServerInterceptor,
+  ServerListenerBuilder,
+} from "@grpc/grpc-js";
+import { errorCodes, PlatestreamError } from "../errors.ts";
+import type { ServerSecurity } from "./server-security.ts";
+import { authorise, type Role } from "./tokens.ts";
+
+export interface MethodRule {
+  readonly role: Role;
+  /** A stream that may go on for as long as its client likes. */
+  readonly endless?: boolean;
+}
+
+/** By path, for instance `/platestream.v1.Worker/Predict`. What is not listed takes any valid token; health takes none. */
+export type MethodRules = Readonly<Record<string, MethodRule>>;
+
+const health = "/grpc.health.v1.Health/";
+
+export const guard = ({ tokens, limits }: ServerSecurity, rules: MethodRules): ServerInterceptor => {
+  /** Calls under way by client. */
+  const calls = new Map<string, number>();
+
+  return (method, call) => {
+    const rule = rules[method.path];
+    let done = (): void => undefined;
+    const admit = (metadata: Metadata): void => {
+      const [header] = metadata.get("authorization");
+      // From here on nobody needs it, least of all a log.
+      metadata.remove("authorization");
+      if (method.path.startsWith(health)) return;
+      const entry = tokens === undefined ? undefined : authorise(tokens, header?.toString(), rule?.role);
+      const client = entry === undefined ? peerOf(call) : `token ${entry.name}`;
+      const underWay = calls.get(client) ?? 0;
+      if (underWay >= limits.maxCalls) throw tooMany(limits.maxCalls);
+      calls.set(client, underWay + 1);
+      const tooLong = rule?.endless
+        ? undefined
+        : setTimeout(() => call.sendStatus(statusOf(late(limits.maxCallMs))), limits.maxCallMs);
+      done = () => {
+        clearTimeout(tooLong);
+        const left = calls.get(client)! - 1;
+        if (left === 0) calls.delete(client);
+        else calls.set(client, left);
+        done = () => undefined;
+      };
+    };
+    const listener = new ServerListenerBuilder()
+      .withOnReceiveMetadata((metadata, next) => {
+        try {
+          admit(metadata);
+        } catch (thrown) {
+          return call.sendStatus(statusOf(PlatestreamError.from(thrown)));
+        }
+        next(metadata);
+      })
+      // Comes at the end of every call, however it ends.
+      .withOnCancel(() => done())
+      .build();
+    return new ServerInterceptingCall(call, new ResponderBuilder().withStart((next) => next(listener)).build());
+  };
+};
+
+/** Whoever has the same certificate, or else the same address, is one client. */
+const peerOf = (call: ServerInterceptingCallInterface): string =>
+  call.getAuthContext().sslPeerCertificate?.fingerprint256 ?? call.getConnectionInfo().remoteAddress ?? "unknown";
+
+const statusOf = (error: PlatestreamError) => {
+  const metadata = new Metadata();
+  metadata.set("platestream-code", error.code);
+  return { code: errorCodes[error.code].grpc, details: error.rawMessage, metadata };
+};
+
+const tooMany = (most: number): PlatestreamError =>
+  new PlatestreamError(
+    "too-many-calls",
+    `a client may have ${most} calls under way here, and this one has; wait for one to end, or start the server with another --max-calls`,
+  );
+
+const late = (ms: number): PlatestreamError =>
+  new PlatestreamError(
+    "deadline",
+    `a call may take ${ms / 1000} s here; send less at a time, or start the server with another --max-call-time`,
+  );

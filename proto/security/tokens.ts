@@ -1,0 +1,109 @@
+/** Bearer tokens: who may ask what of a server. A server holds their hashes only. */
+import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { parse as parseYaml } from "yaml";
+import { z } from "zod";
+import { listProblems, PlatestreamError } from "../errors.ts";
+
+/** `predict`: everything of a worker; `subscribe`: read results; `submit`: queue experiments. */
+export const roles = ["predict", "subscribe", "submit"] as const;
+export type Role = (typeof roles)[number];
+
+const tokenEntry = z.strictObject({
+  name: z.string().min(1).max(100).describe("who has it; appears in errors and logs"),
+  roles: z.array(z.enum(roles)).min(1),
+  sha256: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/, "expected 64 hexadecimal digits")
+    .describe("hash of the token"),
+  expires: z
+    .union([z.iso.date(), z.iso.datetime({ offset: true })], { error: "expected a date, as in 2027-01-31" })
+    .optional()
+    .describe("from then on (UTC) it is refused; without it, never"),
+});
+export type TokenEntry = z.output<typeof tokenEntry>;
+
+/** What a token file holds: a list of entries, in YAML or JSON. */
+const tokenList = z
+  .array(tokenEntry, { error: "expected a list of tokens" })
+  .refine((entries) => new Set(entries.map(({ name }) => name)).size === entries.length, {
+    error: "expected every name once",
+  });
+
+/** @throws PlatestreamError `invalid-config` with everything that is wrong in it */
+export const readTokens = async (path: string): Promise<readonly TokenEntry[]> => {
+  const fail = (what: string, cause?: unknown): never => {
+    throw new PlatestreamError("invalid-config", `--tokens ${path} ${what}`, { cause });
+  };
+  const text = await readFile(path, "utf8").catch((cause) => fail(`cannot be read: ${cause.message}`, cause));
+  const value = parseText(text, (cause) => fail("is neither YAML nor JSON", cause));
+  const parsed = tokenList.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map(
+    ({ path: at, message }) =>
+      `${at.length === 0 ? "" : `entry ${at.map((key) => (typeof key === "number" ? key + 1 : String(key))).join(" ")}: `}${message}`,
+  );
+  return fail(listProblems("must be a list of entries as `pipeline token new` writes them, and is not:", problems));
+};
+
+/** Neither text nor parser's complaint is repeated: a token may have been put there by mistake. */
+const parseText = (text: string, fail: (cause: unknown) => never): unknown => {
+  try {
+    return parseYaml(text, { schema: "failsafe" });
+  } catch {
+    return fail(undefined);
+  }
+};
+
+const hash = (token: string): Buffer => createHash("sha256").update(token).digest();
+
+export interface NewToken {
+  /** To be shown once and kept by whoever uses it. */
+  readonly token: string;
+  readonly entry: TokenEntry;
+}
+
+/** 256 random bits. */
+export const newToken = (about: Omit<TokenEntry, "sha256">): NewToken => {
+  const token = `platestream_${randomBytes(32).toString("base64url")}`;
+  return { token, entry: tokenEntry.parse({ ...about, sha256: hash(token).toString("hex") }) };
+};
+
+/** The entry of a token; takes equally long whichever it is. */
+export const findToken = (entries: readonly TokenEntry[], token: string): TokenEntry | undefined => {
+  const hashed = hash(token);
+  let found: TokenEntry | undefined;
+  for (const entry of entries) if (timingSafeEqual(hashed, Buffer.from(entry.sha256, "hex"))) found = entry;
+  return found;
+};
+
+/**
+ * The token in an `authorization` header, if it is one that may do what is asked.
+ *
+ * @param role undefined: any valid token will do
+ * @throws PlatestreamError `unauthenticated`, or `permission-denied` where the token is valid and lacks the role
+ */
+export const authorise = (
+  entries: readonly TokenEntry[],
+  header: string | undefined,
+  role: Role | undefined,
+  now = Date.now(),
+): TokenEntry => {
+  const refuse = (why: string): never => {
+    throw new PlatestreamError("unauthenticated", why);
+  };
+  const token = /^Bearer +(\S+)$/i.exec(header ?? "")?.[1];
+  if (token === undefined) return refuse("this server asks for a token: send it as `authorization: Bearer TOKEN`");
+  const entry = findToken(entries, token);
+  if (entry === undefined) return refuse("this server does not know the token; ask its operator for one");
+  if (entry.expires !== undefined && now >= Date.parse(entry.expires)) {
+    return refuse(`the token of ${entry.name} expired on ${entry.expires}; ask the server's operator for a new one`);
+  }
+  if (role !== undefined && !entry.roles.includes(role)) {
+    throw new PlatestreamError(
+      "permission-denied",
+      `this call needs a token with the role ${role}, and that of ${entry.name} has ${entry.roles.join(", ")}`,
+    );
+  }
+  return entry;
+};
