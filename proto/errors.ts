@@ -9,6 +9,7 @@ export const errorCodes = {
   "unreadable-image": { grpc: 3, exit: 1, retry: false },
   "too-large": { grpc: 8, exit: 1, retry: false },
   "worker-unavailable": { grpc: 14, exit: 1, retry: true },
+  "no-worker": { grpc: 14, exit: 1, retry: true },
   "bus-unavailable": { grpc: 14, exit: 1, retry: true },
   deadline: { grpc: 4, exit: 1, retry: true },
   unauthenticated: { grpc: 16, exit: 2, retry: true }, // another worker, or a later moment, may know the token

@@ -6,10 +6,23 @@ import type { CallOptions, ModelChoice, ModelInfo, Workers } from "../plugin.ts"
 import type { Status } from "../status.ts";
 import type { GrpcWorker, RequestOptions } from "./grpc-worker.ts";
 import { batchBytes } from "./pack.ts";
+import { networkVersions } from "./versions.ts";
 
 export interface WorkerPool extends Workers {
+  /** Networks that a worker holds which is there now. */
+  ready(): readonly ModelInfo[];
   /** Lets go of the workers; requests under way fail. */
   close(): Promise<void>;
+}
+
+/** A pool whose workers come and go. */
+export interface OpenPool extends WorkerPool {
+  /** Resolves when the worker has said what it holds. Rejects where it cannot, and goes on asking. */
+  add(worker: GrpcWorker): Promise<void>;
+  /** Whether it is asked for anything, and answers when it is asked now. */
+  answers(worker: GrpcWorker): Promise<boolean>;
+  /** Gives a worker nothing more; what it has in hand it may finish. */
+  drop(worker: GrpcWorker, why: string): void;
 }
 
 export interface PoolOptions {
@@ -36,6 +49,9 @@ export const defaultPoolOptions: PoolOptions = {
   askMs: 10_000,
 };
 
+/** Asked before a worker is taken in; what it throws keeps the worker out. */
+export type Accept = (models: readonly ModelInfo[]) => Promise<void>;
+
 interface Member {
   readonly worker: GrpcWorker;
   state: "ready" | "lost";
@@ -45,43 +61,64 @@ interface Member {
   bytes: number;
   failures: number;
   lastError: PlatestreamError | undefined;
+  dropped: boolean;
 }
 
 /**
- * Asks all workers what they hold and returns once all have answered or failed. Rejects with "worker-unavailable" when
- * none answers, and with "invalid-model" when two hold different versions of one network.
+ * Asks all workers what they hold and returns once all have answered or failed. Rejects with "no-worker" when none
+ * answers, and with "invalid-model" when two hold different versions of one network.
  */
 export const workerPool = async (
   workers: readonly GrpcWorker[],
   onStatus: (status: Status) => void,
   options: PoolOptions = defaultPoolOptions,
 ): Promise<WorkerPool> => {
-  const closing = new AbortController();
-  const members = workers.map(
-    (worker): Member => ({
-      worker,
-      state: "lost",
-      models: undefined,
-      inFlight: 0,
-      bytes: 0,
-      failures: 0,
-      lastError: undefined,
-    }),
+  const pool = openPool("fixed", onStatus, options);
+  const outcomes = await Promise.allSettled(workers.map(pool.add));
+  const errors = outcomes.flatMap((outcome) =>
+    outcome.status === "rejected" ? [PlatestreamError.from(outcome.reason)] : [],
   );
-  const ready = () => members.filter(({ state }) => state === "ready");
+  const conflict = errors.find(({ code }) => code === "invalid-model");
+  if (conflict !== undefined || errors.length === workers.length) {
+    await pool.close();
+    throw conflict ?? noneLeft(errors.map(({ rawMessage }) => rawMessage));
+  }
+  return pool;
+};
+
+/**
+ * A pool without workers. `changing`: others may come, so a request for a network that nobody holds waits for them, like
+ * one whose workers are lost, and ends with "no-worker"; `fixed`: it ends with "unknown-model", at once.
+ */
+export const openPool = (
+  kind: "fixed" | "changing",
+  onStatus: (status: Status) => void,
+  options: PoolOptions = defaultPoolOptions,
+  accept: Accept = async () => undefined,
+): OpenPool => {
+  const closing = new AbortController();
+  const members = new Set<Member>();
+  const versions = networkVersions();
+  const ready = () => [...members].filter(({ state }) => state === "ready");
   const waiting = new Set<() => void>();
   const wake = () => {
     for (const each of waiting) each();
     waiting.clear();
   };
+  const memberOf = (worker: GrpcWorker) => [...members].find((member) => member.worker === worker);
 
   const join = async (member: Member): Promise<void> => {
+    const { address } = member.worker;
     const ask = { signal: closing.signal, deadlineMs: options.askMs };
     const { models, runtime } = await member.worker.info(ask);
-    checkVersions(member.worker.address, models, members);
+    versions.check(address, models);
+    await accept(models);
+    if (member.dropped) return;
+    versions.check(address, models);
+    versions.keep(address, models);
     Object.assign(member, { state: "ready", models, failures: 0 } satisfies Partial<Member>);
     const detail = `${[...new Set(models.map(({ name, cellType }) => `${name} ${cellType}`))].join(", ")} on ${runtime}`;
-    onStatus({ type: "worker", address: member.worker.address, state: "ready", detail });
+    onStatus({ type: "worker", address, state: "ready", detail });
     wake();
   };
   const takeOut = (member: Member, error: PlatestreamError): void => {
@@ -92,10 +129,11 @@ export const workerPool = async (
     void probe(member);
   };
   const probe = async (member: Member): Promise<void> => {
-    for (let attempt = 0; member.state === "lost" && !closing.signal.aborted; attempt++) {
+    const over = () => member.state === "ready" || closing.signal.aborted || member.dropped;
+    for (let attempt = 0; !over(); attempt++) {
       const wait = options.probeMs * 2 ** Math.min(attempt, 4);
       await sleep(wait, undefined, { signal: closing.signal, ref: false }).catch(() => undefined);
-      if (closing.signal.aborted) return;
+      if (over()) return;
       await join(member).catch((error) => {
         member.lastError = PlatestreamError.from(error);
       });
@@ -113,21 +151,26 @@ export const workerPool = async (
     for (;;) {
       if (closing.signal.aborted) throw new PlatestreamError("worker-unavailable", "the pool of workers is closed");
       if (signal.aborted) throw new PlatestreamError("cancelled", "the run was cancelled", { cause: signal.reason });
-      const able = members.filter(({ models }) => models === undefined || models.some((model) => fits(model, choice)));
-      if (able.length === 0) throw unknownModel(choice, members);
+      const able = [...members].filter(
+        ({ models }) => models === undefined || models.some((model) => fits(model, choice)),
+      );
+      if (able.length === 0 && kind === "fixed") throw unknownModel(choice, [...members]);
       const usable = able.filter(({ state }) => state === "ready");
       const untried = usable.filter((member) => !tried.has(member));
       const free = (untried.length > 0 ? untried : usable).filter(({ inFlight }) => inFlight < options.perWorker);
       const [first, ...others] = free;
       if (first !== undefined) {
         const chosen = others.reduce((least, member) => (member.bytes < least.bytes ? member : least), first);
+        // Among equals, the one that was not asked for longest.
+        members.delete(chosen);
+        members.add(chosen);
         chosen.inFlight += 1;
         chosen.bytes += bytes;
         return chosen;
       }
       if (usable.length > 0) until = undefined;
       else if (until === undefined) until = Date.now() + options.patienceMs;
-      else if (Date.now() >= until) throw noneLeft(able);
+      else if (Date.now() >= until) throw noWorker(choice, able);
       await change(signal, until);
     }
   };
@@ -170,6 +213,7 @@ export const workerPool = async (
       } finally {
         member.inFlight -= 1;
         member.bytes -= bytes;
+        if (member.dropped && member.inFlight === 0) member.worker.close();
         wake();
       }
       await sleep(options.backOffMs * 2 ** attempt, undefined, { signal: call.signal }).catch(() => undefined);
@@ -182,25 +226,51 @@ export const workerPool = async (
     for (const { worker } of members) worker.close();
   };
 
-  const outcomes = await Promise.allSettled(members.map(join));
-  for (const [index, outcome] of outcomes.entries()) {
-    if (outcome.status === "rejected") members[index]!.lastError = PlatestreamError.from(outcome.reason);
-  }
-  const conflict = members.find(({ lastError }) => lastError?.code === "invalid-model")?.lastError;
-  if (conflict !== undefined || ready().length === 0) {
-    await close();
-    throw conflict ?? noneLeft(members);
-  }
-  for (const member of members) {
-    if (member.state === "ready") continue;
-    onStatus({ type: "worker", address: member.worker.address, state: "lost", detail: member.lastError!.rawMessage });
-    void probe(member);
-  }
-
   return {
+    async add(worker) {
+      const member: Member = {
+        worker,
+        state: "lost",
+        models: undefined,
+        inFlight: 0,
+        bytes: 0,
+        failures: 0,
+        lastError: undefined,
+        dropped: false,
+      };
+      members.add(member);
+      try {
+        await join(member);
+      } catch (thrown) {
+        member.lastError = PlatestreamError.from(thrown);
+        const { address } = worker;
+        if (!closing.signal.aborted && !member.dropped)
+          onStatus({ type: "worker", address, state: "lost", detail: member.lastError.rawMessage });
+        void probe(member);
+        throw member.lastError;
+      }
+    },
+    async answers(worker) {
+      if (memberOf(worker)?.state !== "ready") return false;
+      return worker.info({ signal: closing.signal, deadlineMs: options.askMs }).then(
+        () => true,
+        () => false,
+      );
+    },
+    drop(worker, why) {
+      const member = memberOf(worker);
+      if (member === undefined) return;
+      members.delete(member);
+      const wasReady = member.state === "ready";
+      member.state = "lost";
+      member.dropped = true;
+      if (wasReady) onStatus({ type: "worker", address: worker.address, state: "lost", detail: why });
+      if (member.inFlight === 0) worker.close();
+      wake();
+    },
+    ready: () => distinct(ready()),
     async models() {
-      const all = members.flatMap(({ models }) => models ?? []);
-      return [...new Map(all.map((model) => [`${model.name} ${model.cellType} ${model.version}`, model])).values()];
+      return distinct([...members]);
     },
     get concurrency() {
       return options.perWorker * Math.max(1, ready().length);
@@ -208,7 +278,7 @@ export const workerPool = async (
     predict: (choice, batch, statistics, call) =>
       request(choice, batchBytes(batch), call, async (worker, options) => {
         const answer = await worker.predict(choice, batch, statistics, options);
-        checkVersions(worker.address, [answer.model], members);
+        versions.check(worker.address, [answer.model]);
         return answer;
       }),
     calibrate: (choice, batches, sourceWeight, call) =>
@@ -225,35 +295,26 @@ export const workerPool = async (
 const fits = (model: ModelInfo, { name, cellType }: ModelChoice): boolean =>
   (name === undefined || name === model.name) && cellType === model.cellType;
 
-/** Any worker may take any batch, at any time of a run: a network has one version, on all workers and to the end. */
-const checkVersions = (address: string, models: readonly ModelInfo[], members: readonly Member[]): void => {
-  for (const model of models) {
-    for (const { worker, models: known } of members) {
-      const same = known?.find(({ name, cellType }) => name === model.name && cellType === model.cellType);
-      if (same === undefined || same.version === model.version) continue;
-      throw new PlatestreamError(
-        "invalid-model",
-        `all workers of a run must hold the same version of a network, but of ${model.name} ${model.cellType} worker ` +
-          `${address} holds ${model.version} and worker ${worker.address} held ${same.version}; ` +
-          `start all with the same bundle, and keep it while they run`,
-      );
-    }
-  }
+const distinct = (members: readonly Member[]): readonly ModelInfo[] => {
+  const all = members.flatMap(({ models }) => models ?? []);
+  return [...new Map(all.map((model) => [`${model.name} ${model.cellType} ${model.version}`, model])).values()];
 };
 
-const noneLeft = (members: readonly Member[]): PlatestreamError =>
-  new PlatestreamError(
-    "worker-unavailable",
-    listProblems(
-      "no worker is left; the last that was heard of each:",
-      members.map(({ worker, lastError }) => lastError?.rawMessage ?? `worker ${worker.address}: nothing`),
-    ),
-  );
+const noneLeft = (heard: readonly string[]): PlatestreamError =>
+  new PlatestreamError("no-worker", listProblems("no worker is left; the last that was heard of each:", heard));
 
-const unknownModel = ({ name, cellType }: ModelChoice, members: readonly Member[]): PlatestreamError => {
-  const known = members.flatMap(({ models }) => models ?? []).map((model) => `${model.name} ${model.cellType}`);
+const noWorker = (choice: ModelChoice, able: readonly Member[]): PlatestreamError =>
+  able.length === 0
+    ? new PlatestreamError("no-worker", `no worker holds ${meant(choice)}; start one with \`pipeline worker --bus\``)
+    : noneLeft(able.map(({ worker, lastError }) => lastError?.rawMessage ?? `worker ${worker.address}: nothing`));
+
+const unknownModel = (choice: ModelChoice, members: readonly Member[]): PlatestreamError => {
+  const known = distinct(members).map(({ name, cellType }) => `${name} ${cellType}`);
   return new PlatestreamError(
     "unknown-model",
-    `no worker holds ${name === undefined ? "a network" : name} for cell type "${cellType}"; they hold ${[...new Set(known)].join(", ")}`,
+    `no worker holds ${meant(choice)}; they hold ${[...new Set(known)].join(", ")}`,
   );
 };
+
+const meant = ({ name, cellType }: ModelChoice): string =>
+  `${name === undefined ? "a network" : name} for cell type "${cellType}"`;

@@ -139,7 +139,7 @@ test("with no worker left the error names every address and what was heard last"
   a.die();
   b.die();
   const error = await predict().catch((thrown) => thrown);
-  assert.equal(error.code, "worker-unavailable");
+  assert.equal(error.code, "no-worker");
   assert.match(
     error.message,
     new RegExp(`no worker is left.*\n {2}- worker ${a.address}: .*\n {2}- worker ${b.address}: `),
