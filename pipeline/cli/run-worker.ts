@@ -8,7 +8,6 @@ import { workerMetrics } from "../../gpu-worker/server/worker-metrics.ts";
 import { openMetrics } from "../../proto/operations/metrics.ts";
 import { serveProbes } from "../../proto/operations/probes.ts";
 import { readServerSecurity } from "../../proto/security/server-security.ts";
-import { readServerSecurity } from "../../proto/security/server-security.ts";
 import { openLogOn } from "./operations.ts";
 import type { WorkerOptions } from "./worker.ts";
 

@@ -1,8 +1,6 @@
 import { Command, Option } from "commander";
 import type { ServerSecurityOptions } from "../../proto/security/server-security.ts";
-import type { ServerSecurityOptions } from "../../proto/security/server-security.ts";
 import { type OperationsOptions, operationsOptions } from "./operations.ts";
-import { withServerSecurity } from "./security-options.ts";
 import { withServerSecurity } from "./security-options.ts";
 import { atLeast } from "./whole-number.ts";
 
