@@ -16,6 +16,7 @@
  */
 import type { OperatorFunction } from "rxjs";
 import type { z } from "zod";
+import type { RequestIdentity } from "../proto/operations/request-identity.ts";
 import type {
   Batch,
   Call,
@@ -31,6 +32,7 @@ import type {
 export * from "rxjs";
 export { z } from "zod";
 export { type ErrorCode, listProblems, PlatestreamError } from "../proto/errors.ts";
+export type { RequestIdentity } from "../proto/operations/request-identity.ts";
 export { mapOrdered, mapUnordered } from "./concurrency.ts";
 export * from "./domain.ts";
 export { type DecodedImage, decodeImage, type ImageHeader, readImageHeader, writeGreyImage } from "./images.ts";
@@ -82,6 +84,8 @@ export interface CallOptions {
   readonly deadlineMs: number;
   /** Further attempts, on other workers where there are any. */
   readonly retries: number;
+  /** What the request is about, for the log lines on both sides; the runner fills in experiment and attempt. */
+  readonly about?: RequestIdentity;
 }
 
 /** The inference workers, wherever they run. Safe to call concurrently. */

@@ -9,6 +9,7 @@ import type { Context, Workers } from "./plugin.ts";
 import { seededShuffle } from "./random.ts";
 import type { ExperimentResult, LeftOut } from "./results/result.ts";
 import type { Status } from "./status.ts";
+import { workersFor } from "./workers/for-experiment.ts";
 
 export interface ExperimentRun {
   readonly experiment: Experiment;
@@ -47,7 +48,7 @@ export const runExperiment = async ({
     experiment,
     signal,
     memory,
-    workers,
+    workers: workersFor(workers, experiment.id, attempt),
     leaveOut: (site, reason) => {
       const entry = { stage, site, reason };
       leftOut.push(entry);

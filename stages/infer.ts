@@ -70,7 +70,7 @@ const calibrated = (options: Config, context: Context) =>
         choice(options, context),
         batches.filter(({ round }) => round === 0).map((batch) => imageBatch(batch, context)),
         options.sourceWeight,
-        callOptions(options, context),
+        { ...callOptions(options, context), about: { plate: plateOf(batches), batch: "calibration" } },
       ),
   });
 
@@ -80,12 +80,10 @@ const predict = async (
   options: Config,
   context: Context,
 ): Promise<SitePrediction[]> => {
-  const answer = await context.workers.predict(
-    choice(options, context),
-    imageBatch(batch, context),
-    statistics,
-    callOptions(options, context),
-  );
+  const answer = await context.workers.predict(choice(options, context), imageBatch(batch, context), statistics, {
+    ...callOptions(options, context),
+    about: { plate: plateOf([batch]), batch: `${batch.round}.${batch.index}` },
+  });
   for (const { lease } of batch.images) lease.release();
   const row = (values: Float32Array, index: number) => {
     const length = values.length / batch.images.length;
@@ -111,6 +109,12 @@ const callOptions = ({ deadlineMs, retries }: Config, { signal }: Context): Call
   retries,
   signal,
 });
+
+/** The one that all images are of. */
+const plateOf = (batches: readonly Batch[]): string | undefined => {
+  const plates = new Set(batches.flatMap(({ images }) => images.map(({ site }) => site.plate)));
+  return plates.size === 1 ? [...plates][0] : undefined;
+};
 
 const imageBatch = ({ images }: Batch, { experiment }: Context): ImageBatch => ({
   images,

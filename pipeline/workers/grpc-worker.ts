@@ -15,6 +15,7 @@ import {
 import { service as healthService } from "grpc-health-check";
 import { type ErrorCode, errorCodes, PlatestreamError } from "../../proto/errors.ts";
 import { loadProto } from "../../proto/load.ts";
+import { identityKey, type RequestIdentity, writeIdentity } from "../../proto/operations/request-identity.ts";
 import type { ImageBatch, ModelChoice, ModelInfo, Predictions, Statistics } from "../plugin.ts";
 import { packBatch } from "./pack.ts";
 import {
@@ -40,6 +41,7 @@ export interface WorkerInfo {
 export interface RequestOptions {
   readonly signal: AbortSignal;
   readonly deadlineMs: number;
+  readonly about?: RequestIdentity;
 }
 
 /** All methods throw `PlatestreamError`s that name the worker's address. */
@@ -127,7 +129,7 @@ export const grpcWorker = (address: string): GrpcWorker => {
       signal.addEventListener("abort", cancel);
     });
   const unary = <Q, R>(method: Unary<Q, R>, on: object, request: Q, options: RequestOptions): Promise<R> =>
-    call(options, (answer) => method.call(on, request, new Metadata(), within(options), answer));
+    call(options, (answer) => method.call(on, request, metadataOf(options), within(options), answer));
 
   const info = async (options: RequestOptions): Promise<WorkerInfo> => {
     await checkHealth(address, () => unary(health.check, health, { service: "" }, options));
@@ -201,7 +203,7 @@ export const grpcWorker = (address: string): GrpcWorker => {
     },
     async calibrate(choice, batches, sourceWeight, options) {
       const { id, data } = await call<CalibrateResponse>(options, (answer) => {
-        const stream = client().calibrate(new Metadata(), within(options), answer);
+        const stream = client().calibrate(metadataOf(options), within(options), answer);
         const message = (batch: ImageBatch): CalibrateRequest => ({
           ...wireChoice(choice),
           images: wireImages(packBatch(batch)),
@@ -220,6 +222,12 @@ export const grpcWorker = (address: string): GrpcWorker => {
       for (const each of clients) each.close();
     },
   };
+};
+
+const metadataOf = ({ about }: RequestOptions): Metadata => {
+  const metadata = new Metadata();
+  if (about !== undefined) metadata.set(identityKey, writeIdentity(about));
+  return metadata;
 };
 
 const within = ({ deadlineMs }: RequestOptions): CallOptions => ({ deadline: Date.now() + deadlineMs });

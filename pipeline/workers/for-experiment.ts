@@ -1,0 +1,17 @@
+/** The workers as one experiment sees them: every request says which experiment it is for. */
+import type { CallOptions, Workers } from "../plugin.ts";
+
+export const workersFor = (workers: Workers, experiment: string, attempt: number): Workers => {
+  const of = (options: CallOptions): CallOptions => ({
+    ...options,
+    about: { ...options.about, experiment, attempt },
+  });
+  return {
+    models: () => workers.models(),
+    get concurrency() {
+      return workers.concurrency; // changes as workers come and go
+    },
+    calibrate: (model, batches, sourceWeight, options) => workers.calibrate(model, batches, sourceWeight, of(options)),
+    predict: (model, batch, statistics, options) => workers.predict(model, batch, statistics, of(options)),
+  };
+};
