@@ -2,19 +2,24 @@
 import { type Command, Option } from "commander";
 import { atLeast } from "./whole-number.ts";
 
-const group = "Security:";
+/** A command that does both has the options that they share once. */
+const withOptions = (command: Command, options: readonly Option[]): Command => {
+  const missing = options.filter(({ long }) => !command.options.some((there) => there.long === long));
+  return missing.reduce((so, option) => so.addOption(option.helpGroup("Security:")), command);
+};
 
-const withOptions = (command: Command, options: readonly Option[]): Command =>
-  options.reduce((so, option) => so.addOption(option.helpGroup(group)), command);
+const shared = (): Option[] => [
+  new Option("--tls-cert <file>", "certificate of this process (PEM)"),
+  new Option("--tls-key <file>", "private key of --tls-cert (PEM)"),
+  new Option("--insecure", "exchange anything with other hosts although it is not encrypted"),
+];
 
 /** Adds what `readServerSecurity` reads. */
 export const withServerSecurity = (command: Command): Command =>
   withOptions(command, [
-    tlsCert(),
-    tlsKey(),
+    ...shared(),
     new Option("--tls-client-ca <file>", "let only clients in that these authorities have certified (PEM)"),
     new Option("--tokens <file>", "let only clients in that send one of these tokens, see `pipeline token new`"),
-    new Option("--insecure", "allow addresses that other hosts can reach although nothing is encrypted"),
     new Option("--max-message <MiB>", "largest message in either direction").argParser(atLeast(1)).default(256),
     new Option("--max-streams <n>", "calls under way on one connection; more wait").argParser(atLeast(1)).default(100),
     new Option("--max-calls <n>", "calls under way of one client; more are refused").argParser(atLeast(1)).default(256),
@@ -23,5 +28,10 @@ export const withServerSecurity = (command: Command): Command =>
       .default(600),
   ]);
 
-const tlsCert = () => new Option("--tls-cert <file>", "certificate of this process (PEM), encrypts what it serves");
-const tlsKey = () => new Option("--tls-key <file>", "private key of --tls-cert (PEM)");
+/** Adds what `readClientSecurity` reads. */
+export const withClientSecurity = (command: Command): Command =>
+  withOptions(command, [
+    ...shared(),
+    new Option("--tls-ca <file>", "encrypt, and trust servers that these authorities (PEM, or: system) have certified"),
+    new Option("--token-file <file>", "token to send (default: environment variable PLATESTREAM_TOKEN)"),
+  ]);

@@ -1,7 +1,9 @@
 import { Command, Option } from "commander";
+import type { ClientSecurityOptions } from "../../proto/security/client-security.ts";
+import { withClientSecurity } from "./security-options.ts";
 import { atLeast } from "./whole-number.ts";
 
-export interface StartOptions {
+export interface StartOptions extends ClientSecurityOptions {
   readonly config?: string;
   readonly data?: string;
   readonly layout?: string;
@@ -26,7 +28,7 @@ const collect = (value: string, previous: string[] = []): string[] => [...previo
 
 /** `pipeline start`: runs the given experiments to their end; without any, the demo. */
 export const startCommand = (): Command =>
-  new Command("start")
+  withClientSecurity(new Command("start"))
     .description("call every well of some experiments; without --data or --config, of synthetic ones that it generates")
     .option("-c, --config <file>", "YAML file with any of the options below and the chain of stages")
     .option(
@@ -78,6 +80,7 @@ Examples:
   pipeline start
   pipeline start --data rxrx1 --model models/mine --experiment HUVEC-18
   pipeline start --data rxrx1 --worker gpu1:7411 --worker gpu2:7411 --out runs/two-gpus
+  pipeline start --data rxrx1 --worker gpu1:7411 --tls-ca lab-ca.pem --token-file predict.token
   pipeline start --data plates/load_data.csv --model models/mine --set batch-by-experiment.within=experiment
   pipeline start --config run.yaml --json | jq .type
   pipeline start --bus nats://10.0.0.2 --data-root /data --model models/mine --out /results/node-1

@@ -4,7 +4,6 @@ import {
   type ChannelOptions,
   type ClientUnaryCall,
   type ClientWritableStream,
-  credentials,
   status as grpcStatus,
   loadPackageDefinition,
   Metadata,
@@ -16,6 +15,7 @@ import { service as healthService } from "grpc-health-check";
 import { type ErrorCode, errorCodes, PlatestreamError } from "../../proto/errors.ts";
 import { loadProto } from "../../proto/load.ts";
 import { identityKey, type RequestIdentity, writeIdentity } from "../../proto/operations/request-identity.ts";
+import { type ClientSecurity, plain } from "../../proto/security/client-security.ts";
 import type { ImageBatch, ModelChoice, ModelInfo, Predictions, Statistics } from "../plugin.ts";
 import { packBatch } from "./pack.ts";
 import {
@@ -98,17 +98,19 @@ interface HealthClient {
   check: Unary<{ service: string }, { status: string }>;
 }
 
-/** The worker at `host:port`. Connects when it is first asked. */
-export const grpcWorker = (address: string): GrpcWorker => {
+/** The worker at `host:port`. Connects when it is first asked. Throws "invalid-config" where a token must not go there. */
+export const grpcWorker = (address: string, security: ClientSecurity = plain): GrpcWorker => {
   const { platestream } = loadPackageDefinition(loadProto()) as unknown as {
     platestream: { v1: { Worker: ServiceClientConstructor } };
   };
   const Health = makeGenericClientConstructor(healthService, "Health");
+  const { credentials, interceptors } = security.toServer(address);
   const clients = Array.from(
     { length: connections },
-    () => new platestream.v1.Worker(address, credentials.createInsecure(), channelOptions) as unknown as WorkerClient,
+    () =>
+      new platestream.v1.Worker(address, credentials, { ...channelOptions, interceptors }) as unknown as WorkerClient,
   );
-  const health = new Health(address, credentials.createInsecure(), {
+  const health = new Health(address, credentials, {
     channelOverride: clients[0]!.getChannel(),
   }) as unknown as HealthClient;
   /** Ids of statistics that the worker has been given or has estimated. */
@@ -265,6 +267,8 @@ const codeOfStatus: Partial<Record<number, ErrorCode>> = {
   [grpcStatus.FAILED_PRECONDITION]: "invalid-model",
   [grpcStatus.UNIMPLEMENTED]: "worker-unavailable",
   [grpcStatus.UNAVAILABLE]: "worker-unavailable",
+  [grpcStatus.UNAUTHENTICATED]: "unauthenticated",
+  [grpcStatus.PERMISSION_DENIED]: "permission-denied",
 };
 
 /** The worker's own code where it sent one, else what the gRPC status comes closest to. */
