@@ -48,6 +48,11 @@ export class PixelMemory implements Memory {
     return this.#peak;
   }
 
+  /** Requests that wait. */
+  get waiting(): number {
+    return this.#waiters.length;
+  }
+
   acquire(bytes: number, signal: AbortSignal): Promise<Lease> {
     if (bytes > this.capacity) {
       const message = `one image takes ${mebibytes(bytes)}, the pixels of an experiment may take ${mebibytes(this.capacity)}; raise memoryMiB`;

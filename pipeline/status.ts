@@ -1,4 +1,5 @@
 /** What happens in a run, as one stream of events that the terminal, logs and subscribers all read. */
+import type { ErrorCode } from "../proto/errors.ts";
 import type { ExperimentFailure, ExperimentResult, LeftOut } from "./results/result.ts";
 
 export interface PlateSize {
@@ -29,8 +30,11 @@ export type Status =
       readonly experiment: string;
       readonly attempt: number;
       readonly reason: string;
+      readonly code?: ErrorCode;
+      /** That failed, where one did. */
+      readonly stage?: string | undefined;
     }
-  | { readonly type: "experiment-failed"; readonly failure: ExperimentFailure }
+  | { readonly type: "experiment-failed"; readonly failure: ExperimentFailure; readonly stage?: string | undefined }
   | {
       readonly type: "worker";
       readonly address: string;

@@ -1,28 +1,49 @@
-/** Ctrl-C and SIGTERM as signals: the only place that listens to them. */
+/** Ctrl-C and SIGTERM as signals: the only place of a run that listens to them. */
 import type { Status } from "../status.ts";
 
 export interface Interruptible {
-  /** The first Ctrl-C: finish what runs. */
+  /** Take nothing new and finish what runs: the first Ctrl-C, or SIGTERM where there is time to finish. */
   readonly drain: AbortSignal;
-  /** The second Ctrl-C, or SIGTERM: stop at once. */
+  /** Stop at once: a second signal of either kind, or the end of the time that SIGTERM leaves. */
   readonly signal: AbortSignal;
   close(): void;
 }
 
-export const interruptible = (onStatus: (status: Status) => void): Interruptible => {
+/** How long handing back may take after SIGTERM: a bus that does not answer is not waited for. */
+const handBackMs = 10_000;
+
+/**
+ * `graceMs`: how long what runs may take to finish after SIGTERM; then, or on the next signal, it is handed back, and a
+ * signal after that ends the process. 0: SIGTERM stops at once, and nothing ends the process before it has finished.
+ */
+export const interruptible = (onStatus: (status: Status) => void, graceMs = 0): Interruptible => {
   const drain = new AbortController();
   const stop = new AbortController();
+  const timers: NodeJS.Timeout[] = [];
+  const after = (ms: number, what: () => void) => timers.push(setTimeout(what, ms).unref());
+  const tell = (reason: string) => onStatus({ type: "draining", reason });
+
+  const handBack = () => {
+    tell("terminated: experiments that run are handed back");
+    stop.abort();
+    if (graceMs > 0) after(handBackMs, () => process.exit(1));
+  };
+  const stopped = () => {
+    if (stop.signal.aborted && graceMs > 0) process.exit(130);
+    return stop.signal.aborted;
+  };
   const onInterrupt = () => {
+    if (stopped()) return;
     if (drain.signal.aborted) return stop.abort();
-    onStatus({
-      type: "draining",
-      reason: "interrupted: finishing the experiments that run; Ctrl-C again stops at once",
-    });
+    tell("interrupted: finishing the experiments that run; Ctrl-C again stops at once");
     drain.abort();
   };
   const onTerminate = () => {
-    onStatus({ type: "draining", reason: "terminated: experiments that run are handed back" });
-    stop.abort();
+    if (stopped()) return;
+    if (drain.signal.aborted || graceMs === 0) return handBack();
+    tell(`terminated: experiments that run have ${graceMs / 1_000} s to finish, then they are handed back`);
+    drain.abort();
+    after(graceMs, handBack);
   };
   process.on("SIGINT", onInterrupt);
   process.on("SIGTERM", onTerminate);
@@ -30,6 +51,7 @@ export const interruptible = (onStatus: (status: Status) => void): Interruptible
     drain: drain.signal,
     signal: stop.signal,
     close() {
+      for (const timer of timers) clearTimeout(timer);
       process.off("SIGINT", onInterrupt);
       process.off("SIGTERM", onTerminate);
     },

@@ -1,0 +1,48 @@
+/** A worker whose requests are told to somebody: what goes out, and how it ends. */
+import { PlatestreamError } from "../../proto/errors.ts";
+import type { GrpcWorker, RequestOptions } from "./grpc-worker.ts";
+import { batchBytes } from "./pack.ts";
+
+export interface SentRequest {
+  readonly worker: string;
+  readonly method: "predict" | "calibrate";
+  readonly images: number;
+  /** Of pixels. */
+  readonly bytes: number;
+  readonly about: RequestOptions["about"];
+}
+
+/** Called when a request goes out; what it returns, when it has ended. */
+export type ObserveSent = (request: SentRequest) => (error?: PlatestreamError) => void;
+
+export const observedWorker = (worker: GrpcWorker, observe: ObserveSent): GrpcWorker => {
+  const watch = async <T>(request: Omit<SentRequest, "worker">, answer: Promise<T>): Promise<T> => {
+    const ended = observe({ worker: worker.address, ...request });
+    try {
+      const result = await answer;
+      ended();
+      return result;
+    } catch (thrown) {
+      ended(PlatestreamError.from(thrown));
+      throw thrown;
+    }
+  };
+  return {
+    ...worker,
+    predict: (model, batch, statistics, options) =>
+      watch(
+        { method: "predict", images: batch.images.length, bytes: batchBytes(batch), about: options.about },
+        worker.predict(model, batch, statistics, options),
+      ),
+    calibrate: (model, batches, sourceWeight, options) =>
+      watch(
+        {
+          method: "calibrate",
+          images: batches.reduce((sum, { images }) => sum + images.length, 0),
+          bytes: batches.reduce((sum, batch) => sum + batchBytes(batch), 0),
+          about: options.about,
+        },
+        worker.calibrate(model, batches, sourceWeight, options),
+      ),
+  };
+};
