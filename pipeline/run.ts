@@ -27,6 +27,11 @@ export interface NodeOptions {
   readonly concurrentExperiments: number;
   /** Times an experiment is tried. */
   readonly attempts: number;
+  /**
+   * Times that an experiment goes back as if it had not been taken when no worker is left for it: that is not its fault,
+   * and another node may have some. After that it counts as an attempt, because it may be what ends them.
+   */
+  readonly handBacks: number;
   /** Wait before the second attempt, in milliseconds; it doubles with every further one. */
   readonly backOffMs: number;
   /** Aborted: take no further experiments and finish those that run. */
@@ -38,20 +43,25 @@ export interface NodeOptions {
 
 /** Runs until the bus has nothing more, or until it is drained or aborted. Failures are reported, not thrown. */
 export const runNode = async (options: NodeOptions): Promise<void> => {
-  const lanes = Array.from({ length: options.concurrentExperiments }, () => lane(options));
+  const handedBack = new Map<string, number>();
+  const lanes = Array.from({ length: options.concurrentExperiments }, () => lane(options, handedBack));
   await Promise.all(lanes);
 };
 
-const lane = async (options: NodeOptions): Promise<void> => {
+const lane = async (options: NodeOptions, handedBack: Map<string, number>): Promise<void> => {
   const leaving = AbortSignal.any([options.drain, options.signal]);
   for (;;) {
     const delivery = await options.bus.take(leaving);
     if (delivery === undefined) return;
-    await runDelivery(delivery, options);
+    await runDelivery(delivery, options, handedBack);
   }
 };
 
-const runDelivery = async (delivery: Delivery, options: NodeOptions): Promise<void> => {
+const runDelivery = async (
+  delivery: Delivery,
+  options: NodeOptions,
+  handedBack: Map<string, number>,
+): Promise<void> => {
   const { experiment: ref, attempt } = delivery;
   const { results, onStatus, signal } = options;
   if (results.done().has(ref.id)) return delivery.done();
@@ -80,6 +90,12 @@ const runDelivery = async (delivery: Delivery, options: NodeOptions): Promise<vo
   } catch (thrown) {
     const error = PlatestreamError.from(thrown);
     if (error.code === "cancelled" || signal.aborted) return delivery.handBack();
+    const times = handedBack.get(ref.id) ?? 0;
+    if (error.code === "no-worker" && times < options.handBacks) {
+      handedBack.set(ref.id, times + 1);
+      onStatus({ type: "experiment-retried", experiment: ref.id, attempt, reason: error.message });
+      return delivery.handBack();
+    }
     if (errorCodes[error.code].retry && attempt < options.attempts) {
       onStatus({ type: "experiment-retried", experiment: ref.id, attempt, reason: error.message });
       return delivery.retry(error.message, options.backOffMs * 2 ** (attempt - 1));

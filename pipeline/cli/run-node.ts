@@ -2,6 +2,7 @@
 import { hostname } from "node:os";
 import { delimiter, resolve } from "node:path";
 import { PlatestreamError } from "../../proto/errors.ts";
+import { readClientSecurity } from "../../proto/security/client-security.ts";
 import { stages } from "../../stages/index.ts";
 import type { Bus } from "../bus/bus.ts";
 import { openEvents } from "../bus/nats/events.ts";
@@ -31,6 +32,7 @@ export const runBusNode = async (options: StartOptions & { readonly bus: string 
     );
   }
   const { config, folder } = await readConfig({ ...options, data: roots.map((root) => resolve(root)).join(delimiter) });
+  const security = await readClientSecurity(options);
   const chain = await buildChain(config.stages, stages, folder);
   const load = await openDataRoots(roots, config.layout);
   const node = options.node ?? `${hostname()}-${process.pid}`;
@@ -51,13 +53,17 @@ export const runBusNode = async (options: StartOptions & { readonly bus: string 
       ...(options.lostAfter === undefined ? {} : { limits: { ackWaitMs: options.lostAfter * 1_000 } }),
     });
     closing.unshift(() => parts.close());
-    const workers = await openWorkers(config, onStatus);
-    closing.unshift(() => workers.close());
-    const models = await workers.models();
-    const cellTypes = cellTypesOf(models, chain);
-    const results = await openRunFolder(config.out, { config: { ...config, models }, fresh: options.fresh ?? false });
+    const results = await openRunFolder(config.out, {
+      config: { ...config, models: [] },
+      fresh: options.fresh ?? false,
+    });
     let finished = false;
     closing.unshift(() => finished || results.close());
+    const accept = (models: readonly ModelInfo[]) => results.accept(usable(models, chain));
+    const workers = await openWorkers(config, onStatus, security, { directory: parts.workers, accept });
+    closing.unshift(() => workers.close());
+    await accept(await workers.models());
+    const cellTypes = () => [...new Set(usable(workers.ready(), chain).map(({ cellType }) => cellType))].sort();
 
     const cellTypeOf = new Map<string, string>();
     const queue = await openNatsBus(parts, {
@@ -83,11 +89,8 @@ export const runBusNode = async (options: StartOptions & { readonly bus: string 
     );
     followers.push(presence.next, events.next);
     onStatus({ type: "bus", state: "ready", detail: parts.server });
-    onStatus({
-      type: "bus",
-      state: "ready",
-      detail: `node ${node} takes ${cellTypes.join(", ")}; results go to ${results.dir}`,
-    });
+    onStatus({ type: "bus", state: "ready", detail: `results of node ${node} go to ${results.dir}` });
+    followers.push(tellCellTypes(cellTypes, (detail) => onStatus({ type: "bus", state: "ready", detail })));
 
     await runNode({
       bus,
@@ -106,6 +109,7 @@ export const runBusNode = async (options: StartOptions & { readonly bus: string 
       memoryBytes: config.memoryMiB * 2 ** 20,
       concurrentExperiments: config.concurrentExperiments,
       attempts: config.attempts,
+      handBacks: config.attempts,
       backOffMs: 2_000,
       drain,
       signal,
@@ -122,14 +126,24 @@ export const runBusNode = async (options: StartOptions & { readonly bus: string 
   }
 };
 
-/** What the node can call: cell types with a network that `infer` may use. */
-const cellTypesOf = (models: readonly ModelInfo[], chain: Chain): string[] => {
+/** Networks that `infer` may use. */
+const usable = (models: readonly ModelInfo[], chain: Chain): readonly ModelInfo[] => {
   const { model } = (chain.find(({ stage }) => stage.name === "infer")?.options ?? {}) as { model?: string };
-  const usable = models.filter(({ name }) => model === undefined || name === model);
-  const cellTypes = [...new Set(usable.map(({ cellType }) => cellType))].sort();
-  if (cellTypes.length > 0) return cellTypes;
-  throw new PlatestreamError(
-    "unknown-model",
-    `a node takes the cell types that its workers have networks for, and they have no ${model ?? "network"}`,
-  );
+  return models.filter(({ name }) => model === undefined || name === model);
+};
+
+/** Says at once what the node takes, and again when that has changed with its workers. */
+const tellCellTypes = (
+  cellTypes: () => readonly string[],
+  tell: (what: string) => void,
+): ((status: Status) => void) => {
+  let told: string | undefined;
+  const next = () => {
+    const now = cellTypes().join(", ");
+    if (now === told) return;
+    told = now;
+    tell(now === "" ? "no worker is there: this node takes nothing, and waits for one" : `this node takes ${now}`);
+  };
+  next();
+  return ({ type }) => (type === "worker" ? next() : undefined);
 };

@@ -4,6 +4,7 @@ import { dirname, resolve } from "node:path";
 import { parse as parseYaml } from "yaml";
 import { type Dataset, openDataset } from "../../datasets/open.ts";
 import { listProblems, PlatestreamError } from "../../proto/errors.ts";
+import { readClientSecurity } from "../../proto/security/client-security.ts";
 import { stages } from "../../stages/index.ts";
 import { openEmbeddedBus } from "../bus/embedded.ts";
 import { buildChain, type Chain } from "../chain.ts";
@@ -24,6 +25,7 @@ import { renderSummary } from "./summary.ts";
 /** Returns the exit code: 0 all called, 1 experiments were given up, 130 interrupted. */
 export const startRun = async (options: StartOptions): Promise<number> => {
   const { config, folder, demo } = await readConfig(options);
+  const security = await readClientSecurity(options);
   const chain = await buildChain(config.stages, stages, folder);
   const dataset = await openDataset(config.data, { layout: config.layout });
   const experiments = choose(dataset, config.experiments);
@@ -33,7 +35,7 @@ export const startRun = async (options: StartOptions): Promise<number> => {
   const onStatus = (status: Status) => progress.next(status);
   const { drain, signal, close: endInterrupts } = interruptible(onStatus);
   const started = Date.now();
-  const workers = await openWorkers(config, onStatus);
+  const workers = await openWorkers(config, onStatus, security);
   try {
     const models = await workers.models();
     checkModels(models, experiments, chain);
@@ -54,6 +56,7 @@ export const startRun = async (options: StartOptions): Promise<number> => {
         memoryBytes: config.memoryMiB * 2 ** 20,
         concurrentExperiments: Math.min(config.concurrentExperiments, experiments.length),
         attempts: config.attempts,
+        handBacks: 0,
         backOffMs: 2_000,
         drain,
         signal,

@@ -19,20 +19,35 @@ interface Origin {
 const originOf = ({ data, layout, models, stages }: ResultsConfig): Origin => ({
   data: resolve(data),
   layout,
-  models: [...new Set(models.map(({ name, cellType, version }) => `${name} ${cellType} ${version}`))].sort(),
+  models: networksOf(models),
   stages: stages.map(({ use, options }) => `${use} ${JSON.stringify(sorted(options))}`),
 });
 
-/** Marks the folder with its origin, or throws when it holds results of another. */
+const networksOf = (models: readonly ModelInfo[]): string[] =>
+  [...new Set(models.map(({ name, cellType, version }) => `${name} ${cellType} ${version}`))].sort();
+
+/** Whether a network is for the cell type of `model`. */
+const isFor = ({ cellType }: ModelInfo, network: string): boolean =>
+  network.slice(0, network.lastIndexOf(" ")).endsWith(` ${cellType}`);
+
+/**
+ * Marks the folder with its origin, or throws when it holds results of another. Networks may be added for cell types
+ * that had none: a node learns of them as its workers come.
+ */
 export const checkOrigin = async (folder: string, config: ResultsConfig): Promise<void> => {
   const path = join(folder, "origin.json");
-  const origin = originOf(config);
+  const write = (origin: Origin) => replaceText(path, `${JSON.stringify(origin, null, 2)}\n`);
+  const told = originOf(config);
   const there = await readJson<Origin>(path);
-  if (there === undefined) return replaceText(path, `${JSON.stringify(origin, null, 2)}\n`);
-  const parts = Object.keys(origin) as (keyof Origin)[];
-  const changed = parts.filter((part) => JSON.stringify(there[part]) !== JSON.stringify(origin[part]));
-  if (changed.length === 0) return;
-  const differences = changed.map((part) => `${part} ${difference(there[part], origin[part])}`);
+  if (there === undefined) return write(told);
+  const onlyThere = there.models.filter((network) => !config.models.some((model) => isFor(model, network)));
+  const added = networksOf(config.models.filter((model) => !there.models.some((network) => isFor(model, network))));
+  const before: Origin = { ...there, models: [...there.models, ...added].sort() };
+  const now: Origin = { ...told, models: [...told.models, ...onlyThere].sort() };
+  const parts = Object.keys(now) as (keyof Origin)[];
+  const changed = parts.filter((part) => JSON.stringify(before[part]) !== JSON.stringify(now[part]));
+  if (changed.length === 0) return added.length > 0 ? write(now) : undefined;
+  const differences = changed.map((part) => `${part} ${difference(before[part], now[part])}`);
   throw new PlatestreamError(
     "invalid-config",
     `a run continues only what has the same data, networks and stages, and ${folder} holds results of another run ` +

@@ -7,6 +7,7 @@
  */
 import { appendFile, mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import type { ModelInfo } from "../domain.ts";
 import type { ResultStore } from "../run.ts";
 import { inFolder, readJson, replaceFile, replaceText } from "./files.ts";
 import { lockFolder } from "./lock.ts";
@@ -21,6 +22,8 @@ import { callsHeader, callsRows, submissionHeader, submissionRows } from "./tabl
 export interface RunFolder extends ResultStore {
   /** Absolute path. */
   readonly dir: string;
+  /** Networks that workers hold which came later. Throws "invalid-config" where the folder's results come from others. */
+  accept(models: readonly ModelInfo[]): Promise<void>;
   /** Puts the run-level files together from all finished experiments, and closes the folder. */
   finish(run: { readonly seconds: number }): Promise<RunReport>;
   /** Lets other processes have the folder. */
@@ -60,7 +63,9 @@ export const openRunFolder = async (folder: string, { config, fresh }: RunFolder
   }
 };
 
-const open = async (dir: string, config: ResultsConfig, unlock: () => Promise<void>): Promise<RunFolder> => {
+const open = async (dir: string, told: ResultsConfig, unlock: () => Promise<void>): Promise<RunFolder> => {
+  let config = told;
+  let accepting: Promise<void> = Promise.resolve();
   const startedAt = new Date();
   const experiments = join(dir, "experiments");
   const failures = join(dir, "failures");
@@ -81,6 +86,16 @@ const open = async (dir: string, config: ResultsConfig, unlock: () => Promise<vo
   return {
     dir,
     done: () => done,
+    accept(models) {
+      accepting = accepting
+        .catch(() => undefined)
+        .then(async () => {
+          await checkOrigin(dir, { ...config, models });
+          const all = [...config.models, ...models];
+          config = { ...config, models: [...new Map(all.map((model) => [identity(model), model])).values()] };
+        });
+      return accepting;
+    },
     async write(result) {
       const { id } = result.experiment;
       if (done.has(id)) return;
@@ -108,6 +123,8 @@ const open = async (dir: string, config: ResultsConfig, unlock: () => Promise<vo
     close: unlock,
   };
 };
+
+const identity = ({ name, cellType, version }: ModelInfo): string => `${name} ${cellType} ${version}`;
 
 const readFailures = async (folder: string): Promise<ExperimentFailure[]> => {
   const names = (await readdir(folder)).filter((name) => name.endsWith(".json")).sort();

@@ -39,7 +39,11 @@ const open = async (
     limits: { ackWaitMs: 1_000, ...limits },
   });
   t.after(() => parts.nc.close());
-  return { parts, connection, bus: await openNatsBus(parts, { node, cellTypes, untilEmpty: true, onFull }) };
+  return {
+    parts,
+    connection,
+    bus: await openNatsBus(parts, { node, cellTypes: () => cellTypes, untilEmpty: true, onFull }),
+  };
 };
 
 test("NATS bus - a node takes its own cell types only", async (t) => {
@@ -188,7 +192,7 @@ test("NATS bus - a server without JetStream: the error says how to start one wit
 test("overview - what runs where and how far, and what no node takes", async (t) => {
   const { bus, parts } = await open(t, server.namespace());
   await bus.submit([ref("HUVEC-01"), ref("RPE-01", "RPE")]);
-  const presence = announceNode(parts.nodes, "node-1", ["HUVEC"]);
+  const presence = announceNode(parts.nodes, "node-1", () => ["HUVEC"]);
   await bus.take(never);
   const plates = [{ plate: "1", sites: 2 }];
   await sleep(50);

@@ -15,7 +15,12 @@ testBus("NATS", async (t) => {
   const open = async (node: string) => {
     const parts = await openNats({ url, name: node, onConnection: () => undefined, limits: { ackWaitMs: 1_000 } });
     t.after(() => parts.nc.close());
-    const bus = await openNatsBus(parts, { node, cellTypes: ["HUVEC"], untilEmpty: true, onFull: () => undefined });
+    const bus = await openNatsBus(parts, {
+      node,
+      cellTypes: () => ["HUVEC"],
+      untilEmpty: true,
+      onFull: () => undefined,
+    });
     return { parts, bus };
   };
   const { bus, parts } = await open("node-1");

@@ -79,6 +79,7 @@ const run = async (experiments: Experiment[], chain: Chain, options: Partial<Nod
     memoryBytes: 2 ** 16,
     concurrentExperiments: 1,
     attempts: 2,
+    handBacks: 0,
     backOffMs: 1,
     drain: new AbortController().signal,
     signal: new AbortController().signal,

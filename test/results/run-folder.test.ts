@@ -149,6 +149,28 @@ test("an experiment that is written twice at once is written once", async (t) =>
   assert.equal((await folder.finish({ seconds: 2 })).total.imagesPerSecond, 3);
 });
 
+test("networks of workers that come later are noted, and others for the same cell type refused", async (t) => {
+  const dir = await temporaryFolder(t);
+  const rpe = { ...model, cellType: "RPE" };
+  const first = await open(dir, { models: [] });
+  await Promise.all([first.accept([model]), first.accept([rpe])]);
+  await first.accept([model, rpe]);
+  const other = { ...rpe, version: "v2" };
+  await assert.rejects(
+    first.accept([other]),
+    /holds results of another run \(models were demo RPE v1, are demo RPE v2\)/,
+  );
+  const { models } = await first.finish({ seconds: 1 });
+  assert.deepEqual(
+    models.map(({ cellType, version }) => `${cellType} ${version}`),
+    ["HUVEC v1", "RPE v1"],
+  );
+  const again = await open(dir, { models: [rpe] });
+  await assert.rejects(again.accept([{ ...model, version: "v2" }]), /models were demo HUVEC v1, are demo HUVEC v2/);
+  await again.accept([{ ...model, cellType: "U2OS" }]);
+  await again.close();
+});
+
 test("a folder of another run is refused, and says what differs and how to go on", async (t) => {
   const { dir } = await finished(t);
   await assert.rejects(

@@ -31,7 +31,7 @@ export interface Presence {
 }
 
 /** Keeps the node's entry up to date until it is closed. */
-export const announceNode = (nodes: Bucket<NodeState>, node: string, cellTypes: readonly string[]): Presence => {
+export const announceNode = (nodes: Bucket<NodeState>, node: string, cellTypes: () => readonly string[]): Presence => {
   const running = new Map<string, RunningExperiment>();
   const since = new Date().toISOString();
   let draining = false;
@@ -42,7 +42,7 @@ export const announceNode = (nodes: Bucket<NodeState>, node: string, cellTypes: 
       node,
       host: hostname(),
       pid: process.pid,
-      cellTypes,
+      cellTypes: cellTypes(),
       since,
       running: [...running.values()],
       draining,

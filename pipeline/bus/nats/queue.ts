@@ -11,9 +11,9 @@ import { submitToNats } from "./submit.ts";
 export interface NatsBusOptions {
   /** Who takes experiments; unique among the nodes of the bus. */
   readonly node: string;
-  /** What it takes; the others are left to other nodes. */
-  readonly cellTypes: readonly string[];
-  /** Taking ends when no experiment of these cell types is left unsettled, instead of waiting for more. */
+  /** What it takes now; the others are left to other nodes. */
+  readonly cellTypes: () => readonly string[];
+  /** Taking ends when no experiment of the cell types that it ever took is left unsettled, instead of waiting for more. */
   readonly untilEmpty: boolean;
   /** The queue takes no more for now; told once for every submission that waits. */
   readonly onFull: () => void;
@@ -32,20 +32,28 @@ const queuedSchema = z.object({
 /** The bus over `parts`, which stay open when it is closed. */
 export const openNatsBus = async (parts: NatsBusParts, options: NatsBusOptions): Promise<Bus> => {
   const { nc, streams } = parts;
-  const { node, cellTypes } = options;
-  await streams.openConsumers(cellTypes);
+  const { node } = options;
   const waiting = new Set<() => void>();
   const wake = () => {
     for (const each of waiting) each();
   };
-  const arrivals = cellTypes.map((cellType) => nc.subscribe(streams.names.experimentsOf(cellType), { callback: wake }));
+  /** Cell types that it took at some time, and what tells of new experiments. */
+  const arrivals = new Map<string, { unsubscribe(): void }>();
+  const openCellType = async (cellType: string): Promise<void> => {
+    if (arrivals.has(cellType)) return;
+    arrivals.set(cellType, nc.subscribe(streams.names.experimentsOf(cellType), { callback: wake }));
+    await streams.openConsumers([cellType]);
+  };
   let turn = 0;
 
   /** The next message of any cell type; they take turns, so that none starves. */
   const nextMessage = async (): Promise<Msg | undefined> => {
     turn += 1;
+    const cellTypes = options.cellTypes();
     for (let i = 0; i < cellTypes.length; i++) {
-      const message = await streams.next(cellTypes[(turn + i) % cellTypes.length]!);
+      const cellType = cellTypes[(turn + i) % cellTypes.length]!;
+      await openCellType(cellType);
+      const message = await streams.next(cellType);
       if (message !== undefined) return message;
     }
     return undefined;
@@ -74,7 +82,7 @@ export const openNatsBus = async (parts: NatsBusParts, options: NatsBusOptions):
         } else if (message !== undefined) {
           const delivery = await receive(parts, message, node, wake);
           if (delivery !== undefined) return delivery;
-        } else if (options.untilEmpty && (await isEmpty(parts, cellTypes))) {
+        } else if (options.untilEmpty && (await isEmpty(parts, [...arrivals.keys()]))) {
           return undefined;
         } else {
           await pause(signal);
@@ -83,13 +91,14 @@ export const openNatsBus = async (parts: NatsBusParts, options: NatsBusOptions):
       return undefined;
     },
     async close() {
-      for (const arrival of arrivals) arrival.unsubscribe();
+      for (const arrival of arrivals.values()) arrival.unsubscribe();
       wake();
     },
   };
 };
 
 const isEmpty = async ({ streams }: NatsBusParts, cellTypes: readonly string[]): Promise<boolean> => {
+  if (cellTypes.length === 0) return false;
   for (const cellType of cellTypes) if ((await streams.unsettled(cellType)) > 0) return false;
   return true;
 };
