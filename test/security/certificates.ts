@@ -1,4 +1,5 @@
 /** Certificates made on the spot: an authority of its own, and whomever it certifies. */
+import "reflect-metadata";
 import { webcrypto } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";

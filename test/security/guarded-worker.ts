@@ -1,0 +1,134 @@
+/** A worker's real server on an engine that computes nothing, and clients for it. */
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { TestContext } from "node:test";
+import {
+  type Client,
+  loadPackageDefinition,
+  makeGenericClientConstructor,
+  type ServiceClientConstructor,
+  type ServiceError,
+} from "@grpc/grpc-js";
+import { service as healthService } from "grpc-health-check";
+import type { Engine } from "../../gpu-worker/engine/engine.ts";
+import { startServer } from "../../gpu-worker/server/server.ts";
+import { PlatestreamError } from "../../proto/errors.ts";
+import { loadProto } from "../../proto/load.ts";
+import { type ClientSecurityOptions, readClientSecurity } from "../../proto/security/client-security.ts";
+import { readServerSecurity, type ServerSecurityOptions } from "../../proto/security/server-security.ts";
+import { newToken, type Role } from "../../proto/security/tokens.ts";
+import { temporaryFolder } from "../kit/experiment.ts";
+
+export const limits = { maxMessage: 1, maxStreams: 100, maxCalls: 100, maxCallTime: 60 };
+
+export interface GuardedWorker {
+  readonly address: string;
+  /** Predictions that wait. */
+  readonly waiting: number;
+  /** Predictions whose caller is gone. */
+  readonly aborted: number;
+}
+
+/** Its predictions wait until their callers give up. */
+export const startGuardedWorker = async (
+  t: TestContext,
+  options: Partial<ServerSecurityOptions> = {},
+  listen = "127.0.0.1:0",
+): Promise<GuardedWorker> => {
+  let [waiting, aborted] = [0, 0];
+  const engine: Engine = {
+    runtime: "none",
+    provider: "none",
+    maxBatch: 1,
+    waiting: 0,
+    models: () => [],
+    predict: (_choice, _images, _statistics, _plates, signal) =>
+      new Promise((_, reject) => {
+        waiting += 1;
+        signal!.addEventListener("abort", () => {
+          waiting -= 1;
+          aborted += 1;
+          reject(new PlatestreamError("cancelled", "the request was cancelled"));
+        });
+      }),
+    calibrate: () => ({ add: () => Promise.resolve(), finish: () => Promise.reject(new Error("not used")) }),
+    close: () => Promise.resolve(),
+  };
+  const security = await readServerSecurity({ ...limits, ...options });
+  const server = await startServer(engine, { listen, security, graceMs: 100 });
+  t.after(() => server.close());
+  return {
+    address: server.address,
+    get waiting() {
+      return waiting;
+    },
+    get aborted() {
+      return aborted;
+    },
+  };
+};
+
+export type Ask = (request: object) => Promise<unknown>;
+
+export interface GuardedClient {
+  readonly listModels: Ask;
+  readonly predict: Ask;
+  readonly health: Ask;
+  close(): void;
+}
+
+export const clientOf = async (
+  t: TestContext,
+  address: string,
+  options: ClientSecurityOptions = {},
+): Promise<GuardedClient> => {
+  const { platestream } = loadPackageDefinition(loadProto()) as unknown as {
+    platestream: { v1: { Worker: ServiceClientConstructor } };
+  };
+  const { credentials, interceptors } = (await readClientSecurity(options, {})).toServer(address);
+  // A connection of its own.
+  const channel = { interceptors, "grpc.use_local_subchannel_pool": 1, "grpc.enable_retries": 0 };
+  const worker = new platestream.v1.Worker(address, credentials, channel);
+  const health = new (makeGenericClientConstructor(healthService, "Health"))(address, credentials, channel);
+  const ask =
+    (client: Client, method: string): Ask =>
+    (request) =>
+      new Promise((resolve, reject) => {
+        const call = (client as unknown as ServiceClientConstructor["prototype"])[method] as (
+          ...all: unknown[]
+        ) => void;
+        const deadline = Date.now() + 10_000;
+        call.call(client, request, { deadline }, (error: ServiceError | null, response: unknown) =>
+          error === null ? resolve(response) : reject(error),
+        );
+      });
+  const close = () => {
+    worker.close();
+    health.close();
+  };
+  t.after(close);
+  return {
+    listModels: ask(worker, "ListModels"),
+    predict: ask(worker, "Predict"),
+    health: ask(health, "Check"),
+    close,
+  };
+};
+
+export const onePixel = {
+  images: { pixels: Buffer.alloc(1), type: "UINT8", shape: [1, 1, 1, 1], scale: [], offset: [] },
+};
+
+/** A token file with one token of every role, and a file with each token. */
+export const writeTokens = async (t: TestContext): Promise<{ file: string; tokenOf(role: Role): string }> => {
+  const folder = await temporaryFolder(t);
+  const entries = [];
+  for (const role of ["predict", "subscribe", "submit"] as const) {
+    const { token, entry } = newToken({ name: `the ${role} client`, roles: [role] });
+    entries.push(entry);
+    await writeFile(join(folder, role), `${token}\n`);
+  }
+  const file = join(folder, "tokens.json");
+  await writeFile(file, JSON.stringify(entries));
+  return { file, tokenOf: (role) => join(folder, role) };
+};
