@@ -8,6 +8,7 @@ import { workerMetrics } from "../../gpu-worker/server/worker-metrics.ts";
 import { openMetrics } from "../../proto/operations/metrics.ts";
 import { serveProbes } from "../../proto/operations/probes.ts";
 import { readServerSecurity } from "../../proto/security/server-security.ts";
+import { announceOnBus } from "./announce-worker.ts";
 import { openLogOn } from "./operations.ts";
 import type { WorkerOptions } from "./worker.ts";
 
@@ -34,12 +35,14 @@ export const runWorker = async (options: WorkerOptions): Promise<void> => {
         },
       });
       watched?.numbers.load({ waiting: () => engine.waiting, active: () => server.active });
+      const announcement = await announceOnBus(options, server, engine, log);
       notReady = undefined;
       sayReady(server.address, engine, options.json ?? false);
       log.info("ready", { worker: server.address, provider: engine.provider, metrics: watched?.probes.address });
       await end.told;
       notReady = "the worker is shutting down";
       log.info("shutting down", { worker: server.address, requests: server.active });
+      await announcement.close();
       const { unfinished } = await server.close();
       if (unfinished > 0) {
         log.warn("requests are left unfinished", { worker: server.address, requests: unfinished });

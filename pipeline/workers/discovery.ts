@@ -1,12 +1,15 @@
 /** A pool of the workers that are in a directory, as they come and go. */
 import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
+import { PlatestreamError } from "../../proto/errors.ts";
+import { isLoopback } from "../../proto/security/listen-address.ts";
 import type { Status } from "../status.ts";
 import type { WorkerDirectory, WorkerEntry } from "./directory.ts";
 import type { GrpcWorker } from "./grpc-worker.ts";
 import { type Accept, defaultPoolOptions, openPool, type PoolOptions, type WorkerPool } from "./pool.ts";
 
 export interface DiscoveryOptions {
+  /** May throw where the address must not be used. */
   readonly connect: (address: string) => GrpcWorker;
   readonly onStatus: (status: Status) => void;
   readonly accept: Accept;
@@ -17,7 +20,8 @@ export interface DiscoveryOptions {
 
 interface Known {
   readonly since: string;
-  readonly worker: GrpcWorker;
+  /** Undefined: its address may not be used. */
+  readonly worker: GrpcWorker | undefined;
   /** It is no longer in the directory, and is asked whether it is there all the same. */
   asked: boolean;
 }
@@ -36,14 +40,22 @@ export const discoverWorkers = async (
   const known = new Map<string, Known>();
   const closing = new AbortController();
 
+  const tryConnect = (address: string): GrpcWorker | undefined => {
+    try {
+      return connect(address);
+    } catch (error) {
+      onStatus({ type: "worker", address, state: "lost", detail: PlatestreamError.from(error).rawMessage });
+      return undefined;
+    }
+  };
   const letGo = (address: string, { worker }: Known, why: string): void => {
     known.delete(address);
-    pool.drop(worker, why);
+    if (worker !== undefined) pool.drop(worker, why);
   };
   const askVanished = async (address: string, one: Known): Promise<void> => {
     if (one.asked) return;
     one.asked = true;
-    const there = await pool.answers(one.worker);
+    const there = one.worker !== undefined && (await pool.answers(one.worker));
     if (!there && one.asked && known.get(address) === one) letGo(address, one, "it left");
     one.asked = false;
   };
@@ -58,11 +70,11 @@ export const discoverWorkers = async (
       else one.asked = false;
     }
     const added = [...entries.values()].filter(({ address }) => !known.has(address));
-    return added.map(({ address, since }) => {
-      const worker = connect(address);
+    return added.map(async ({ address, since }) => {
+      const worker = tryConnect(address);
       known.set(address, { since, worker, asked: false });
-      // It tells of its failure itself, and is asked again.
-      return pool.add(worker).catch(() => undefined);
+      // The pool tells of a failure, and asks again.
+      if (worker !== undefined) await pool.add(worker).catch(() => undefined);
     });
   };
   const follow = async (): Promise<void> => {
@@ -89,4 +101,4 @@ export const discoverWorkers = async (
 
 /** A loopback address of another machine means somebody else here. */
 const inReach = ({ address, host }: WorkerEntry): boolean =>
-  host === hostname() || !/^(127\.|localhost:|\[::1\])/.test(address);
+  host === hostname() || !isLoopback(address.replace(/:\d+$/, ""));

@@ -20,7 +20,7 @@ interface Announced extends FakeWorker {
   vanish(): Promise<void>;
 }
 
-const setup = async (t: TestContext, accept: Accept = async () => undefined) => {
+const setup = async (t: TestContext, accept: Accept = async () => undefined, connect = grpcWorker) => {
   const directory: WorkerDirectory = memoryDirectory(60_000);
   const statuses: Status[] = [];
   const states = () => statuses.map((status) => (status.type === "worker" ? `${status.address} ${status.state}` : ""));
@@ -31,7 +31,7 @@ const setup = async (t: TestContext, accept: Accept = async () => undefined) => 
   };
   const open = async () => {
     const pool = await discoverWorkers(directory, {
-      connect: (address) => grpcWorker(address),
+      connect: (address) => connect(address),
       onStatus: (status) => statuses.push(status),
       accept,
       everyMs: 20,
@@ -200,4 +200,20 @@ test("a loopback address of another machine is nobody here", async (t) => {
   await directory.put("far", entryOf(near.address, { host: "elsewhere" }));
   const { pool } = await open();
   assert.deepEqual([pool.ready(), states()], [[], []]);
+});
+
+test("an address that must not be used is told of once, and the others go on", async (t) => {
+  const refused: string[] = [];
+  const { announce, open, statuses } = await setup(t, undefined, (address) => {
+    if (refused.includes(address)) throw new PlatestreamError("invalid-config", "a token would travel unencrypted");
+    return grpcWorker(address);
+  });
+  const [a, b] = [await announce(), await announce()];
+  refused.push(a.address);
+  const { predict, pool } = await open();
+  await predict();
+  await sleep(100);
+  assert.equal(b.predictions.length, 1);
+  assert.equal(pool.concurrency, 2);
+  assert.equal(statuses.filter((status) => status.type === "worker" && status.address === a.address).length, 1);
 });
