@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import logUpdate from "log-update";
 import { type Overview, overview } from "../bus/nats/overview.ts";
+import type { WorkerEntry } from "../workers/directory.ts";
 import type { StatusOptions } from "./status.ts";
 import { withBus } from "./with-bus.ts";
 
@@ -25,7 +26,8 @@ export const showStatus = async ({ bus, watch, json }: StatusOptions): Promise<v
 };
 
 /** A few lines for a terminal. */
-export const renderOverview = ({ server, counts, running, nodes, withoutNode, experiments }: Overview): string => {
+export const renderOverview = (seen: Overview, now: number = Date.now()): string => {
+  const { server, counts, running, nodes, workers, withoutNode, experiments } = seen;
   const { queued, waiting, done } = counts;
   const lines = [
     server,
@@ -47,9 +49,27 @@ export const renderOverview = ({ server, counts, running, nodes, withoutNode, ex
       : has.length === 0
         ? "idle"
         : `runs ${has.map((each) => each.experiment).join(", ")}`;
-    lines.push(`  ${node}: ${cellTypes.join(", ")}; ${does}; since ${since}`);
+    lines.push(`  ${node}: ${cellTypes.join(", ") || "takes nothing: no worker"}; ${does}; since ${since}`);
   }
+  lines.push(workers.length === 0 ? "no workers" : `${workers.length} worker${workers.length === 1 ? "" : "s"}`);
+  lines.push(...workers.map((worker) => `  ${renderWorker(worker, now)}`));
   if (withoutNode.length > 0)
     lines.push(`no node takes ${withoutNode.join(", ")}: start one whose workers have a network for it`);
   return lines.join("\n");
+};
+
+const renderWorker = ({ address, host, models, runtime, provider, load, since, version }: WorkerEntry, now: number) => {
+  const names = [...new Set(models.map(({ name }) => name))];
+  const networks = names.map(
+    (name) => `${name} for ${models.flatMap((model) => (model.name === name ? [model.cellType] : [])).join(", ")}`,
+  );
+  const does = load === 0 ? "idle" : `${load} request${load === 1 ? "" : "s"} in hand`;
+  return `${address} on ${host}: ${networks.join("; ")}; ${runtime} on ${provider}; ${does}; up ${age(now - Date.parse(since))}; version ${version}`;
+};
+
+const age = (ms: number): string => {
+  const minutes = Math.max(0, Math.floor(ms / 60_000));
+  if (minutes < 1) return `${Math.max(0, Math.floor(ms / 1_000))} s`;
+  if (minutes < 120) return `${minutes} min`;
+  return minutes < 48 * 60 ? `${Math.floor(minutes / 60)} h` : `${Math.floor(minutes / 1_440)} days`;
 };

@@ -9,7 +9,7 @@ export interface StatusOptions {
 /** `pipeline status`: what a bus holds and who works on it. */
 export const statusCommand = (): Command =>
   new Command("status")
-    .description("show what is queued, running (where, how far), done and given up on a bus, and its nodes")
+    .description("show what is queued, running (where, how far), done and given up on a bus, its nodes and workers")
     .requiredOption("-b, --bus <url>", "NATS server of the bus, nats://HOST:PORT[/NAMESPACE]")
     .option("-w, --watch", "show it again every second, until Ctrl-C")
     .option("--json", "write everything as one line of JSON, experiments included")

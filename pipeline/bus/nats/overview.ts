@@ -1,4 +1,5 @@
 /** What a bus holds, for people who look at it. */
+import type { WorkerEntry } from "../../workers/directory.ts";
 import type { NodeState, RunningExperiment } from "./nodes.ts";
 import type { NatsBusParts } from "./open.ts";
 import type { ExperimentRecord, ExperimentState } from "./records.ts";
@@ -14,15 +15,18 @@ export interface Overview {
   readonly experiments: readonly ExperimentRecord[];
   readonly running: readonly RunningOn[];
   readonly nodes: readonly NodeState[];
+  readonly workers: readonly WorkerEntry[];
   /** Cell types with experiments that wait, and no node that takes them. */
   readonly withoutNode: readonly string[];
 }
 
 const collator = new Intl.Collator("en", { numeric: true });
 
-export const overview = async ({ server, records, nodes: bucket }: NatsBusParts): Promise<Overview> => {
+export const overview = async (parts: NatsBusParts): Promise<Overview> => {
+  const { server, records, nodes: bucket } = parts;
   const experiments = [...(await records.all())].sort((a, b) => collator.compare(a.id, b.id));
   const nodes = [...(await bucket.all())].sort((a, b) => collator.compare(a.node, b.node));
+  const workers = [...(await parts.workers.all())].sort((a, b) => collator.compare(a.address, b.address));
   const counts = { queued: 0, running: 0, waiting: 0, done: 0, "given-up": 0 };
   for (const { state } of experiments) counts[state] += 1;
 
@@ -36,5 +40,5 @@ export const overview = async ({ server, records, nodes: bucket }: NatsBusParts)
   const withoutNode = [...new Set(open.map(({ cellType }) => cellType))].filter(
     (cellType) => !nodes.some(({ cellTypes }) => cellTypes.includes(cellType)),
   );
-  return { server, counts, experiments, running, nodes, withoutNode };
+  return { server, counts, experiments, running, nodes, workers, withoutNode };
 };
