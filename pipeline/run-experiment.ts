@@ -20,6 +20,8 @@ export interface ExperimentRun {
   readonly attempt: number;
   readonly signal: AbortSignal;
   readonly onStatus: (status: Status) => void;
+  /** Holds this experiment's memory while it runs. */
+  readonly memories?: Set<PixelMemory>;
 }
 
 /** Runs all stages to the end. Rejects with the error of the stage that failed, or "cancelled". */
@@ -31,6 +33,7 @@ export const runExperiment = async ({
   attempt,
   signal,
   onStatus,
+  memories,
 }: ExperimentRun): Promise<ExperimentResult> => {
   if (signal.aborted) throw cancelled(signal);
   const started = new Date();
@@ -81,9 +84,10 @@ export const runExperiment = async ({
     );
   }, from(sites));
 
+  memories?.add(memory);
   const calls = await lastValueFrom(
     (calls$ as Observable<Call>).pipe(takeUntil(fromEvent(signal, "abort")), toArray()),
-  );
+  ).finally(() => memories?.delete(memory));
   if (signal.aborted) throw cancelled(signal);
   return {
     experiment,

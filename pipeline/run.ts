@@ -3,6 +3,7 @@ import { errorCodes, PlatestreamError } from "../proto/errors.ts";
 import type { Bus, Delivery, ExperimentRef } from "./bus/bus.ts";
 import type { Chain } from "./chain.ts";
 import type { Experiment } from "./domain.ts";
+import type { PixelMemory } from "./permits.ts";
 import type { Workers } from "./plugin.ts";
 import type { ExperimentFailure, ExperimentResult } from "./results/result.ts";
 import { runExperiment } from "./run-experiment.ts";
@@ -39,6 +40,8 @@ export interface NodeOptions {
   /** Aborted: stop at once; what runs is handed back. */
   readonly signal: AbortSignal;
   readonly onStatus: (status: Status) => void;
+  /** Holds those of the experiments that run, for whoever measures them. */
+  readonly memories?: Set<PixelMemory>;
 }
 
 /** Runs until the bus has nothing more, or until it is drained or aborted. Failures are reported, not thrown. */
@@ -83,6 +86,7 @@ const runDelivery = async (
       attempt,
       signal,
       onStatus,
+      ...(options.memories === undefined ? {} : { memories: options.memories }),
     });
     await results.write(result);
     await delivery.done();
@@ -90,14 +94,16 @@ const runDelivery = async (
   } catch (thrown) {
     const error = PlatestreamError.from(thrown);
     if (error.code === "cancelled" || signal.aborted) return delivery.handBack();
+    const { code, stage, message: reason } = error;
+    const retried = { type: "experiment-retried", experiment: ref.id, attempt, reason, code, stage } as const;
     const times = handedBack.get(ref.id) ?? 0;
     if (error.code === "no-worker" && times < options.handBacks) {
       handedBack.set(ref.id, times + 1);
-      onStatus({ type: "experiment-retried", experiment: ref.id, attempt, reason: error.message });
+      onStatus(retried);
       return delivery.handBack();
     }
     if (errorCodes[error.code].retry && attempt < options.attempts) {
-      onStatus({ type: "experiment-retried", experiment: ref.id, attempt, reason: error.message });
+      onStatus(retried);
       return delivery.retry(error.message, options.backOffMs * 2 ** (attempt - 1));
     }
     await giveUp(delivery, attempt, error, options);
@@ -109,5 +115,5 @@ const giveUp = async (delivery: Delivery, attempts: number, error: PlatestreamEr
   const failure = { experiment, cellType, attempts, code: error.code, reason: error.rawMessage };
   await options.results.fail(failure);
   await delivery.giveUp(error.message, error.stage);
-  options.onStatus({ type: "experiment-failed", failure });
+  options.onStatus({ type: "experiment-failed", failure, stage: error.stage });
 };

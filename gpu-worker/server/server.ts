@@ -24,7 +24,7 @@ export interface ServerOptions {
 export const defaultServerOptions: ServerOptions = {
   listen: "127.0.0.1:7411",
   security: openToThisHost,
-  graceMs: 25_000,
+  graceMs: 20_000,
   observe: () => undefined,
 };
 

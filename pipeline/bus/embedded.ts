@@ -27,8 +27,13 @@ const readJournal = async (path: string): Promise<Journal> => {
   return journal;
 };
 
+export interface EmbeddedBus extends Bus {
+  /** Experiments that are queued or in hand, by cell type. */
+  unsettled(): ReadonlyMap<string, number>;
+}
+
 /** Opens the bus whose journal is `path`; without a path nothing survives the process. */
-export const openEmbeddedBus = async (path?: string): Promise<Bus> => {
+export const openEmbeddedBus = async (path?: string): Promise<EmbeddedBus> => {
   const journal = path === undefined ? {} : await readJournal(path);
   let writing: Promise<void> = Promise.resolve();
   const waiting: (() => void)[] = [];
@@ -98,6 +103,14 @@ export const openEmbeddedBus = async (path?: string): Promise<Bus> => {
           signal.addEventListener("abort", wake, { once: true });
         });
       }
+    },
+    unsettled() {
+      const counts = new Map<string, number>();
+      for (const { state, cellType } of Object.values(journal)) {
+        const open = state === "queued" || state === "running";
+        counts.set(cellType, (counts.get(cellType) ?? 0) + Number(open));
+      }
+      return counts;
     },
     async close() {
       await writing;

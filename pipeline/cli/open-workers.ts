@@ -1,13 +1,15 @@
 /** The workers of a run: those at the given addresses, one of its own, or those that are in a directory. */
 import { resolve } from "node:path";
 import { PlatestreamError } from "../../proto/errors.ts";
+import type { Log } from "../../proto/operations/log.ts";
 import { type ClientSecurity, plain } from "../../proto/security/client-security.ts";
 import type { RunConfig } from "../config.ts";
 import type { Status } from "../status.ts";
 import type { WorkerDirectory } from "../workers/directory.ts";
 import { discoverWorkers } from "../workers/discovery.ts";
 import { grpcWorker } from "../workers/grpc-worker.ts";
-import { startLocalWorker } from "../workers/local-worker.ts";
+import { defaultLocalWorker, startLocalWorker } from "../workers/local-worker.ts";
+import { type ObserveSent, observedWorker } from "../workers/observed-worker.ts";
 import { type Accept, type WorkerPool, workerPool } from "../workers/pool.ts";
 
 export type OpenWorkers = WorkerPool;
@@ -18,13 +20,22 @@ export interface Lookup {
   readonly accept: Accept;
 }
 
+/** Who is told of every request to a worker, and of what a worker of one's own logs. */
+export interface Watch {
+  readonly observe: ObserveSent;
+  readonly log: Log | undefined;
+}
+
+const nobody: Watch = { observe: () => () => undefined, log: undefined };
+
 export const openWorkers = async (
   { workers, model }: RunConfig,
   onStatus: (status: Status) => void,
   security: ClientSecurity = plain,
   lookup?: Lookup,
+  { observe, log }: Watch = nobody,
 ): Promise<OpenWorkers> => {
-  const connect = (address: string) => grpcWorker(address, security);
+  const connect = (address: string) => observedWorker(grpcWorker(address, security), observe);
   if (workers.length > 0) return workerPool(workers.map(connect), onStatus);
   if (model === undefined && lookup !== undefined) {
     return discoverWorkers(lookup.directory, { connect, onStatus, accept: lookup.accept });
@@ -35,8 +46,13 @@ export const openWorkers = async (
       "a run needs a bundle (--model DIR) or workers that hold one (--worker HOST:PORT); `pipeline model new` makes an untrained bundle",
     );
   }
-  const local = await startLocalWorker(resolve(model), onStatus);
-  const pool = await workerPool([grpcWorker(local.address)], onStatus);
+  const level = log === undefined ? "error" : log.level;
+  const local = await startLocalWorker(resolve(model), onStatus, {
+    ...defaultLocalWorker,
+    command: [...defaultLocalWorker.command, "--log-format", "json", "--log-level", level],
+    onLog: ({ level, message, ...fields }) => log?.[level](message, fields),
+  });
+  const pool = await workerPool([observedWorker(grpcWorker(local.address), observe)], onStatus);
   return {
     ...pool,
     get concurrency() {

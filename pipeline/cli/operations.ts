@@ -1,5 +1,5 @@
 /** What every program that stays up offers those who run it: log lines, metrics and probes, and time to leave in. */
-import { Option } from "commander";
+import { type Command, Option } from "commander";
 import { type Log, type LogFormat, type LogLevel, logFormats, logLevels, openLog } from "../../proto/operations/log.ts";
 import { atLeast } from "./whole-number.ts";
 
@@ -11,6 +11,9 @@ export interface OperationsOptions {
 }
 
 /** Adds the options to a command. */
+export const withOperations = (command: Command): Command =>
+  operationsOptions().reduce((so, option) => so.addOption(option.helpGroup("Operations:")), command);
+
 export const operationsOptions = (): Option[] => [
   new Option(
     "--metrics-listen <host:port>",
@@ -20,7 +23,7 @@ export const operationsOptions = (): Option[] => [
   new Option("--log-level <level>", "least that is told (default: info)").choices(logLevels),
   new Option("--grace <seconds>", "after SIGTERM: time for what is under way to finish")
     .argParser(atLeast(0))
-    .default(25),
+    .default(20),
 ];
 
 export const openLogOn = (

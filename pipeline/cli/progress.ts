@@ -4,8 +4,11 @@ import type { ExperimentResult, LeftOut } from "../results/result.ts";
 import type { Status } from "../status.ts";
 import { formatDuration, formatRate, liveView } from "./live-view.ts";
 
-/** `live`: a view that follows the run; `quiet`: a line per finished experiment; `json`: every event, a line each. */
-export type ProgressMode = "live" | "quiet" | "json";
+/**
+ * `live`: a view that follows the run; `quiet`: a line per finished experiment; `json`: every event, a line each;
+ * `silent`: nothing, because log lines tell it.
+ */
+export type ProgressMode = "live" | "quiet" | "json" | "silent";
 
 export interface Streams {
   readonly out: NodeJS.WritableStream;
@@ -20,6 +23,7 @@ export interface Progress {
 
 /** People read `err`, so that `out` stays free for what a run gives; only `json` goes to `out`. */
 export const renderProgress = (mode: ProgressMode, { out, err }: Streams): Progress => {
+  if (mode === "silent") return { next: () => undefined, close: () => undefined };
   if (mode === "live") return liveProgress(err);
   const write =
     mode === "json"

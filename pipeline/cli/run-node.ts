@@ -18,6 +18,7 @@ import { openDataRoots } from "./data-roots.ts";
 import { interruptible } from "./interruptible.ts";
 import { openWorkers } from "./open-workers.ts";
 import { renderProgress } from "./progress.ts";
+import { openRunOperations } from "./run-operations.ts";
 import type { StartOptions } from "./start.ts";
 import { readConfig } from "./start-run.ts";
 import { renderSummary } from "./summary.ts";
@@ -37,14 +38,16 @@ export const runBusNode = async (options: StartOptions & { readonly bus: string 
   const load = await openDataRoots(roots, config.layout);
   const node = options.node ?? `${hostname()}-${process.pid}`;
 
-  const progress = renderProgress(options.json ? "json" : "quiet", { out: process.stdout, err: process.stderr });
-  const followers: ((status: Status) => void)[] = [progress.next];
+  const memoryBytes = config.memoryMiB * 2 ** 20;
+  const operations = await openRunOperations({ ...options, logged: true, memoryBytes });
+  const progress = renderProgress(options.json ? "json" : "silent", { out: process.stdout, err: process.stderr });
+  const followers: ((status: Status) => void)[] = [progress.next, operations.next];
   const onStatus = (status: Status) => {
     for (const follower of followers) follower(status);
   };
-  const { drain, signal, close: endInterrupts } = interruptible(onStatus);
+  const { drain, signal, close: endInterrupts } = interruptible(onStatus, options.grace * 1_000);
   const started = Date.now();
-  const closing: (() => unknown)[] = [endInterrupts, progress.close];
+  const closing: (() => unknown)[] = [endInterrupts, progress.close, operations.close];
   try {
     const parts = await openNats({
       url: options.bus,
@@ -60,7 +63,7 @@ export const runBusNode = async (options: StartOptions & { readonly bus: string 
     let finished = false;
     closing.unshift(() => finished || results.close());
     const accept = (models: readonly ModelInfo[]) => results.accept(usable(models, chain));
-    const workers = await openWorkers(config, onStatus, security, { directory: parts.workers, accept });
+    const workers = await openWorkers(config, onStatus, security, { directory: parts.workers, accept }, operations);
     closing.unshift(() => workers.close());
     await accept(await workers.models());
     const cellTypes = () => [...new Set(usable(workers.ready(), chain).map(({ cellType }) => cellType))].sort();
@@ -81,6 +84,10 @@ export const runBusNode = async (options: StartOptions & { readonly bus: string 
         return delivery;
       },
     };
+    operations.watch(async () => {
+      const counts = cellTypes().map(async (each) => [each, await parts.streams.unsettled(each)] as const);
+      return new Map(await Promise.all(counts));
+    });
     const events = openEvents(parts, node, (experiment) => cellTypeOf.get(experiment)!);
     const presence = announceNode(parts.nodes, node, cellTypes);
     closing.unshift(
@@ -106,7 +113,8 @@ export const runBusNode = async (options: StartOptions & { readonly bus: string 
         },
       },
       load,
-      memoryBytes: config.memoryMiB * 2 ** 20,
+      memoryBytes,
+      memories: operations.memories,
       concurrentExperiments: config.concurrentExperiments,
       attempts: config.attempts,
       handBacks: config.attempts,

@@ -28,14 +28,14 @@ export interface RunOperationsOptions extends OperationsOptions {
   /** Log lines are written even where nobody asked for a format or a level. */
   readonly logged: boolean;
   /** Other hosts may ask for metrics, unencrypted. */
-  readonly insecure: boolean;
+  readonly insecure?: boolean | undefined;
   /** Bytes that decoded pixels may take. */
   readonly memoryBytes: number;
 }
 
 /** Probes answer from now on, and are not ready until a worker is. */
 export const openRunOperations = async (options: RunOperationsOptions): Promise<RunOperations> => {
-  const { logged, logFormat, logLevel, metricsListen, insecure, memoryBytes } = options;
+  const { logged, logFormat, logLevel, metricsListen, insecure = false, memoryBytes } = options;
   const log =
     logged || logFormat !== undefined || logLevel !== undefined ? openLogOn(process.stderr, options) : undefined;
   const memories = new Set<PixelMemory>();

@@ -19,6 +19,7 @@ import { interruptible } from "./interruptible.ts";
 import { ladderTable } from "./ladder-table.ts";
 import { openWorkers } from "./open-workers.ts";
 import { renderProgress } from "./progress.ts";
+import { openRunOperations } from "./run-operations.ts";
 import type { StartOptions } from "./start.ts";
 import { renderSummary } from "./summary.ts";
 
@@ -30,13 +31,26 @@ export const startRun = async (options: StartOptions): Promise<number> => {
   const dataset = await openDataset(config.data, { layout: config.layout });
   const experiments = choose(dataset, config.experiments);
 
-  const mode = options.json ? "json" : process.stderr.isTTY ? "live" : "quiet";
+  const memoryBytes = config.memoryMiB * 2 ** 20;
+  const operations = await openRunOperations({ ...options, logged: false, memoryBytes });
+  const mode = options.json
+    ? "json"
+    : operations.log !== undefined
+      ? "silent"
+      : process.stderr.isTTY
+        ? "live"
+        : "quiet";
   const progress = renderProgress(mode, { out: process.stdout, err: process.stderr });
-  const onStatus = (status: Status) => progress.next(status);
-  const { drain, signal, close: endInterrupts } = interruptible(onStatus);
+  const onStatus = (status: Status) => {
+    progress.next(status);
+    operations.next(status);
+  };
+  const { drain, signal, close: endInterrupts } = interruptible(onStatus, options.grace * 1_000);
   const started = Date.now();
-  const workers = await openWorkers(config, onStatus, security);
+  const closing: (() => unknown)[] = [endInterrupts, operations.close];
   try {
+    const workers = await openWorkers(config, onStatus, security, undefined, operations);
+    closing.unshift(workers.close);
     const models = await workers.models();
     checkModels(models, experiments, chain);
     const results = await openRunFolder(resolve(config.out), {
@@ -44,6 +58,7 @@ export const startRun = async (options: StartOptions): Promise<number> => {
       fresh: options.fresh ?? false,
     });
     const bus = await openEmbeddedBus(resolve(config.out, "bus.json"));
+    operations.watch(async () => bus.unsettled());
     try {
       await bus.submit(experiments.map(({ id, cellType }) => ({ id, cellType, data: dataset.root })));
       onStatus({ type: "run-started", experiments, done: [...results.done()] });
@@ -53,7 +68,8 @@ export const startRun = async (options: StartOptions): Promise<number> => {
         workers,
         results,
         load: ({ id }) => dataset.load(id),
-        memoryBytes: config.memoryMiB * 2 ** 20,
+        memoryBytes,
+        memories: operations.memories,
         concurrentExperiments: Math.min(config.concurrentExperiments, experiments.length),
         attempts: config.attempts,
         handBacks: 0,
@@ -76,8 +92,7 @@ export const startRun = async (options: StartOptions): Promise<number> => {
     }
     return interrupted ? 130 : summary.failures.length > 0 ? 1 : 0;
   } finally {
-    endInterrupts();
-    await workers.close();
+    for (const close of closing) await close();
   }
 };
 

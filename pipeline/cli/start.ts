@@ -1,9 +1,10 @@
 import { Command, Option } from "commander";
 import type { ClientSecurityOptions } from "../../proto/security/client-security.ts";
+import { type OperationsOptions, withOperations } from "./operations.ts";
 import { withClientSecurity } from "./security-options.ts";
 import { atLeast } from "./whole-number.ts";
 
-export interface StartOptions extends ClientSecurityOptions {
+export interface StartOptions extends ClientSecurityOptions, OperationsOptions {
   readonly config?: string;
   readonly data?: string;
   readonly layout?: string;
@@ -28,7 +29,7 @@ const collect = (value: string, previous: string[] = []): string[] => [...previo
 
 /** `pipeline start`: runs the given experiments to their end; without any, the demo. */
 export const startCommand = (): Command =>
-  withClientSecurity(new Command("start"))
+  withOperations(withClientSecurity(new Command("start")))
     .description("call every well of some experiments; without --data or --config, of synthetic ones that it generates")
     .option("-c, --config <file>", "YAML file with any of the options below and the chain of stages")
     .option(
@@ -85,8 +86,8 @@ Examples:
   pipeline start --config run.yaml --json | jq .type
   pipeline start --bus nats://10.0.0.2 --data-root /data --model models/mine --out /results/node-1
 
-Ctrl-C finishes the experiments that are running and stops; a second Ctrl-C stops at once. Either way, the same
-command goes on where it was.`,
+Ctrl-C finishes the experiments that are running and stops; SIGTERM the same, within --grace seconds; a second of either
+stops at once. Whatever it was, the same command goes on where it was.`,
     )
     .action(async (options: StartOptions) => {
       if (options.bus !== undefined) {

@@ -9,9 +9,9 @@ export const logSent =
     const started = performance.now();
     return (error) => {
       const fields = { ...about, worker, method, images, ms: Math.round(performance.now() - started) };
-      if (error === undefined) log.debug("request answered", fields);
-      else if (error.code === "cancelled") log.debug("request cancelled", fields);
-      else log.warn("request failed", { ...fields, code: error.code, reason: error.rawMessage });
+      if (error === undefined) log.debug("worker answered", fields);
+      else if (error.code === "cancelled") log.debug("request to worker cancelled", fields);
+      else log.warn("worker failed", { ...fields, code: error.code, reason: error.rawMessage });
     };
   };
 

@@ -5,6 +5,7 @@ import type { Readable, Writable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { type ErrorCode, errorCodes, PlatestreamError } from "../../proto/errors.ts";
+import { type LogLine, readLogLine } from "../../proto/operations/log.ts";
 import type { Status } from "../status.ts";
 
 export interface LocalWorker {
@@ -22,6 +23,8 @@ export interface LocalWorkerOptions {
   readonly startMs: number;
   /** How long it may take to end before it is killed. */
   readonly graceMs: number;
+  /** Takes the log lines that it writes. */
+  readonly onLog?: (line: LogLine) => void;
 }
 
 export const defaultLocalWorker: LocalWorkerOptions = {
@@ -86,7 +89,7 @@ export const startLocalWorker = async (
   };
 };
 
-const start = (bundle: string, listen: string, { command, startMs }: LocalWorkerOptions): Started => {
+const start = (bundle: string, listen: string, { command, startMs, onLog }: LocalWorkerOptions): Started => {
   const [program, ...first] = command;
   const child = spawn(program!, [...first, "--model", bundle, "--listen", listen, "--json", "--exit-with-parent"], {
     stdio: ["pipe", "pipe", "pipe"],
@@ -97,6 +100,8 @@ const start = (bundle: string, listen: string, { command, startMs }: LocalWorker
   child.stdin.on("error", () => undefined);
   const words: string[] = [];
   createInterface({ input: child.stderr }).on("line", (line) => {
+    const logged = readLogLine(line);
+    if (logged !== undefined) return onLog?.(logged);
     words.push(line);
     words.splice(0, words.length - 20);
   });

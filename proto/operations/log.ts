@@ -9,6 +9,8 @@ export type LogFormat = (typeof logFormats)[number];
 export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;
 
 export interface Log {
+  /** Lines below it are not written. */
+  readonly level: LogLevel;
   debug(message: string, fields?: LogFields): void;
   info(message: string, fields?: LogFields): void;
   warn(message: string, fields?: LogFields): void;
@@ -16,6 +18,23 @@ export interface Log {
   /** A log whose every line has these fields. */
   with(fields: LogFields): Log;
 }
+
+/** A line of JSON, read. */
+export interface LogLine extends LogFields {
+  readonly time: string;
+  readonly level: LogLevel;
+  readonly message: string;
+}
+
+/** Undefined: it is no line of JSON that a log has written. */
+export const readLogLine = (line: string): LogLine | undefined => {
+  try {
+    const { time, level, message, ...fields } = Object(JSON.parse(line));
+    return logLevels.includes(level) && typeof message === "string" ? { time, level, message, ...fields } : undefined;
+  } catch {
+    return undefined;
+  }
+};
 
 export interface LogOptions {
   readonly format: LogFormat;
@@ -36,6 +55,7 @@ export const openLog = (options: LogOptions, always: LogFields = {}): Log => {
       options.write(`${render(new Date().toISOString(), level, message, { ...always, ...fields })}\n`);
     };
   return {
+    level: options.level,
     debug: at("debug"),
     info: at("info"),
     warn: at("warn"),

@@ -180,8 +180,8 @@ test("requests are outstanding until they end; failures are counted by code and 
   assert.deepEqual(
     lines.map(({ level, message, worker, experiment, batch }) => [level, message, worker, experiment, batch]),
     [
-      ["debug", "request answered", "gpu1:7411", "HUVEC-18", "0.4"],
-      ["warn", "request failed", "gpu1:7411", "HUVEC-18", "0.4"],
+      ["debug", "worker answered", "gpu1:7411", "HUVEC-18", "0.4"],
+      ["warn", "worker failed", "gpu1:7411", "HUVEC-18", "0.4"],
     ],
   );
 });
