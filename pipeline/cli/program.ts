@@ -10,6 +10,7 @@ import { stagesCommand } from "./stages.ts";
 import { startCommand } from "./start.ts";
 import { statusCommand } from "./status.ts";
 import { submitCommand } from "./submit.ts";
+import { tokenCommand } from "./token.ts";
 import { trainCommand } from "./train.ts";
 import { workerCommand } from "./worker.ts";
 
@@ -30,6 +31,7 @@ export const program = (): Command =>
     .addCommand(submitCommand())
     .addCommand(statusCommand())
     .addCommand(deadLettersCommand())
+    .addCommand(tokenCommand())
     .addHelpText(
       "after",
       `

@@ -39,10 +39,10 @@ export const readTokens = async (path: string): Promise<readonly TokenEntry[]> =
   const value = parseText(text, (cause) => fail("is neither YAML nor JSON", cause));
   const parsed = tokenList.safeParse(value);
   if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map(
-    ({ path: at, message }) =>
-      `${at.length === 0 ? "" : `entry ${at.map((key) => (typeof key === "number" ? key + 1 : String(key))).join(" ")}: `}${message}`,
-  );
+  const problems = parsed.error.issues.map(({ path: at, message }) => {
+    const place = at.map((key) => (typeof key === "number" ? key + 1 : String(key))).join(" ");
+    return `${place === "" ? "" : `entry ${place}: `}${message}`;
+  });
   return fail(listProblems("must be a list of entries as `pipeline token new` writes them, and is not:", problems));
 };
 
@@ -63,10 +63,13 @@ export interface NewToken {
   readonly entry: TokenEntry;
 }
 
-/** 256 random bits. */
+/** 256 random bits. Throws "invalid-config" when what it is about makes no entry. */
 export const newToken = (about: Omit<TokenEntry, "sha256">): NewToken => {
   const token = `platestream_${randomBytes(32).toString("base64url")}`;
-  return { token, entry: tokenEntry.parse({ ...about, sha256: hash(token).toString("hex") }) };
+  const parsed = tokenEntry.safeParse({ ...about, sha256: hash(token).toString("hex") });
+  if (parsed.success) return { token, entry: parsed.data };
+  const problems = parsed.error.issues.map(({ path, message }) => `${path.join(" ")}: ${message}`);
+  throw new PlatestreamError("invalid-config", `this makes no token: ${problems.join("; ")}`);
 };
 
 /** The entry of a token; takes equally long whichever it is. */
