@@ -1,5 +1,5 @@
 /** The processes of one row of the table: a nats-server, workers, nodes, and somebody who follows the events. */
-import { mkdir } from "node:fs/promises";
+import { cp, mkdir, readdir, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { followEvents, lastEvent } from "../../pipeline/bus/nats/events.ts";
 import { type NatsBusParts, openNats } from "../../pipeline/bus/nats/open.ts";
@@ -11,12 +11,10 @@ import { type Process, runPipeline, startPipeline } from "./processes.ts";
 export interface Arrangement {
   readonly workers: number;
   readonly nodes: number;
-  /** Which connections go through links that can be cut. */
+  /** Connections through links that can be cut: all of nodes to workers, or the first node's to nats-server. */
   readonly links?: "workers" | "bus";
-  /** Dataset beside the usual one. */
-  readonly data?: string;
-  /** Options of every node, after the usual ones. */
-  readonly options?: (scene: Scene) => readonly string[];
+  /** An experiment whose images cannot be decoded. */
+  readonly poison?: string;
 }
 
 export interface Scene {
@@ -29,7 +27,10 @@ export interface Scene {
   /** Events as a subscriber sees them from the start on, while they come. */
   readonly seen: readonly Event[];
   /** Starts another node, or one again that has ended: its results folder is its name's. */
-  startNode(name: string): Process;
+  startNode(name: string, ...options: string[]): Process;
+  startWorker(listen: string): Promise<Worker>;
+  /** What has to be undone in the end. */
+  onClose(undo: () => unknown): void;
   /** Resolves when some experiment has been predicted to a third, and returns the node that runs it. */
   midExperiment(): Promise<Process>;
   /** Notes that the fault happens now. */
@@ -51,7 +52,7 @@ const lostAfter = 2;
 /** A worker's time for one request; a batch takes a tenth of a second where nothing else runs. */
 const deadlineMs = 3_000;
 
-export const startWorker = async (name: string, model: string, listen = "127.0.0.1:0"): Promise<Worker> => {
+const startWorker = async (name: string, model: string, listen = "127.0.0.1:0"): Promise<Worker> => {
   const args = ["--model", model, "--provider", "cpu", "--threads", "1", "--listen", listen, "--json"];
   const worker = startPipeline(name, ["worker", ...args]);
   const { address } = await worker.hear(({ type }) => type === "ready");
@@ -61,8 +62,8 @@ export const startWorker = async (name: string, model: string, listen = "127.0.0
 /** Starts everything, and the nodes last, with the experiments queued. */
 export const openScene = async (
   folder: string,
-  { data, model }: { readonly data: string; readonly model: string },
-  { workers: workerCount, nodes: nodeCount, links: linked, data: other = data, options = () => [] }: Arrangement,
+  { data: whole, model }: { readonly data: string; readonly model: string },
+  { workers: workerCount, nodes: nodeCount, links: linked, poison }: Arrangement,
 ): Promise<Scene> => {
   const closing: (() => unknown)[] = [];
   const nodes: Process[] = [];
@@ -75,17 +76,18 @@ export const openScene = async (
   };
   try {
     await mkdir(folder, { recursive: true });
+    const data = poison === undefined ? whole : await poisoned(whole, join(folder, "data"), poison);
     const server = await startNatsServer();
     closing.push(() => server.close());
-    const workers = await Promise.all(
-      Array.from({ length: workerCount }, (_, index) => startWorker(`worker-${index + 1}`, model)),
-    );
+    const workers: Worker[] = [];
     closing.push(() => Promise.all(workers.map((worker) => worker.kill())));
+    for (let index = 1; index <= workerCount; index++) workers.push(await startWorker(`worker-${index}`, model));
     const targets = { workers: workers.map(({ address }) => address), bus: [server.url.slice("nats://".length)] };
     const links = linked === undefined ? [] : await Promise.all(targets[linked].map(openLink));
     closing.push(() => Promise.all(links.map((link) => link.close())));
     const addresses = linked === "workers" ? links.map(({ address }) => address) : targets.workers;
-    const url = linked === "bus" ? `nats://${links[0]!.address}` : server.url;
+    const urlOf = (node: string) =>
+      linked === "bus" && node === "node-1" ? `nats://${links[0]!.address}` : server.url;
 
     const bus = await openNats({ url: server.url, name: "fault suite", onConnection: () => {} });
     const stop = new AbortController();
@@ -100,7 +102,7 @@ export const openScene = async (
       await bus.nc.close();
       await following.catch(() => undefined);
     });
-    await runPipeline("submit", "--bus", server.url, "--data", other);
+    await runPipeline("submit", "--bus", server.url, "--data", data);
 
     const scene: Scene = {
       folder,
@@ -110,13 +112,30 @@ export const openScene = async (
       links,
       bus,
       seen,
-      startNode(name) {
+      onClose: (undo) => void closing.push(undo),
+      async startWorker(listen) {
+        const worker = await startWorker(`worker-${workers.length + 1}`, model, listen);
+        workers.push(worker);
+        return worker;
+      },
+      startNode(name, ...options) {
         const node = startPipeline(name, [
-          ...["start", "--bus", url, "--node", name, "--data-root", other, "--out", join(folder, name), "--json"],
+          ...[
+            "start",
+            "--bus",
+            urlOf(name),
+            "--node",
+            name,
+            "--data-root",
+            data,
+            "--out",
+            join(folder, name),
+            "--json",
+          ],
           ...["--lost-after", String(lostAfter), "--until-empty"],
           ...["--set", `infer.deadlineMs=${deadlineMs}`, "--set", "infer.images=16"],
           ...addresses.flatMap((address) => ["--worker", address]),
-          ...options(scene),
+          ...options,
         ]);
         nodes.push(node);
         return node;
@@ -170,6 +189,15 @@ export const openScene = async (
     await close();
     throw error;
   }
+};
+
+/** A copy of the dataset in which every image file of one experiment ends after a few bytes. */
+const poisoned = async (data: string, copy: string, experiment: string): Promise<string> => {
+  await cp(data, copy, { recursive: true });
+  for (const name of await readdir(join(copy, "images", experiment), { recursive: true })) {
+    if (name.endsWith(".png")) await truncate(join(copy, "images", experiment, name), 40);
+  }
+  return copy;
 };
 
 const oneThirdDone = async (node: Process): Promise<Process> => {

@@ -1,0 +1,128 @@
+/** One row of the table: a scene, its fault, and what became of the experiments. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { readDeadLetters } from "../../pipeline/bus/nats/dead-letters.ts";
+import type { Fault, GivenUp } from "./faults.ts";
+import { type Answers, compare, readAnswers } from "./outcome.ts";
+import { openScene, type Scene } from "./scene.ts";
+
+export const experiments = ["HUVEC-01", "HUVEC-02", "HUVEC-03", "HUVEC-04"];
+
+/** A row that takes longer hangs. */
+const limitSeconds = 60;
+
+export interface Row {
+  readonly fault: string;
+  /** Experiments whose calls are there. */
+  readonly called: number;
+  readonly lost: number;
+  readonly doubled: number;
+  /** Whether all that is there is equal to the undisturbed run's, byte for byte. */
+  readonly equal: boolean;
+  /** From the blow until all experiments that were running then are done or given up. */
+  readonly recoverySeconds: number | undefined;
+  readonly seconds: number;
+  /** What is not as it must be; empty for a row that passes. */
+  readonly problems: readonly string[];
+}
+
+export interface Where {
+  readonly data: string;
+  readonly model: string;
+}
+
+/** Runs all experiments without a fault: what all rows are compared with. */
+export const runUndisturbed = async (folder: string, where: Where): Promise<Answers & { readonly seconds: number }> => {
+  const started = Date.now();
+  return inScene(folder, where, { workers: 1, nodes: 1 }, async (scene) => {
+    await scene.settled(experiments);
+    const seconds = (Date.now() - started) / 1000;
+    const { events, folders } = await scene.finish();
+    return { ...(await readAnswers(events, folders)), seconds };
+  });
+};
+
+export const runFault = async (fault: Fault, folder: string, where: Where, reference: Answers): Promise<Row> => {
+  const started = Date.now();
+  const row = await inScene(folder, where, fault.arrange, (scene) => play(scene, fault, reference)).catch(
+    ({ message }: Error) => ({ ...nothing, problems: [message] }),
+  );
+  return { fault: fault.name, seconds: (Date.now() - started) / 1000, ...row };
+};
+
+const nothing = { called: 0, lost: experiments.length, doubled: 0, equal: false, recoverySeconds: undefined };
+
+/** Opens a scene, closes it whatever happens, and says what the nodes complained of where something does. */
+const inScene = async <T>(
+  folder: string,
+  where: Where,
+  arrange: Fault["arrange"],
+  play: (scene: Scene) => Promise<T>,
+): Promise<T> => {
+  const late = sleep(limitSeconds * 1000, undefined, { ref: false }).then(() => {
+    throw new Error(`hangs: not over after ${limitSeconds} s`);
+  });
+  const opening = openScene(folder, where, arrange);
+  const closed = () => opening.then((scene) => scene.close());
+  try {
+    const scene = await Promise.race([opening, late]);
+    return await Promise.race([play(scene), late]).catch((error: Error) => {
+      throw new Error([error.message, ...complaints(scene)].join("\n"));
+    });
+  } finally {
+    await Promise.race([closed(), sleep(10_000, undefined, { ref: false })]);
+  }
+};
+
+const complaints = ({ nodes, workers }: Scene): string[] =>
+  [...nodes, ...workers].flatMap(({ name, complaints: lines }) => lines.slice(-5).map((line) => `${name}: ${line}`));
+
+const play = async (scene: Scene, fault: Fault, reference: Answers): Promise<Omit<Row, "fault" | "seconds">> => {
+  await fault.break(scene);
+  await scene.settled(experiments);
+  const { events, folders } = await scene.finish();
+  const called = experiments.filter((each) => each !== fault.givenUp?.experiment);
+  const { seen } = scene;
+  const { lost, doubled, different, wrong } = await compare(reference, { events, seen, folders }, called);
+  const problems = [...wrong, ...(await checkLetters(scene, fault.givenUp))];
+  const recoverySeconds = recovery(scene);
+  if (recoverySeconds === undefined) problems.push("nothing was running when it happened");
+  for (const [what, names] of Object.entries({ lost, doubled, different })) {
+    if (names.length > 0)
+      problems.push(`${names.length} ${what}: ${names.slice(0, 5).join(", ")}${names.length > 5 ? ", …" : ""}`);
+  }
+  return {
+    called: called.length,
+    lost: lost.length,
+    doubled: doubled.length,
+    equal: different.length === 0,
+    recoverySeconds,
+    problems,
+  };
+};
+
+/** Seconds from the blow until the last experiment that was running then is settled. */
+const recovery = ({ seen, struckAt = 0 }: Scene): number | undefined => {
+  const times = (...states: string[]) =>
+    seen.flatMap(({ value }) =>
+      value.kind === "state" && states.includes(value.state) ? [[value.experiment, Date.parse(value.at)] as const] : [],
+    );
+  const settled = new Map(times("done", "given-up"));
+  const hit = times("started")
+    .filter(([experiment, at]) => at <= struckAt && settled.get(experiment)! > struckAt)
+    .map(([experiment]) => settled.get(experiment)!);
+  return hit.length === 0 ? undefined : (Math.max(...hit) - struckAt) / 1000;
+};
+
+/** The dead letters must be the expected one, with its reason, stage and attempts, and no other. */
+const checkLetters = async ({ bus }: Scene, expected: GivenUp | undefined): Promise<string[]> => {
+  const letters = await readDeadLetters(bus);
+  const told = letters.map(({ id, attempts, stage, reason }) => ({ id, attempts, stage, reason }));
+  const right = ({ id, attempts, stage, reason }: (typeof told)[number]) =>
+    id === expected?.experiment &&
+    attempts === expected.attempts &&
+    stage === expected.stage &&
+    expected.reason.test(reason);
+  return told.length === (expected === undefined ? 0 : 1) && told.every(right)
+    ? []
+    : [`the dead letters are ${JSON.stringify(told)}`];
+};
