@@ -51,7 +51,10 @@ export const infer = defineStage({
         : mergeMap((batch: Batch) => from([[batch, { kind: options.statistics } as Statistics] as const]));
     return pipe(
       withStatistics,
-      mapUnordered(context.workers.concurrency, ([batch, statistics]) => predict(batch, statistics, options, context)),
+      mapUnordered(
+        () => context.workers.concurrency,
+        ([batch, statistics]) => predict(batch, statistics, options, context),
+      ),
       mergeMap((predictions) => predictions),
     ) as (batches: Observable<Batch>) => Observable<SitePrediction>;
   },

@@ -57,3 +57,25 @@ test("mapOrdered - an error of one item is an error of the stream", async () => 
 test("mapOrdered - an empty source completes", async () => {
   assert.deepEqual(await collect(from([] as number[]).pipe(mapOrdered(2, async (i: number) => i))), []);
 });
+
+test("mapUnordered - a bound that changes on the way counts from then on", async () => {
+  let bound = 1;
+  let running = 0;
+  const seen: number[] = [];
+  const items = from(Array.from({ length: 12 }, (_, i) => i));
+  const mapped = mapUnordered(
+    () => bound,
+    async (i: number) => {
+      seen.push(++running);
+      await sleep(2);
+      if (i === 3) bound = 4;
+      if (i === 7) bound = 1;
+      running -= 1;
+      return i;
+    },
+  );
+  assert.equal((await collect(items.pipe(mapped))).length, 12);
+  assert.deepEqual(seen.slice(0, 4), [1, 1, 1, 1]);
+  assert.equal(Math.max(...seen), 4);
+  assert.equal(seen.at(-1), 1);
+});

@@ -282,3 +282,44 @@ test("run - an unreadable site is left out with file and reason, and its well is
   const b02 = results[0]!.calls.find(({ prediction }) => prediction.plate === "1" && prediction.well === "B02")!;
   assert.ok(b02.flags.includes("sites-missing"));
 });
+
+test("no worker is left - the experiment goes back and is no attempt, until that looks like its own doing", async (t) => {
+  const experiment = await setUp(t);
+  const taken: number[] = [];
+  const settled: string[] = [];
+  const ends = new AbortController();
+  const free = freeWorkers(freeModel("HUVEC", 8, 8, 2));
+  const outcome = await run([], chainWith(), {
+    bus: {
+      submit: async () => ({ queued: 0, known: 0 }),
+      close: async () => undefined,
+      async take() {
+        if (ends.signal.aborted) return undefined;
+        taken.push(1);
+        return {
+          experiment: { id: experiment.id, cellType: "HUVEC", data: "" },
+          attempt: 1,
+          done: async () => ends.abort(),
+          retry: async (reason) => {
+            settled.push(`retry: ${reason}`);
+            ends.abort();
+          },
+          giveUp: async () => ends.abort(),
+          handBack: async () => void settled.push("handed back"),
+        };
+      },
+    },
+    handBacks: 2,
+    load: async () => experiment,
+    workers: {
+      ...free,
+      predict: async () => {
+        throw new PlatestreamError("no-worker", "nobody is left");
+      },
+    },
+  });
+  assert.equal(taken.length, 3);
+  assert.deepEqual(settled.slice(0, 2), ["handed back", "handed back"]);
+  assert.match(settled[2]!, /^retry: \[no-worker\] .*nobody is left/);
+  assert.deepEqual(outcome.failures, []);
+});
