@@ -37,7 +37,7 @@ export const announceOnBus = async (
     version: programVersion(),
   };
   const announcement = await announceWorker(directory, (): WorkerEntry => ({ ...told, load: server.active }));
-  log.info("announced", { worker: address });
+  log.info("announced", { address });
   return {
     async close() {
       await announcement.close();

@@ -14,7 +14,7 @@ export interface OperationsOptions {
 export const withOperations = (command: Command): Command =>
   operationsOptions().reduce((so, option) => so.addOption(option.helpGroup("Operations:")), command);
 
-export const operationsOptions = (): Option[] => [
+const operationsOptions = (): Option[] => [
   new Option(
     "--metrics-listen <host:port>",
     "answer /metrics, /healthz and /readyz there; port 0 takes any that is free",

@@ -1,4 +1,5 @@
 /** What `pipeline worker` does. */
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Engine } from "../../gpu-worker/engine/engine.ts";
 import { type Execution, openOnnxEngine } from "../../gpu-worker/engine/onnx-engine.ts";
 import { readBundle } from "../../gpu-worker/model/bundle.ts";
@@ -16,7 +17,7 @@ import type { WorkerOptions } from "./worker.ts";
 export const runWorker = async (options: WorkerOptions): Promise<void> => {
   const { model, listen, provider, threads, maxBatch, sessions } = options;
   const security = await readServerSecurity(options);
-  const log = openLogOn(process.stderr, options);
+  let log = openLogOn(process.stderr, options);
   const end = whenToEnd(options.exitWithParent ?? false);
   let notReady: string | undefined = "the networks are being loaded";
   const watched = await openWatched(options.metricsListen, security.insecure, () => notReady);
@@ -34,18 +35,19 @@ export const runWorker = async (options: WorkerOptions): Promise<void> => {
           logRequest(log, request);
         },
       });
+      log = log.with({ worker: server.address });
       watched?.numbers.load({ waiting: () => engine.waiting, active: () => server.active });
       const announcement = await announceOnBus(options, server, engine, log);
       notReady = undefined;
       sayReady(server.address, engine, options.json ?? false);
-      log.info("ready", { worker: server.address, provider: engine.provider, metrics: watched?.probes.address });
+      log.info("ready", { provider: engine.provider, metrics: watched?.probes.address });
       await end.told;
       notReady = "the worker is shutting down";
-      log.info("shutting down", { worker: server.address, requests: server.active });
-      await announcement.close();
-      const { unfinished } = await server.close();
+      log.info("shutting down", { requests: server.active });
+      const leaving = Promise.race([announcement.close(), sleep(leaveBusMs, undefined, { ref: false })]);
+      const [{ unfinished }] = await Promise.all([server.close(), leaving]);
       if (unfinished > 0) {
-        log.warn("requests are left unfinished", { worker: server.address, requests: unfinished });
+        log.warn("requests are left unfinished", { requests: unfinished });
         setTimeout(kill, lastRunMs).unref();
       }
     } finally {
@@ -56,6 +58,9 @@ export const runWorker = async (options: WorkerOptions): Promise<void> => {
     end.forget();
   }
 };
+
+/** How long the entry on a bus may take to be removed: one that does not answer forgets the worker by itself. */
+const leaveBusMs = 3_000;
 
 /** How long the run of a network that nobody waits for any more may take: it cannot be stopped. */
 const lastRunMs = 5_000;

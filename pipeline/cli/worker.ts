@@ -1,6 +1,6 @@
 import { Command, Option } from "commander";
 import type { ServerSecurityOptions } from "../../proto/security/server-security.ts";
-import { type OperationsOptions, operationsOptions } from "./operations.ts";
+import { type OperationsOptions, withOperations } from "./operations.ts";
 import { withServerSecurity } from "./security-options.ts";
 import { atLeast } from "./whole-number.ts";
 
@@ -20,8 +20,8 @@ export interface WorkerOptions extends OperationsOptions, ServerSecurityOptions 
 const collect = (value: string, previous: string[] = []): string[] => [...previous, value];
 
 /** `pipeline worker`: serves bundles over gRPC until it is told to end. */
-export const workerCommand = (): Command => {
-  const command = withServerSecurity(new Command("worker"))
+export const workerCommand = (): Command =>
+  withOperations(withServerSecurity(new Command("worker")))
     .description("serve the networks of one or several bundles over gRPC")
     .requiredOption("-m, --model <dir>", "bundle; may be given several times", collect)
     .option("-l, --listen <host:port>", "where to listen; port 0 takes any that is free", "127.0.0.1:7411")
@@ -57,6 +57,3 @@ signal kills it.`,
       const { runWorker } = await import("./run-worker.ts");
       await runWorker(options);
     });
-  for (const option of operationsOptions()) command.addOption(option);
-  return command;
-};

@@ -129,7 +129,7 @@ test("metrics have Triton's names, count requests, images and failures, and log 
   assert.ok(parts.every((part) => part > 0));
   assert.ok(parts.reduce((a, b) => a + b) <= microseconds("request"));
 
-  const about = { experiment: "HUVEC-18", attempt: 2, plate: "3", batch: "0.12", method: "Predict" };
+  const about = { worker: address, experiment: "HUVEC-18", attempt: 2, plate: "3", batch: "0.12", method: "Predict" };
   const [first, , failed] = log.filter(({ message }) => /^request /.test(String(message)));
   const { time: _, ms, ...answered } = first!;
   assert.equal(typeof ms, "number");
