@@ -1,6 +1,6 @@
 /** A node reads what lies under its data roots, whatever a job asks for. */
-import { realpath } from "node:fs/promises";
-import { dirname, resolve, sep } from "node:path";
+import { readdir, realpath } from "node:fs/promises";
+import { dirname, join, resolve, sep } from "node:path";
 import { type Dataset, openDataset } from "../../datasets/open.ts";
 import { PlatestreamError } from "../../proto/errors.ts";
 import type { ExperimentRef } from "../bus/bus.ts";
@@ -25,12 +25,21 @@ export const openDataRoots = async (
     ),
   );
   const inRoots = async (path: string): Promise<string> => {
+    // What is not there is judged by its name: nothing of it can be read.
     const real = await realpath(path).catch(() => resolve(path));
     if (roots.some((root) => real === root || real.startsWith(root.endsWith(sep) ? root : root + sep))) return real;
     throw new PlatestreamError(
       "invalid-data",
       `a node reads under its data roots only (${roots.join(", ")}), and the job names ${path}; start the node with another --data-root`,
     );
+  };
+  /** Links among the entries of a folder lead to the roots; returns its folders. */
+  const checkLinks = async (folder: string, wanted: (name: string) => boolean): Promise<string[]> => {
+    const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+    for (const entry of entries) {
+      if (entry.isSymbolicLink() && wanted(entry.name)) await inRoots(join(folder, entry.name));
+    }
+    return entries.filter((entry) => !entry.isFile()).map(({ name }) => join(folder, name));
   };
   const datasets = new Map<string, Promise<Dataset>>();
   const open = (data: string): Promise<Dataset> => {
@@ -42,12 +51,17 @@ export const openDataRoots = async (
 
   return async ({ id, data: path }) => {
     const data = await inRoots(path);
+    // Before the tables are read: what is wrong with them would be told. They lie here or one level down.
+    for (const folder of await checkLinks(data, () => true)) await checkLinks(folder, () => true);
     const read = await (datasets.get(data) ?? open(data));
     // Its tables may have grown since they were read.
     const dataset = read.experiments.some((each) => each.id === id) ? read : await open(data);
     const experiment = await dataset.load(id);
-    const folders = new Set(experiment.sites.flatMap(({ images }) => images.map((image) => dirname(image.path))));
-    for (const folder of folders) await inRoots(folder);
+    const files = new Set(experiment.sites.flatMap(({ images }) => images.map(({ path: file }) => file)));
+    for (const folder of new Set([...files].map((file) => dirname(file)))) {
+      await inRoots(folder);
+      await checkLinks(folder, (name) => files.has(join(folder, name)));
+    }
     return experiment;
   };
 };
