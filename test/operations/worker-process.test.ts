@@ -51,7 +51,7 @@ const start = async (t: TestContext, ...options: string[]): Promise<Started> => 
     for (let tries = 0; ; tries++) {
       const { text } = await get("/metrics");
       if (typeof line === "string" ? text.split("\n").includes(line) : line.test(text)) return;
-      assert.ok(tries < 100, `no ${line} in\n${text}`);
+      assert.ok(tries < 500, `no ${line} in\n${text}`);
       await sleep(20);
     }
   };
