@@ -26,7 +26,11 @@ export const interruptible = (onStatus: (status: Status) => void, graceMs = 0): 
   const handBack = () => {
     tell("terminated: experiments that run are handed back");
     stop.abort();
-    if (graceMs > 0) after(handBackMs, () => process.exit(1));
+    if (graceMs === 0) return;
+    after(handBackMs, () => {
+      tell("nobody took back what ran: leaving all the same");
+      process.exit(1);
+    });
   };
   const stopped = () => {
     if (stop.signal.aborted && graceMs > 0) process.exit(130);

@@ -50,7 +50,7 @@ export const openWorkers = async (
   const local = await startLocalWorker(resolve(model), onStatus, {
     ...defaultLocalWorker,
     command: [...defaultLocalWorker.command, "--log-format", "json", "--log-level", level],
-    onLog: ({ level, message, ...fields }) => log?.[level](message, fields),
+    onLog: ({ level, message, time: _, ...fields }) => log?.[level](message, fields),
   });
   const pool = await workerPool([observedWorker(grpcWorker(local.address), observe)], onStatus);
   return {
