@@ -4,27 +4,31 @@ import type { Engine } from "../../gpu-worker/engine/engine.ts";
 import type { RunningServer } from "../../gpu-worker/server/server.ts";
 import { PlatestreamError } from "../../proto/errors.ts";
 import type { Log } from "../../proto/operations/log.ts";
+import { type BusSecurityOptions, readBusSecurity } from "../bus/nats/security.ts";
 import { connectWorkerDirectory } from "../bus/nats/workers.ts";
 import { programVersion } from "../results/run-report.ts";
 import { type Announcement, announceWorker, type WorkerEntry } from "../workers/directory.ts";
 
-export interface BusOptions {
+export interface AnnounceOptions extends BusSecurityOptions {
   readonly bus?: string;
   readonly advertise?: string;
 }
 
 /** Resolves when nodes can find it, at once without `--bus`. Throws "bus-unavailable" or "invalid-config". */
 export const announceOnBus = async (
-  { bus, advertise }: BusOptions,
+  options: AnnounceOptions,
   server: RunningServer,
   engine: Engine,
   log: Log,
 ): Promise<Announcement> => {
+  const { bus, advertise } = options;
   const address = advertisedAddress(server.address, advertise);
   if (bus === undefined) return { close: async () => undefined };
-  const { directory, close } = await connectWorkerDirectory(bus, `platestream worker ${address}`, (state, detail) =>
-    state === "lost" ? log.warn(detail) : log.info(detail),
-  );
+  const onConnection = (state: "lost" | "ready", detail: string) =>
+    state === "lost" ? log.warn(detail) : log.info(detail);
+  const security = await readBusSecurity(options);
+  const name = `platestream worker ${address}`;
+  const { directory, close } = await connectWorkerDirectory(bus, name, onConnection, security);
   const told = {
     address,
     host: hostname(),

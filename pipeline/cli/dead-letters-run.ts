@@ -3,21 +3,21 @@ import { chooseLetters, readDeadLetters, replayDeadLetters, type StoredLetter } 
 import type { DeadLetterOptions } from "./dead-letters.ts";
 import { withBus } from "./with-bus.ts";
 
-export const listLetters = ({ bus, json }: DeadLetterOptions): Promise<void> =>
-  withBus(bus, async (parts) => {
+export const listLetters = (options: DeadLetterOptions): Promise<void> =>
+  withBus(options, async (parts) => {
     const letters = await readDeadLetters(parts);
-    if (letters.length === 0 && !json) process.stderr.write("no experiment was given up\n");
-    for (const letter of letters) process.stdout.write(`${json ? JSON.stringify(letter) : line(letter)}\n`);
+    if (letters.length === 0 && !options.json) process.stderr.write("no experiment was given up\n");
+    for (const letter of letters) process.stdout.write(`${options.json ? JSON.stringify(letter) : line(letter)}\n`);
   });
 
-export const showLetter = (experiment: string, { bus }: DeadLetterOptions): Promise<void> =>
-  withBus(bus, async (parts) => {
+export const showLetter = (experiment: string, options: DeadLetterOptions): Promise<void> =>
+  withBus(options, async (parts) => {
     const [letter] = chooseLetters(await readDeadLetters(parts), [experiment]);
     process.stdout.write(`${JSON.stringify(letter, null, 2)}\n`);
   });
 
-export const replayLetters = (experiments: readonly string[], { bus }: DeadLetterOptions): Promise<void> =>
-  withBus(bus, async (parts) => {
+export const replayLetters = (experiments: readonly string[], options: DeadLetterOptions): Promise<void> =>
+  withBus(options, async (parts) => {
     const all = await readDeadLetters(parts);
     const letters = experiments.length === 0 ? all : chooseLetters(all, experiments);
     const { queued, known } = await replayDeadLetters(parts, letters, () => {

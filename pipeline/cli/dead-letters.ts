@@ -1,12 +1,13 @@
 import { Command } from "commander";
+import { withBusSecurity } from "./security-options.ts";
+import type { BusOptions } from "./with-bus.ts";
 
-export interface DeadLetterOptions {
-  readonly bus: string;
+export interface DeadLetterOptions extends BusOptions {
   readonly json?: boolean;
 }
 
 const subcommand = (name: string, description: string): Command =>
-  new Command(name)
+  withBusSecurity(new Command(name))
     .description(description)
     .requiredOption("-b, --bus <url>", "NATS server of the bus, nats://HOST:PORT[/NAMESPACE]");
 

@@ -9,6 +9,7 @@ import { openEvents } from "../bus/nats/events.ts";
 import { announceNode } from "../bus/nats/nodes.ts";
 import { openNats } from "../bus/nats/open.ts";
 import { openNatsBus } from "../bus/nats/queue.ts";
+import { readBusSecurity } from "../bus/nats/security.ts";
 import { buildChain, type Chain } from "../chain.ts";
 import type { ModelInfo } from "../domain.ts";
 import { openRunFolder } from "../results/run-folder.ts";
@@ -51,6 +52,7 @@ export const runBusNode = async (options: StartOptions & { readonly bus: string 
   try {
     const parts = await openNats({
       url: options.bus,
+      security: await readBusSecurity(options),
       name: `platestream node ${node}`,
       onConnection: (state, detail) => onStatus({ type: "bus", state, detail }),
       ...(options.lostAfter === undefined ? {} : { limits: { ackWaitMs: options.lostAfter * 1_000 } }),

@@ -1,11 +1,25 @@
 /** The options of every command that serves, and of every one that connects, by the same names everywhere. */
-import { type Command, Option } from "commander";
+import { type Command, Help, Option } from "commander";
 import { atLeast } from "./whole-number.ts";
 
 /** A command that does both has the options that they share once. */
 const withOptions = (command: Command, options: readonly Option[]): Command => {
   const missing = options.filter(({ long }) => !command.options.some((there) => there.long === long));
-  return missing.reduce((so, option) => so.addOption(option.helpGroup("Security:")), command);
+  return missing.reduce(
+    (so, option) => so.addOption(option.helpGroup("Security:")),
+    command.configureHelp(commandsOwnFirst),
+  );
+};
+
+const commandsOwnFirst: Partial<Help> = {
+  groupItems(all, visible, groupOf) {
+    const rank = (item: (typeof all)[0]) => (groupOf(item) === "Options:" ? 0 : 1);
+    return new Help().groupItems(
+      [...all].sort((a, b) => rank(a) - rank(b)),
+      visible,
+      groupOf,
+    );
+  },
 };
 
 const shared = (): Option[] => [
@@ -13,6 +27,18 @@ const shared = (): Option[] => [
   new Option("--tls-key <file>", "private key of --tls-cert (PEM)"),
   new Option("--insecure", "exchange anything with other hosts although it is not encrypted"),
 ];
+
+/** Adds what `readBusSecurity` reads. */
+export const withBusSecurity = (command: Command): Command =>
+  withOptions(command, [
+    new Option(
+      "--bus-creds <file>",
+      "login at the bus: a .creds file of NATS, or YAML with user and password, or token",
+    ),
+    new Option("--bus-tls-ca <file>", "encrypt, and trust a bus that these authorities have certified (PEM)"),
+    new Option("--bus-tls-cert <file>", "certificate to show to the bus (PEM)"),
+    new Option("--bus-tls-key <file>", "private key of --bus-tls-cert (PEM)"),
+  ]);
 
 /** Adds what `readServerSecurity` reads. */
 export const withServerSecurity = (command: Command): Command =>

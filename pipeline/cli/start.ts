@@ -1,10 +1,11 @@
 import { Command, Option } from "commander";
 import type { ClientSecurityOptions } from "../../proto/security/client-security.ts";
+import type { BusSecurityOptions } from "../bus/nats/security.ts";
 import { type OperationsOptions, withOperations } from "./operations.ts";
-import { withClientSecurity } from "./security-options.ts";
+import { withBusSecurity, withClientSecurity } from "./security-options.ts";
 import { atLeast } from "./whole-number.ts";
 
-export interface StartOptions extends ClientSecurityOptions, OperationsOptions {
+export interface StartOptions extends ClientSecurityOptions, BusSecurityOptions, OperationsOptions {
   readonly config?: string;
   readonly data?: string;
   readonly layout?: string;
@@ -29,7 +30,7 @@ const collect = (value: string, previous: string[] = []): string[] => [...previo
 
 /** `pipeline start`: runs the given experiments to their end; without any, the demo. */
 export const startCommand = (): Command =>
-  withOperations(withClientSecurity(new Command("start")))
+  withOperations(withBusSecurity(withClientSecurity(new Command("start"))))
     .description("call every well of some experiments; without --data or --config, of synthetic ones that it generates")
     .option("-c, --config <file>", "YAML file with any of the options below and the chain of stages")
     .option(

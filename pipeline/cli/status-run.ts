@@ -9,9 +9,10 @@ import { withBus } from "./with-bus.ts";
 
 const watchMs = 1_000;
 
-export const showStatus = async ({ bus, watch, json }: StatusOptions): Promise<void> => {
+export const showStatus = async (options: StatusOptions): Promise<void> => {
+  const { watch, json } = options;
   const render = (seen: Overview) => (json ? JSON.stringify(seen) : renderOverview(seen));
-  await withBus(bus, async (parts) => {
+  await withBus(options, async (parts) => {
     if (!watch) return void process.stdout.write(`${render(await overview(parts))}\n`);
     const stop = new AbortController();
     void once(process, "SIGINT").then(() => stop.abort());

@@ -1,14 +1,15 @@
 import { Command } from "commander";
+import { withBusSecurity } from "./security-options.ts";
+import type { BusOptions } from "./with-bus.ts";
 
-export interface StatusOptions {
-  readonly bus: string;
+export interface StatusOptions extends BusOptions {
   readonly watch?: boolean;
   readonly json?: boolean;
 }
 
 /** `pipeline status`: what a bus holds and who works on it. */
 export const statusCommand = (): Command =>
-  new Command("status")
+  withBusSecurity(new Command("status"))
     .description("show what is queued, running (where, how far), done and given up on a bus, its nodes and workers")
     .requiredOption("-b, --bus <url>", "NATS server of the bus, nats://HOST:PORT[/NAMESPACE]")
     .option("-w, --watch", "show it again every second, until Ctrl-C")

@@ -5,10 +5,11 @@ import { choose } from "./choose-experiments.ts";
 import type { SubmitOptions } from "./submit.ts";
 import { withBus } from "./with-bus.ts";
 
-export const submitExperiments = async (wanted: readonly string[], { bus, data, layout, json }: SubmitOptions) => {
+export const submitExperiments = async (wanted: readonly string[], options: SubmitOptions) => {
+  const { data, layout, json } = options;
   const dataset = await openDataset(data, { layout });
   const experiments = choose(dataset, wanted).map(({ id, cellType }) => ({ id, cellType, data: dataset.root }));
-  await withBus(bus, async (parts) => {
+  await withBus(options, async (parts) => {
     let told = false;
     const { queued, known } = await submitToNats(parts, experiments, () => {
       if (!told) process.stderr.write("the queue is full: waiting for nodes to settle experiments\n");

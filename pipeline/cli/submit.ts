@@ -1,7 +1,8 @@
 import { Command, Option } from "commander";
+import { withBusSecurity } from "./security-options.ts";
+import type { BusOptions } from "./with-bus.ts";
 
-export interface SubmitOptions {
-  readonly bus: string;
+export interface SubmitOptions extends BusOptions {
   readonly data: string;
   readonly layout: "auto" | "rxrx1" | "kaggle" | "wilds" | "table";
   readonly json?: boolean;
@@ -9,7 +10,7 @@ export interface SubmitOptions {
 
 /** `pipeline submit`: queues experiments for the nodes of a bus. */
 export const submitCommand = (): Command =>
-  new Command("submit")
+  withBusSecurity(new Command("submit"))
     .description("queue experiments for the nodes of a bus")
     .argument("[experiments...]", "experiments of the dataset; without any, all of it")
     .requiredOption("-b, --bus <url>", "NATS server of the bus, nats://HOST:PORT[/NAMESPACE]")

@@ -1,9 +1,16 @@
 /** A short connection to a bus, for commands that look at it or change it. */
 import { type NatsBusParts, openNats } from "../bus/nats/open.ts";
+import { type BusSecurityOptions, readBusSecurity } from "../bus/nats/security.ts";
 
-export const withBus = async <T>(url: string, use: (parts: NatsBusParts) => Promise<T>): Promise<T> => {
+export interface BusOptions extends BusSecurityOptions {
+  /** URL of its NATS server. */
+  readonly bus: string;
+}
+
+export const withBus = async <T>(options: BusOptions, use: (parts: NatsBusParts) => Promise<T>): Promise<T> => {
   const parts = await openNats({
-    url,
+    url: options.bus,
+    security: await readBusSecurity(options),
     name: "platestream command line",
     onConnection: (_, detail) => void process.stderr.write(`${detail}\n`),
   });

@@ -1,10 +1,11 @@
 import { Command, Option } from "commander";
 import type { ServerSecurityOptions } from "../../proto/security/server-security.ts";
+import type { BusSecurityOptions } from "../bus/nats/security.ts";
 import { type OperationsOptions, withOperations } from "./operations.ts";
-import { withServerSecurity } from "./security-options.ts";
+import { withBusSecurity, withServerSecurity } from "./security-options.ts";
 import { atLeast } from "./whole-number.ts";
 
-export interface WorkerOptions extends OperationsOptions, ServerSecurityOptions {
+export interface WorkerOptions extends OperationsOptions, ServerSecurityOptions, BusSecurityOptions {
   readonly model: string[];
   readonly listen: string;
   readonly provider: "auto" | "cpu" | "cuda" | "webgpu";
@@ -21,7 +22,7 @@ const collect = (value: string, previous: string[] = []): string[] => [...previo
 
 /** `pipeline worker`: serves bundles over gRPC until it is told to end. */
 export const workerCommand = (): Command =>
-  withOperations(withServerSecurity(new Command("worker")))
+  withOperations(withBusSecurity(withServerSecurity(new Command("worker"))))
     .description("serve the networks of one or several bundles over gRPC")
     .requiredOption("-m, --model <dir>", "bundle; may be given several times", collect)
     .option("-l, --listen <host:port>", "where to listen; port 0 takes any that is free", "127.0.0.1:7411")

@@ -1,7 +1,14 @@
 /** The connection to nats-server: the only file that knows the client's transport. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { connect, errors, type NatsConnection } from "@nats-io/transport-node";
+import {
+  type ConnectionOptions,
+  connect,
+  credsAuthenticator,
+  errors,
+  type NatsConnection,
+} from "@nats-io/transport-node";
 import { PlatestreamError } from "../../../proto/errors.ts";
+import type { BusLogin, BusSecurity } from "./security.ts";
 
 export { headers, type Msg, type NatsConnection, nanos, nuid } from "@nats-io/transport-node";
 
@@ -9,13 +16,12 @@ export interface BusAddress {
   readonly servers: readonly string[];
   /** Several queues may share a server: the path of the URL. */
   readonly namespace: string;
-  readonly user?: string;
-  readonly pass?: string;
+  readonly login?: BusLogin;
   readonly tls: boolean;
 }
 
 /**
- * Reads `nats://[USER:PASSWORD@]HOST[:PORT][,HOST…][/NAMESPACE]`; `tls://` encrypts.
+ * Reads `nats://[USER:PASSWORD@]HOST[:PORT][,HOST…][/NAMESPACE]`; `tls://` encrypts, and a login without a colon is a token.
  *
  * @throws PlatestreamError `invalid-config`
  */
@@ -25,16 +31,33 @@ export const parseBusUrl = (url: string): BusAddress => {
   if (hosts === undefined) {
     throw new PlatestreamError(
       "invalid-config",
-      `--bus takes nats://[USER:PASSWORD@]HOST[:PORT][,HOST…][/NAMESPACE], or tls:// for an encrypted one, got "${url}"`,
+      `--bus takes nats://[USER:PASSWORD@]HOST[:PORT][,HOST…][/NAMESPACE], or tls:// for an encrypted one, got "${url.replace(/\/\/[^/]*@/, "//…@")}"`,
     );
   }
-  const [user, pass] = (login ?? "").split(":", 2).map(decodeURIComponent);
   return {
     servers: hosts.split(","),
     namespace,
     tls: scheme === "tls",
-    ...(login === undefined ? {} : { user: user!, pass: pass ?? "" }),
+    ...(login === undefined ? {} : { login: loginOf(login) }),
   };
+};
+
+const loginOf = (text: string): BusLogin => {
+  const [user, password] = text.split(":", 2).map(decodeURIComponent);
+  return password === undefined ? { kind: "token", token: user! } : { kind: "user", user: user!, password };
+};
+
+const authentication = (login: BusLogin | undefined): ConnectionOptions => {
+  switch (login?.kind) {
+    case undefined:
+      return {};
+    case "creds":
+      return { authenticator: credsAuthenticator(login.creds) };
+    case "user":
+      return { user: login.user, pass: login.password };
+    case "token":
+      return { token: login.token };
+  }
 };
 
 export interface Connected {
@@ -48,9 +71,16 @@ export interface Connected {
 /** The connection was lost, or is there again. */
 export type OnConnection = (state: "lost" | "ready", detail: string) => void;
 
-/** Connects once, or throws "bus-unavailable"; a connection that is lost later comes back by itself, however long it takes. */
-export const connectNats = async (address: BusAddress, name: string, onChange: OnConnection): Promise<Connected> => {
-  const { servers, user, pass, tls } = address;
+/**
+ * Connects once, or throws "bus-unavailable", or "unauthenticated" where the server refuses the login; a connection that
+ * is lost later comes back by itself, however long it takes.
+ */
+export const connectNats = async (
+  { servers, login, tls }: BusAddress,
+  name: string,
+  onChange: OnConnection,
+  security: BusSecurity = {},
+): Promise<Connected> => {
   const nc = await connect({
     servers: [...servers],
     name,
@@ -58,9 +88,16 @@ export const connectNats = async (address: BusAddress, name: string, onChange: O
     maxReconnectAttempts: -1,
     reconnectTimeWait: 500,
     pingInterval: 10_000,
-    ...(user === undefined ? {} : { user, pass: pass! }),
-    ...(tls ? { tls: {} } : {}),
+    ...authentication(security.login ?? login),
+    ...(tls || security.tls !== undefined ? { tls: security.tls ?? {} } : {}),
   }).catch((cause: Error) => {
+    if (cause instanceof errors.AuthorizationError || cause instanceof errors.UserAuthenticationExpiredError) {
+      throw new PlatestreamError(
+        "unauthenticated",
+        `the NATS server at ${servers.join(", ")} refuses this login (${cause.message}); give another one with --bus-creds FILE`,
+        { cause },
+      );
+    }
     throw new PlatestreamError(
       "bus-unavailable",
       `no NATS server answers at ${servers.join(", ")} (${cause.message}); is it running, as in \`nats-server --jetstream\`?`,
@@ -102,15 +139,27 @@ export const surely = async <T>(nc: NatsConnection, operation: () => Promise<T>)
     try {
       return await operation();
     } catch (error) {
-      if (nc.isClosed() || !isSilence(error)) throw error;
+      if (nc.isClosed() || !isSilence(error)) throw refusalOf(error) ?? error;
       await sleep(wait);
     }
   }
 };
 
+/** What the login may not do, if that is why it failed. */
+const refusalOf = (error: unknown): PlatestreamError | undefined => {
+  const refused = error instanceof errors.PermissionViolationError ? error : (error as Error).cause;
+  if (!(refused instanceof errors.PermissionViolationError)) return undefined;
+  const { operation, subject } = refused;
+  return new PlatestreamError(
+    "permission-denied",
+    `this login may not ${operation === "publish" ? "publish to" : "subscribe to"} ${subject} on the bus; its roles are in the configuration of nats-server`,
+    { cause: error },
+  );
+};
+
 /** Nobody answered: not the same as an answer that refuses. */
 export const isSilence = (error: unknown): boolean => {
-  if (!(error instanceof Error) || error.cause instanceof errors.PermissionViolationError) return false;
+  if (!(error instanceof Error) || refusalOf(error) !== undefined) return false;
   return (
     error instanceof errors.TimeoutError ||
     error instanceof errors.RequestError ||

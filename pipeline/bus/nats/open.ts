@@ -4,6 +4,7 @@ import { type Bucket, openBucket } from "./buckets.ts";
 import { type Connected, connectNats, type OnConnection, parseBusUrl } from "./connection.ts";
 import type { NodeState } from "./nodes.ts";
 import type { ExperimentRecord } from "./records.ts";
+import type { BusSecurity } from "./security.ts";
 import { defaultLimits, type Limits, openStreams, type Streams } from "./streams.ts";
 import { openWorkerDirectory } from "./workers.ts";
 
@@ -21,16 +22,23 @@ export interface NatsBusParts extends Connected {
 export interface OpenNatsOptions {
   /** `nats://HOST:PORT`, see `parseBusUrl`. */
   readonly url: string;
+  readonly security?: BusSecurity;
   /** Shown to operators of the server. */
   readonly name: string;
   readonly onConnection: OnConnection;
   readonly limits?: Partial<Limits>;
 }
 
-/** Connects, creates or migrates streams and buckets. Throws "bus-unavailable" or "invalid-config". */
-export const openNats = async ({ url, name, onConnection, limits }: OpenNatsOptions): Promise<NatsBusParts> => {
+/** Connects, creates or migrates streams and buckets. Throws "bus-unavailable", "unauthenticated", "permission-denied" or "invalid-config". */
+export const openNats = async ({
+  url,
+  security,
+  name,
+  onConnection,
+  limits,
+}: OpenNatsOptions): Promise<NatsBusParts> => {
   const address = parseBusUrl(url);
-  const connected = await connectNats(address, name, onConnection);
+  const connected = await connectNats(address, name, onConnection, security);
   const { nc } = connected;
   try {
     const streams = await openStreams(connected, address.namespace, { ...defaultLimits, ...limits });

@@ -3,6 +3,7 @@ import { type WorkerDirectory, type WorkerEntry, workerForgottenMs } from "../..
 import { openBucket } from "./buckets.ts";
 import { connectNats, type NatsConnection, type OnConnection, parseBusUrl } from "./connection.ts";
 import { type Names, namesIn } from "./names.ts";
+import type { BusSecurity } from "./security.ts";
 import { openManager } from "./streams.ts";
 
 /** `forgetMs` counts when the bucket is made, by whoever comes first. */
@@ -22,9 +23,10 @@ export const connectWorkerDirectory = async (
   url: string,
   name: string,
   onConnection: OnConnection,
+  security: BusSecurity = {},
 ): Promise<ConnectedDirectory> => {
   const address = parseBusUrl(url);
-  const { nc } = await connectNats(address, name, onConnection);
+  const { nc } = await connectNats(address, name, onConnection, security);
   try {
     await openManager(nc);
     const directory = await openWorkerDirectory(nc, namesIn(address.namespace));
