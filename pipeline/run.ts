@@ -1,4 +1,5 @@
 /** A node: takes experiments from the bus, runs a few side by side, stores their results, retries and gives up. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { errorCodes, PlatestreamError } from "../proto/errors.ts";
 import type { Bus, Delivery, ExperimentRef } from "./bus/bus.ts";
 import type { Chain } from "./chain.ts";
@@ -46,18 +47,33 @@ export interface NodeOptions {
 
 /** Runs until the bus has nothing more, or until it is drained or aborted. Failures are reported, not thrown. */
 export const runNode = async (options: NodeOptions): Promise<void> => {
-  const handedBack = new Map<string, number>();
-  const lanes = Array.from({ length: options.concurrentExperiments }, () => lane(options, handedBack));
-  await Promise.all(lanes);
-};
-
-const lane = async (options: NodeOptions, handedBack: Map<string, number>): Promise<void> => {
   const leaving = AbortSignal.any([options.drain, options.signal]);
-  for (;;) {
-    const delivery = await options.bus.take(leaving);
-    if (delivery === undefined) return;
-    await runDelivery(delivery, options, handedBack);
-  }
+  const handedBack = new Map<string, number>();
+  const running = new Set<Promise<void>>();
+  let fail!: (error: unknown) => void;
+  const failed = new Promise<never>((_, reject) => {
+    fail = reject;
+  });
+  const start = (delivery: Delivery): Promise<void> => {
+    const run = runDelivery(delivery, options, handedBack)
+      .catch(fail)
+      .finally(() => running.delete(run));
+    running.add(run);
+    return run;
+  };
+  const takeAll = async () => {
+    for (;;) {
+      if (running.size >= options.concurrentExperiments) await Promise.race(running);
+      const delivery = await options.bus.take(leaving);
+      if (delivery === undefined) break;
+      // What may have killed its last node must not take others with it again.
+      if (delivery.suspect) await Promise.all(running);
+      const run = start(delivery);
+      if (delivery.suspect) await run;
+    }
+    await Promise.all(running);
+  };
+  await Promise.race([takeAll(), failed]);
 };
 
 const runDelivery = async (
@@ -88,7 +104,7 @@ const runDelivery = async (
       onStatus,
       ...(options.memories === undefined ? {} : { memories: options.memories }),
     });
-    await results.write(result);
+    await whenThereIsRoom(() => results.write(result), ref.id, options);
     await delivery.done();
     onStatus({ type: "experiment-done", result });
   } catch (thrown) {
@@ -113,7 +129,28 @@ const runDelivery = async (
 const giveUp = async (delivery: Delivery, attempts: number, error: PlatestreamError, options: NodeOptions) => {
   const { id: experiment, cellType } = delivery.experiment;
   const failure = { experiment, cellType, attempts, code: error.code, reason: error.rawMessage };
-  await options.results.fail(failure);
+  await whenThereIsRoom(() => options.results.fail(failure), experiment, options);
   await delivery.giveUp(error.message, error.stage);
   options.onStatus({ type: "experiment-failed", failure, stage: error.stage });
+};
+
+const lookForRoomMs = 1_000;
+
+/** A full disk is no failure of the experiment: what it has given is kept and stored when there is room again. */
+const whenThereIsRoom = async (
+  store: () => Promise<void>,
+  experiment: string,
+  { signal, onStatus }: NodeOptions,
+): Promise<void> => {
+  for (let told = false; ; told = true) {
+    try {
+      return await store();
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      if (code !== "ENOSPC" && code !== "EDQUOT") throw error;
+      const note = `its results are kept until there is room for them (${message}); free some where they go to`;
+      if (!told) onStatus({ type: "note", experiment, message: note });
+      await sleep(lookForRoomMs, undefined, { signal });
+    }
+  }
 };

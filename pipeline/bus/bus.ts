@@ -16,6 +16,8 @@ export interface Delivery {
   readonly experiment: ExperimentRef;
   /** 1 for the first. */
   readonly attempt: number;
+  /** Whoever had it last ended without a word, or lost the bus: the experiment may be what killed it. */
+  readonly suspect: boolean;
   /** Its results are stored. */
   done(): Promise<void>;
   /** Puts it back, to be tried again after `waitMs` milliseconds. */

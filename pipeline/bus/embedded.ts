@@ -17,15 +17,8 @@ const journalSchema = z.record(
 );
 type Journal = z.output<typeof journalSchema>;
 
-const readJournal = async (path: string): Promise<Journal> => {
-  const text = await readFile(path, "utf8").catch(() => "{}");
-  const journal = parse(journalSchema, JSON.parse(text), path, "invalid-data");
-  for (const entry of Object.values(journal)) {
-    // Whoever had it in hand is gone; the attempt counts, so that an experiment that kills the process is given up.
-    if (entry.state === "running") entry.state = "queued";
-  }
-  return journal;
-};
+const readJournal = async (path: string): Promise<Journal> =>
+  parse(journalSchema, JSON.parse(await readFile(path, "utf8").catch(() => "{}")), path, "invalid-data");
 
 export interface EmbeddedBus extends Bus {
   /** Experiments that are queued or in hand, by cell type. */
@@ -35,6 +28,13 @@ export interface EmbeddedBus extends Bus {
 /** Opens the bus whose journal is `path`; without a path nothing survives the process. */
 export const openEmbeddedBus = async (path?: string): Promise<EmbeddedBus> => {
   const journal = path === undefined ? {} : await readJournal(path);
+  const suspects = new Set<string>();
+  for (const [id, entry] of Object.entries(journal)) {
+    if (entry.state !== "running") continue;
+    // Whoever had it in hand is gone; the attempt counts, so that an experiment that kills the process is given up.
+    entry.state = "queued";
+    suspects.add(id);
+  }
   let writing: Promise<void> = Promise.resolve();
   const waiting: (() => void)[] = [];
   /** When an experiment that is tried again may be taken, in milliseconds of the epoch. */
@@ -61,6 +61,7 @@ export const openEmbeddedBus = async (path?: string): Promise<EmbeddedBus> => {
     return {
       experiment: { id, cellType, data },
       attempt,
+      suspect: suspects.delete(id),
       done: () => settle(id, { state: "done" }),
       retry: (reason, waitMs) => {
         notBefore.set(id, Date.now() + waitMs);

@@ -57,7 +57,9 @@ export const testBus = (name: string, open: (t: TestContext) => Promise<OpenedBu
     const { bus } = await open(t);
     await bus.submit(refs.slice(0, 1));
     await (await bus.take(never))!.handBack();
-    assert.equal((await bus.take(never))!.attempt, 1);
+    const delivery = await bus.take(never);
+    assert.equal(delivery!.attempt, 1);
+    assert.ok(!delivery!.suspect);
   });
 
   test(`${name} bus - after a crash it knows what was done and counts the attempt that died`, async (t) => {
@@ -71,6 +73,7 @@ export const testBus = (name: string, open: (t: TestContext) => Promise<OpenedBu
     const delivery = await restarted.take(never);
     assert.equal(delivery!.experiment.id, "HUVEC-02");
     assert.equal(delivery!.attempt, 2);
+    assert.ok(delivery!.suspect, "it may be what killed the process");
   });
 
   test(`${name} bus - a given-up experiment is tried anew when it is submitted again`, async (t) => {

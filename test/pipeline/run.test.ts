@@ -299,6 +299,7 @@ test("no worker is left - the experiment goes back and is no attempt, until that
         return {
           experiment: { id: experiment.id, cellType: "HUVEC", data: "" },
           attempt: 1,
+          suspect: false,
           done: async () => ends.abort(),
           retry: async (reason) => {
             settled.push(`retry: ${reason}`);
@@ -322,4 +323,66 @@ test("no worker is left - the experiment goes back and is no attempt, until that
   assert.deepEqual(settled.slice(0, 2), ["handed back", "handed back"]);
   assert.match(settled[2]!, /^retry: \[no-worker\] .*nobody is left/);
   assert.deepEqual(outcome.failures, []);
+});
+
+test("an experiment whose last node died runs alone, the others side by side", async (t) => {
+  const experiment = await setUp(t);
+  const ids = ["HUVEC-01", "HUVEC-02", "HUVEC-03", "HUVEC-04"];
+  const [suspect] = ids.slice(2);
+  const waiting = [...ids];
+  const running = new Set<string>();
+  const beside: string[] = [];
+  const slow = plugin((images, { experiment: { id } }) =>
+    images.pipe(
+      mapUnordered(1, async (image) => {
+        running.add(id);
+        await sleep(1);
+        if (running.size > 1) beside.push(...running);
+        return image;
+      }),
+    ),
+  );
+  const { results } = await run([], chainWith(slow), {
+    bus: {
+      submit: async () => ({ queued: 0, known: 0 }),
+      close: async () => undefined,
+      async take() {
+        const id = waiting.shift();
+        return id === undefined
+          ? undefined
+          : {
+              experiment: { id, cellType: "HUVEC", data: "" },
+              attempt: 1,
+              suspect: id === suspect,
+              done: async () => void running.delete(id),
+              retry: async () => undefined,
+              giveUp: async () => undefined,
+              handBack: async () => undefined,
+            };
+      },
+    },
+    concurrentExperiments: 2,
+    load: async ({ id }) => ({ ...experiment, id }),
+  });
+  assert.deepEqual(results.map((result) => result.experiment.id).sort(), ids);
+  assert.deepEqual([...new Set(beside)].sort(), ["HUVEC-01", "HUVEC-02"]);
+});
+
+test("the disk for the results is full - what is called is kept and stored when there is room, as the same attempt", async (t) => {
+  const stored: number[] = [];
+  const { failures, statuses } = await run([await setUp(t)], chainWith(), {
+    attempts: 1,
+    results: {
+      done: () => new Set(),
+      fail: async () => undefined,
+      write: async ({ attempts }) => {
+        if (stored.push(attempts) < 2) throw Object.assign(new Error("no space left on device"), { code: "ENOSPC" });
+      },
+    },
+  });
+  assert.deepEqual(stored, [1, 1]);
+  assert.deepEqual(failures, []);
+  const notes = statuses.flatMap((status) => (status.type === "note" ? [status.message] : []));
+  assert.match(notes.join(), /kept until there is room for them \(no space left on device\)/);
+  assert.ok(statuses.some(({ type }) => type === "experiment-done"));
 });

@@ -135,10 +135,12 @@ const receive = async (
   const { submission, ...experiment } = queued;
   const lease = nuid.next();
   let taken: ExperimentRecord | undefined;
+  let suspect = false;
   await records.change(experiment.id, (record) => {
     if (record?.lease === lease) return undefined;
     const again = record?.submission === submission;
     const attempts = (again ? record.attempts : 0) + 1;
+    suspect = again && record.state === "running";
     taken =
       record?.state === "done"
         ? undefined
@@ -165,6 +167,7 @@ const receive = async (
   return {
     experiment,
     attempt,
+    suspect,
     async done() {
       // Whoever finishes it has finished it, even if another node was given it meanwhile.
       await records.change(experiment.id, (record) =>
