@@ -1,6 +1,11 @@
 /** A worker's requests as log lines, each with what the client says that it is about. */
+
+import type { ErrorCode } from "../../proto/errors.ts";
 import type { Log } from "../../proto/operations/log.ts";
 import type { FinishedRequest } from "./requests.ts";
+
+/** Nothing is wrong: the client gave up, or sends the request again with the bytes of its statistics. */
+const expected: readonly ErrorCode[] = ["cancelled", "unknown-statistics"];
 
 export const logRequest = (log: Log, { method, model, about, images, milliseconds, error }: FinishedRequest): void => {
   const fields = {
@@ -11,5 +16,8 @@ export const logRequest = (log: Log, { method, model, about, images, millisecond
     ms: Math.round(milliseconds),
   };
   if (error === undefined) log.debug("request answered", fields);
-  else log.warn("request failed", { ...fields, code: error.code, reason: error.rawMessage });
+  else {
+    const level = expected.includes(error.code) ? "debug" : "warn";
+    log[level]("request failed", { ...fields, code: error.code, reason: error.rawMessage });
+  }
 };

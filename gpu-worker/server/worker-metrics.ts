@@ -1,14 +1,15 @@
 /** A worker's numbers, with the names that Triton Inference Server gives them, so that its dashboards fit. */
 import type { ErrorCode } from "../../proto/errors.ts";
 import type { Metrics } from "../../proto/operations/metrics.ts";
+import type { Engine } from "../engine/engine.ts";
 import type { Execution } from "../engine/onnx-engine.ts";
 import type { FinishedRequest } from "./requests.ts";
 
 export interface WorkerMetrics {
   request(request: FinishedRequest): void;
   execution(execution: Execution): void;
-  /** From where the numbers come that are read when somebody asks. */
-  load(now: { waiting(): number; active(): number }): void;
+  /** What is served, whose counters start at 0, and from where the numbers come that are read when somebody asks. */
+  serve(engine: Pick<Engine, "models" | "waiting">, server: { readonly active: number }): void;
 }
 
 const perModel = ["model", "version", "cell_type"] as const;
@@ -61,10 +62,19 @@ export const workerMetrics = (metrics: Metrics): WorkerMetrics => {
       infer(labels, times.infer * 1000);
       output(labels, times.output * 1000);
     },
-    load({ waiting, active }) {
+    serve(engine, server) {
+      for (const model of engine.models()) {
+        const labels = labelsOf(model);
+        for (const method of ["Predict", "PredictStream", "Calibrate"]) success({ ...labels, method }, 0);
+        for (const mode of ["given", "batch", "estimate"]) {
+          count({ ...labels, mode }, 0);
+          executions({ ...labels, mode }, 0);
+        }
+        for (const sum of [requests, queue, input, infer, output]) sum(labels, 0);
+      }
       const pending = "Batches that wait for those before them";
-      metrics.gauge("nv_inference_pending_request_count", pending, [], () => [[{}, waiting()]]);
-      metrics.gauge("platestream_active_requests", "Requests under way", [], () => [[{}, active()]]);
+      metrics.gauge("nv_inference_pending_request_count", pending, [], () => [[{}, engine.waiting]]);
+      metrics.gauge("platestream_active_requests", "Requests under way", [], () => [[{}, server.active]]);
     },
   };
 };

@@ -36,7 +36,7 @@ export const runWorker = async (options: WorkerOptions): Promise<void> => {
         },
       });
       log = log.with({ worker: server.address });
-      watched?.numbers.load({ waiting: () => engine.waiting, active: () => server.active });
+      watched?.numbers.serve(engine, server);
       const announcement = await announceOnBus(options, server, engine, log);
       notReady = undefined;
       sayReady(server.address, engine, options.json ?? false);

@@ -31,8 +31,8 @@ const lineOf = (status: Status): Line | undefined => {
     case "experiment-done": {
       const { experiment, attempts: attempt, ...report } = reportExperiment(status.result).report;
       const { wells, called, leftOut, seconds, imagesPerSecond } = report;
-      const fields = { experiment, attempt, wells, called, leftOut: leftOut.length, seconds, imagesPerSecond };
-      return ["info", "experiment done", fields];
+      const fields = { experiment, attempt, wells, called, leftOut: leftOut.length, seconds };
+      return ["info", "experiment done", { ...fields, imagesPerSecond: Number(imagesPerSecond.toFixed(1)) }];
     }
     case "experiment-retried": {
       const { experiment, attempt, code, stage, reason } = status;

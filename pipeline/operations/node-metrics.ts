@@ -24,6 +24,7 @@ export const nodeMetrics = (metrics: Metrics, now: NodeNow): ((status: Status) =
   const experiments = metrics.counter("platestream_experiments_total", "Experiments that this node ended, by outcome", [
     "outcome",
   ]);
+  for (const outcome of ["done", "retried", "given-up"]) experiments({ outcome }, 0);
   const failures = metrics.counter("platestream_failures_total", "Attempts that failed, by code and stage", [
     "code",
     "stage",
