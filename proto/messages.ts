@@ -48,6 +48,7 @@ export interface CalibrateRequest {
   readonly cell_type: string;
   readonly images: ImagesMessage | null;
   readonly source_weight: number;
+  readonly estimate: { readonly data: Buffer; readonly images: number } | null;
 }
 
 export interface CalibrateResponse {

@@ -53,9 +53,15 @@ export interface EnginePrediction {
   readonly features: Float32Array;
 }
 
+/** What another calibration has made of one batch of `images` images, without the training statistics. */
+export interface BatchEstimate {
+  readonly data: Uint8Array;
+  readonly images: number;
+}
+
 /** One estimate under way. Batches are computed as they are added; nothing else of the domain is kept. */
 export interface Calibration {
-  add(images: PixelBatch): Promise<void>;
+  add(batch: PixelBatch | BatchEstimate): Promise<void>;
   /** Combines the batches. `id` is the content address of `data` (safetensors of running means and variances). */
   finish(): Promise<{ model: ServedModel; id: string; data: Uint8Array; images: number }>;
 }

@@ -175,6 +175,7 @@ const engineOn = (
       const estimate = estimateStatistics(architecture);
       return {
         async add(images) {
+          if ("data" in images) return estimate.addEstimate(decodeStatistics(images.data, architecture), images.images);
           validateImages(of.model, images, maxBatch);
           const count = images.shape[0];
           const plates = new Array<number>(count).fill(0);

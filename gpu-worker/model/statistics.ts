@@ -13,6 +13,8 @@ import { readSafetensors, writeSafetensors } from "./safetensors.ts";
 /** Sums up batches. `outputs` of `add` are those of the network in `estimate` mode, by name. */
 export interface StatisticsEstimate {
   add(outputs: Readonly<Record<string, Float32Array>>, images: number): void;
+  /** Statistics that were finished elsewhere, of one batch. */
+  addEstimate(statistics: Weights, images: number): void;
   /** How many images were added. */
   readonly images: number;
   /**
@@ -41,6 +43,13 @@ export const estimateStatistics = (architecture: Architecture): StatisticsEstima
       }
       batches += 1;
       images += count;
+    },
+    addEstimate(statistics, count) {
+      if (!(count > 0)) {
+        throw new PlatestreamError("invalid-request", `an estimate rests on at least one image, not on ${count}`);
+      }
+      const outputs = [...statistics].map(([name, values]) => [name.replace(/running_(mean|var)$/, "$1"), values]);
+      this.add(Object.fromEntries(outputs), count);
     },
     get images() {
       return images;

@@ -68,10 +68,10 @@ const estimateWith = async (
   asks: Asks,
 ): Promise<CalibrateResponse> => {
   let calibration: Calibration | undefined;
-  for await (const { model, cell_type: cellType, source_weight: weight, images } of requests) {
+  for await (const { model, cell_type: cellType, source_weight: weight, images, estimate } of requests) {
     asks({ model, cellType }, countImages(images));
     calibration ??= engine.calibrate({ model, cellType }, weight, signal);
-    await calibration.add(imagesFrom(images));
+    await calibration.add(estimate ?? imagesFrom(images));
   }
   if (calibration === undefined) {
     throw new PlatestreamError("invalid-request", "statistics rest on at least one image; none was sent");

@@ -56,7 +56,19 @@ export interface GrpcWorker {
     sourceWeight: number,
     options: RequestOptions,
   ): Promise<Extract<Statistics, { kind: "calibrated" }>>;
+  /** Calibrates with what `calibrate` has made of single batches, with `sourceWeight` 0: the same as with the batches. */
+  combine(
+    model: ModelChoice,
+    estimates: readonly BatchEstimate[],
+    sourceWeight: number,
+    options: RequestOptions,
+  ): Promise<Extract<Statistics, { kind: "calibrated" }>>;
   close(): void;
+}
+
+export interface BatchEstimate {
+  readonly data: Uint8Array;
+  readonly images: number;
 }
 
 const channelOptions: ChannelOptions = {
@@ -174,6 +186,23 @@ export const grpcWorker = (address: string, security: ClientSecurity = plain): G
     });
   };
 
+  const estimate = async <T>(
+    batches: readonly T[],
+    options: RequestOptions,
+    message: (batch: T) => CalibrateRequest,
+  ): Promise<Extract<Statistics, { kind: "calibrated" }>> => {
+    const { id, data } = await call<CalibrateResponse>(options, (answer) => {
+      const stream = client().calibrate(metadataOf(options), within(options), answer);
+      sendAll(stream, batches, message).catch((error) => {
+        answer(PlatestreamError.from(error));
+        stream.cancel();
+      });
+      return stream;
+    });
+    held.add(id);
+    return { kind: "calibrated", id, data: new Uint8Array(data) };
+  };
+
   return {
     address,
     info,
@@ -203,23 +232,18 @@ export const grpcWorker = (address: string, security: ClientSecurity = plain): G
         features: readFloats(answer.features),
       };
     },
-    async calibrate(choice, batches, sourceWeight, options) {
-      const { id, data } = await call<CalibrateResponse>(options, (answer) => {
-        const stream = client().calibrate(metadataOf(options), within(options), answer);
-        const message = (batch: ImageBatch): CalibrateRequest => ({
-          ...wireChoice(choice),
-          images: wireImages(packBatch(batch)),
-          source_weight: sourceWeight,
-        });
-        sendAll(stream, batches, message).catch((error) => {
-          answer(PlatestreamError.from(error));
-          stream.cancel();
-        });
-        return stream;
-      });
-      held.add(id);
-      return { kind: "calibrated", id, data: new Uint8Array(data) };
-    },
+    calibrate: (choice, batches, sourceWeight, options) =>
+      estimate(batches, options, (batch) => ({
+        ...wireChoice(choice),
+        images: wireImages(packBatch(batch)),
+        source_weight: sourceWeight,
+      })),
+    combine: (choice, estimates, sourceWeight, options) =>
+      estimate(estimates, options, ({ data, images }) => ({
+        ...wireChoice(choice),
+        estimate: { data, images },
+        source_weight: sourceWeight,
+      })),
     close() {
       for (const each of clients) each.close();
     },
@@ -235,10 +259,10 @@ const metadataOf = ({ about }: RequestOptions): Metadata => {
 const within = ({ deadlineMs }: RequestOptions): CallOptions => ({ deadline: Date.now() + deadlineMs });
 
 /** One batch at a time: the next is packed when the one before it is on its way. */
-const sendAll = async (
+const sendAll = async <T>(
   stream: ClientWritableStream<CalibrateRequest>,
-  batches: readonly ImageBatch[],
-  message: (batch: ImageBatch) => CalibrateRequest,
+  batches: readonly T[],
+  message: (batch: T) => CalibrateRequest,
 ): Promise<void> => {
   for (const batch of batches) {
     const next = message(batch);

@@ -2,7 +2,7 @@
 import { setMaxListeners } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { errorCodes, listProblems, PlatestreamError } from "../../proto/errors.ts";
-import type { CallOptions, ModelChoice, ModelInfo, Workers } from "../plugin.ts";
+import type { CallOptions, ImageBatch, ModelChoice, ModelInfo, Workers } from "../plugin.ts";
 import type { Status } from "../status.ts";
 import type { GrpcWorker, RequestOptions } from "./grpc-worker.ts";
 import { batchBytes } from "./pack.ts";
@@ -64,6 +64,13 @@ interface Member {
   dropped: boolean;
 }
 
+interface Load {
+  readonly choice: ModelChoice;
+  readonly bytes: number;
+  /** Others wait for what is urgent. */
+  readonly urgency: "urgent" | "other";
+}
+
 /**
  * Asks all workers what they hold and returns once all have answered or failed. Rejects with "no-worker" when none
  * answers, and with "invalid-model" when two hold different versions of one network.
@@ -100,10 +107,10 @@ export const openPool = (
   const members = new Set<Member>();
   const versions = networkVersions();
   const ready = () => [...members].filter(({ state }) => state === "ready");
-  const waiting = new Set<() => void>();
+  const waiting = { urgent: new Set<() => void>(), other: new Set<() => void>() };
+  /** In the order in which they came, the urgent ones first: whoever is first asks first for what is free. */
   const wake = () => {
-    for (const each of waiting) each();
-    waiting.clear();
+    for (const each of [...waiting.urgent, ...waiting.other]) each();
   };
   const memberOf = (worker: GrpcWorker) => [...members].find((member) => member.worker === worker);
 
@@ -142,8 +149,7 @@ export const openPool = (
 
   /** Waits for a worker that holds the network and has room, and counts the request in. */
   const reserve = async (
-    choice: ModelChoice,
-    bytes: number,
+    { choice, bytes, urgency }: Load,
     tried: ReadonlySet<Member>,
     signal: AbortSignal,
   ): Promise<Member> => {
@@ -171,25 +177,24 @@ export const openPool = (
       if (usable.length > 0) until = undefined;
       else if (until === undefined) until = Date.now() + options.patienceMs;
       else if (Date.now() >= until) throw noWorker(choice, able);
-      await change(signal, until);
+      await change(waiting[urgency], signal, until);
     }
   };
-  const change = (signal: AbortSignal, until: number | undefined): Promise<void> =>
+  const change = (waiters: Set<() => void>, signal: AbortSignal, until: number | undefined): Promise<void> =>
     new Promise((resolve) => {
       const timer = until === undefined ? undefined : setTimeout(done, Math.max(0, until - Date.now()));
       function done() {
         clearTimeout(timer);
         signal.removeEventListener("abort", done);
-        waiting.delete(done);
+        waiters.delete(done);
         resolve();
       }
-      waiting.add(done);
+      waiters.add(done);
       signal.addEventListener("abort", done, { once: true });
     });
 
   const request = async <T>(
-    choice: ModelChoice,
-    bytes: number,
+    load: Load,
     { retries, ...call }: CallOptions,
     ask: (worker: GrpcWorker, options: RequestOptions) => Promise<T>,
   ): Promise<T> => {
@@ -197,7 +202,7 @@ export const openPool = (
     setMaxListeners(0, call.signal);
     const tried = new Set<Member>();
     for (let attempt = 0; ; attempt++) {
-      const member = await reserve(choice, bytes, tried, call.signal);
+      const member = await reserve(load, tried, call.signal);
       try {
         const answer = await ask(member.worker, call);
         member.failures = 0;
@@ -212,7 +217,7 @@ export const openPool = (
         tried.add(member);
       } finally {
         member.inFlight -= 1;
-        member.bytes -= bytes;
+        member.bytes -= load.bytes;
         if (member.dropped && member.inFlight === 0) member.worker.close();
         wake();
       }
@@ -276,18 +281,28 @@ export const openPool = (
       return options.perWorker * Math.max(1, ready().length);
     },
     predict: (choice, batch, statistics, call) =>
-      request(choice, batchBytes(batch), call, async (worker, options) => {
+      request({ choice, bytes: batchBytes(batch), urgency: "other" }, call, async (worker, options) => {
         const answer = await worker.predict(choice, batch, statistics, options);
         versions.check(worker.address, [answer.model]);
         return answer;
       }),
-    calibrate: (choice, batches, sourceWeight, call) =>
-      request(
-        choice,
-        batches.reduce((sum, batch) => sum + batchBytes(batch), 0),
-        call,
-        (worker, options) => worker.calibrate(choice, batches, sourceWeight, options),
-      ),
+    async calibrate(choice, batches, sourceWeight, call) {
+      const estimate = (some: readonly ImageBatch[], weight: number) =>
+        request(
+          { choice, bytes: some.reduce((sum, batch) => sum + batchBytes(batch), 0), urgency: "urgent" },
+          call,
+          (worker, options) => worker.calibrate(choice, some, weight, options),
+        );
+      const able = ready().filter(({ models }) => models!.some((model) => fits(model, choice)));
+      if (batches.length === 1 || able.length < 2) return estimate(batches, sourceWeight);
+      // The rest of the domain waits for this: every batch of it goes to whoever is free.
+      const estimates = await Promise.all(
+        batches.map(async (batch) => ({ data: (await estimate([batch], 0)).data, images: batch.images.length })),
+      );
+      return request({ choice, bytes: 0, urgency: "urgent" }, call, (worker, options) =>
+        worker.combine(choice, estimates, sourceWeight, options),
+      );
+    },
     close,
   };
 };

@@ -36,8 +36,9 @@ export interface PredictResponse {
 export interface CalibrateRequest {
   readonly model: string;
   readonly cell_type: string;
-  readonly images: WireImages;
+  readonly images?: WireImages;
   readonly source_weight: number;
+  readonly estimate?: { readonly data: Uint8Array; readonly images: number };
 }
 
 export interface CalibrateResponse {

@@ -47,6 +47,29 @@ test("stored, own and calibrated statistics give the reference's numbers", async
   assert.equal(calibrated.statistics, id);
 });
 
+test("statistics from estimates of single batches are those from the batches themselves, bit for bit", async (t) => {
+  const engine = await openEngine(t);
+  const batches = [images(0, 8), images(8, 13), images(13, 14)];
+  const estimateOf = async (batch: PixelBatch) => {
+    const single = engine.calibrate(any, 0);
+    await single.add(batch);
+    return single.finish();
+  };
+  for (const sourceWeight of [0, 16]) {
+    const together = engine.calibrate(any, sourceWeight);
+    for (const batch of batches) await together.add(batch);
+    const apart = engine.calibrate(any, sourceWeight);
+    for (const batch of batches) await apart.add(await estimateOf(batch));
+    const [expected, combined] = [await together.finish(), await apart.finish()];
+    assert.equal(combined.id, expected.id);
+    assert.equal(combined.images, 14);
+  }
+  const broken = engine.calibrate(any, 0);
+  await assert.rejects(broken.add({ data: Uint8Array.of(1, 2), images: 8 }), /the statistics/);
+  const { data } = await estimateOf(images(0, 2));
+  await assert.rejects(broken.add({ data, images: 0 }), /an estimate rests on at least one image, not on 0/);
+});
+
 test("a network with a plate input reads the positions of the plates", async (t) => {
   const network = parityCase("tiny-plates");
   const engine = await openEngine(t, {}, { network });

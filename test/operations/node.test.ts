@@ -149,6 +149,7 @@ test("requests are outstanding until they end; failures are counted by code and 
     info: never,
     predict: () => new Promise((resolve, reject) => (answer = { resolve: () => resolve({} as never), reject })),
     calibrate: never,
+    combine: never,
     close: () => undefined,
   };
   const observed = observedWorker(inner, (request) => {

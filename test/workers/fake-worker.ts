@@ -29,6 +29,7 @@ export interface WireRequest {
   readonly statistics: { readonly kind: string; readonly calibrated?: { readonly id: string; readonly data: Buffer } };
   readonly plates: number[];
   readonly source_weight: number;
+  readonly estimate: { readonly data: Buffer; readonly images: number } | null;
 }
 
 export interface FakeWorker {
@@ -128,7 +129,7 @@ export const startFakeWorker = async (t: TestContext, options: FakeOptions = {})
       call.on("error", () => undefined);
       call.on("end", async () => {
         fake.calibrations.push(batches);
-        const images = batches.reduce((sum, batch) => sum + batch.images.shape[0]!, 0);
+        const images = batches.reduce((sum, { images, estimate }) => sum + (estimate?.images ?? images.shape[0]!), 0);
         const id = `of-${images}`;
         try {
           await fake.before();

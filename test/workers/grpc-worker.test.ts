@@ -93,6 +93,20 @@ test("statistics are estimated from a stream of batches, and are not sent back",
   assert.equal(fake.predictions[0]!.statistics.calibrated!.data.length, 0);
 });
 
+test("estimates of single batches are combined in their order", async (t) => {
+  const { fake, worker } = await setup(t);
+  const estimates = [Uint8Array.of(7), Uint8Array.of(8)].map((data, index) => ({ data, images: 3 + index }));
+  const combined = await worker.combine(huvec, estimates, 16, options);
+  assert.deepEqual(combined, { kind: "calibrated", id: "of-7", data: Uint8Array.of(1, 2, 3) });
+  assert.deepEqual(
+    fake.calibrations[0]!.map(({ images, estimate, source_weight }) => [images, [...estimate!.data], source_weight]),
+    [
+      [null, [7], 16],
+      [null, [8], 16],
+    ],
+  );
+});
+
 test("a batch that cannot be packed ends a calibration", async (t) => {
   const { worker } = await setup(t);
   const bad = { images: [...batchOf(1).images, { ...batchOf(2).images[0]!, width: 3 }], plates: [0, 0] };

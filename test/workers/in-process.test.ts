@@ -25,7 +25,7 @@ const engineOf = (changes: Partial<Engine> = {}): Engine => ({
   calibrate: (_, sourceWeight) => {
     const sizes: number[] = [];
     return {
-      add: async ({ shape }) => void sizes.push(shape[0]),
+      add: async (batch) => void sizes.push("data" in batch ? batch.images : batch.shape[0]),
       finish: async () => ({ model, images: 0, id: `${sizes.join("+")} with ${sourceWeight}`, data: Uint8Array.of(1) }),
     };
   },

@@ -188,6 +188,50 @@ test("statistics that one worker estimated are brought to the others", async (t)
   assert.ok(a.held.has("of-2") && b.held.has("of-2"));
 });
 
+test("the batches of a calibration spread over the workers, and one of them combines the estimates", async (t) => {
+  const { a, b, pool } = await setup(t);
+  a.before = b.before = () => sleep(20);
+  const batches = [1, 2, 3, 4].map((count) => batchOf(...new Array<number>(count).fill(count)));
+  const statistics = await pool.calibrate({ cellType: "HUVEC" }, batches, 16, call);
+  assert.equal(statistics.id, "of-10");
+  const calls = [...a.calibrations, ...b.calibrations];
+  const estimates = calls.filter(([first]) => first!.estimate === null);
+  assert.deepEqual(
+    estimates.map((all) => [all.length, all[0]!.source_weight]),
+    new Array(4).fill([1, 0]),
+  );
+  assert.ok(a.calibrations.length >= 2 && b.calibrations.length >= 2);
+  const [combined] = calls.filter(([first]) => first!.estimate !== null);
+  assert.deepEqual(
+    combined!.map(({ estimate, source_weight }) => [estimate!.images, source_weight]),
+    [
+      [1, 16],
+      [2, 16],
+      [3, 16],
+      [4, 16],
+    ],
+  );
+});
+
+test("a calibration goes before the batches that wait", async (t) => {
+  const { a, pool, predict } = await setup(t, [{}]);
+  let finish = () => {};
+  const busy = new Promise<void>((resolve) => {
+    finish = resolve;
+  });
+  a.before = () => busy;
+  const order: string[] = [];
+  const batches = Array.from({ length: 4 }, (_, i) => predict().then(() => order.push(`batch ${i}`)));
+  while (a.predictions.length < 2) await sleep(2);
+  const calibration = pool
+    .calibrate({ cellType: "HUVEC" }, [batchOf(1)], 0, call)
+    .then(() => order.push("calibration"));
+  finish();
+  await Promise.all([...batches, calibration]);
+  assert.ok(order.indexOf("calibration") <= 2, order.join(", "));
+  assert.equal(a.calibrations.length, 1);
+});
+
 test("workers that hold different versions of a network are refused", async (t) => {
   const [a, b] = [await startFakeWorker(t), await startFakeWorker(t)];
   b.version = "v2";
