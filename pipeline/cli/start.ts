@@ -88,7 +88,8 @@ Examples:
   pipeline start --bus nats://10.0.0.2 --data-root /data --model models/mine --out /results/node-1
 
 Ctrl-C finishes the experiments that are running and stops; SIGTERM the same, within --grace seconds; a second of either
-stops at once. Whatever it was, the same command goes on where it was.`,
+stops at once. Whatever it was, the same command goes on where it was. Without --bus, log lines take the place of the
+progress when --log-format or --log-level is given.`,
     )
     .action(async (options: StartOptions) => {
       if (options.bus !== undefined) {

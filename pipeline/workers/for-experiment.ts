@@ -4,7 +4,7 @@ import type { CallOptions, Workers } from "../plugin.ts";
 export const workersFor = (workers: Workers, experiment: string, attempt: number): Workers => {
   const of = (options: CallOptions): CallOptions => ({
     ...options,
-    about: { ...options.about, experiment, attempt },
+    about: { experiment, attempt, plate: options.about?.plate, batch: options.about?.batch },
   });
   return {
     models: () => workers.models(),

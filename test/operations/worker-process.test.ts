@@ -153,7 +153,10 @@ test("SIGTERM - not ready, not serving, nothing new; what is under way is answer
   while (seen.at(-1) !== "NOT_SERVING") await sleep(5);
   assert.deepEqual(await get("/readyz"), { status: 503, text: "the worker is shutting down\n" });
   assert.equal((await get("/healthz")).status, 200);
-  assert.deepEqual(await Promise.all(["", "platestream.v1.Worker"].map(check)), ["NOT_SERVING", "NOT_SERVING"]);
+  for (const connection of [check, clientsOf(t, address).check]) {
+    const answers = await Promise.all(["", "platestream.v1.Worker"].map(connection));
+    assert.deepEqual(answers, ["NOT_SERVING", "NOT_SERVING"]);
+  }
   await assert.rejects(predict({ cell_type: "HUVEC", images: images(1) }), { code: status.UNAVAILABLE });
   await metric(/^nv_inference_request_failure\{.*reason="REJECTED",code="worker-unavailable"\} 1$/m);
   running.end();
