@@ -130,7 +130,7 @@ const giveUp = async (delivery: Delivery, attempts: number, error: PlatestreamEr
   const { id: experiment, cellType } = delivery.experiment;
   const failure = { experiment, cellType, attempts, code: error.code, reason: error.rawMessage };
   await whenThereIsRoom(() => options.results.fail(failure), experiment, options);
-  await delivery.giveUp(error.message, error.stage);
+  await delivery.giveUp(error.message, error.stage, attempts);
   options.onStatus({ type: "experiment-failed", failure, stage: error.stage });
 };
 

@@ -22,8 +22,8 @@ export interface Delivery {
   done(): Promise<void>;
   /** Puts it back, to be tried again after `waitMs` milliseconds. */
   retry(reason: string, waitMs: number): Promise<void>;
-  /** Gives it up; reason and stage are kept. */
-  giveUp(reason: string, stage?: string): Promise<void>;
+  /** Gives it up after so many attempts; all three are kept. */
+  giveUp(reason: string, stage: string | undefined, attempts: number): Promise<void>;
   /** Puts it back as if it had not been taken: the node is leaving. */
   handBack(): Promise<void>;
 }

@@ -67,7 +67,8 @@ export const openEmbeddedBus = async (path?: string): Promise<EmbeddedBus> => {
         notBefore.set(id, Date.now() + waitMs);
         return settle(id, { state: "queued", reason });
       },
-      giveUp: (reason, stage) => settle(id, { state: "given-up", reason, ...(stage === undefined ? {} : { stage }) }),
+      giveUp: (reason, stage, attempts) =>
+        settle(id, { state: "given-up", reason, attempts, ...(stage === undefined ? {} : { stage }) }),
       handBack: () => settle(id, { state: "queued", attempts }),
     };
   };

@@ -81,7 +81,7 @@ test("NATS bus - a node that was lost and comes back settles only what is still 
   await one.bus.submit([ref("HUVEC-01")]);
   const lost = await one.bus.take(never);
   await one.parts.records.change("HUVEC-01", (record) => ({ ...record!, node: "node-2", lease: "another" }));
-  await lost!.giveUp("too late");
+  await lost!.giveUp("too late", undefined, 1);
   assert.equal((await one.parts.records.get("HUVEC-01"))!.value.state, "running");
   assert.deepEqual(await readDeadLetters(one.parts), []);
 });
@@ -99,7 +99,7 @@ test("NATS bus - a dead letter keeps reason, stage and attempts, and is replayed
   const { bus, parts } = await open(t, server.namespace());
   await bus.submit([ref("HUVEC-01")]);
   await (await bus.take(never))!.retry("[deadline] slow", 10);
-  await (await bus.take(never))!.giveUp("[plugin-failed] stage mine: no B03 here", "mine");
+  await (await bus.take(never))!.giveUp("[plugin-failed] stage mine: no B03 here", "mine", 2);
   const letters = await readDeadLetters(parts);
   const { at, seq, ...letter } = letters[0]!;
   assert.deepEqual(letter, {

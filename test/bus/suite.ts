@@ -42,7 +42,7 @@ export const testBus = (name: string, open: (t: TestContext) => Promise<OpenedBu
     const again = await bus.take(never);
     assert.ok(Date.now() - failed >= 300, `it came after ${Date.now() - failed} ms`);
     assert.equal(again!.attempt, 2);
-    await again!.giveUp("still flaky");
+    await again!.giveUp("still flaky", undefined, 2);
     assert.equal(await bus.take(never), undefined);
   });
 
@@ -79,7 +79,7 @@ export const testBus = (name: string, open: (t: TestContext) => Promise<OpenedBu
   test(`${name} bus - a given-up experiment is tried anew when it is submitted again`, async (t) => {
     const { bus } = await open(t);
     await bus.submit(refs.slice(0, 1));
-    await (await bus.take(never))!.giveUp("broken", "infer");
+    await (await bus.take(never))!.giveUp("broken", "infer", 1);
     assert.deepEqual(await bus.submit(refs.slice(0, 1)), { queued: 1, known: 0 });
     assert.equal((await bus.take(never))!.attempt, 1);
   });

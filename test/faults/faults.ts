@@ -1,6 +1,14 @@
 /** The faults, one after the other: what stands there, and what happens to it. */
+import { execFile } from "node:child_process";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
 import type { Arrangement, Scene } from "./scene.ts";
+
+export const experiments = ["HUVEC-01", "HUVEC-02", "HUVEC-03", "HUVEC-04"];
+
+const run = promisify(execFile);
 
 export interface Fault {
   readonly name: string;
@@ -116,4 +124,80 @@ export const faults: readonly Fault[] = [
     },
     givenUp: { experiment: "HUVEC-03", attempts: 1, stage: "decode", reason: /unreadable-image.*HUVEC-03/s },
   },
+  {
+    name: "a subscriber stops reading until all is done",
+    arrange: { workers: 1, nodes: 1 },
+    async break(scene) {
+      const slow = scene.subscribe();
+      await slow.until((seen) => seen.some(({ value }) => value.kind === "call"));
+      slow.stopReading();
+      scene.strike();
+      await scene.settled(experiments);
+      slow.goOn();
+    },
+  },
+  {
+    name: "an experiment that kills its node, each time",
+    arrange: { workers: 1, nodes: 0 },
+    async break(scene) {
+      const config = join(scene.folder, "run.yaml");
+      const stages = [
+        "decode",
+        "normalize",
+        "batch-by-experiment",
+        "infer",
+        "./deadly.js",
+        "aggregate-sites",
+        "plate-assign",
+      ];
+      await writeFile(join(scene.folder, "deadly.js"), deadly("HUVEC-03"));
+      await writeFile(config, JSON.stringify({ stages }));
+      // Somebody starts it again each time, as a service manager does.
+      while ((await scene.startNode("node-1", "--config", config).ended) === null)
+        if (scene.struckAt === undefined) scene.strike();
+    },
+    givenUp: { experiment: "HUVEC-03", attempts: 3, reason: /its node ended or lost the bus in each of 3 attempts/ },
+  },
+  {
+    name: "the disk for a node's results is full for 3 s",
+    arrange: { workers: 1, nodes: 0 },
+    async break(scene) {
+      const out = join(scene.folder, "node-1");
+      await mkdir(out);
+      await mountSmall(out);
+      scene.onClose(() => run("umount", [out]));
+      const node = scene.startNode("node-1");
+      await node.hear(({ type, message = "" }) => type === "note" && message.includes("no space left on device"));
+      scene.strike();
+      await sleep(3_000);
+      await run("mount", ["-o", "remount,size=64m", out]);
+    },
+  },
 ];
+
+/** Room for the results of one experiment, about. */
+const mountSmall = async (folder: string): Promise<void> => {
+  await run("mount", ["-t", "tmpfs", "-o", "size=200k", "tmpfs", folder]).catch((error: Error) => {
+    throw new Error(`this fault needs a small file system, which only root may mount: ${error.message}`);
+  });
+};
+
+/** A plugin that kills its process after the 20th prediction of an experiment. */
+const deadly = (experiment: string): string => `
+import { defineStage, tap, z } from "platestream/plugin";
+
+export default defineStage({
+  name: "deadly",
+  description: "kills",
+  input: "site-prediction",
+  output: "site-prediction",
+  config: z.strictObject({}),
+  apply: (_, { experiment }) => {
+    let sites = 0;
+    return tap(() => {
+      sites += 1;
+      if (experiment.id === "${experiment}" && sites === 20) process.kill(process.pid, "SIGKILL");
+    });
+  },
+});
+`;

@@ -9,9 +9,12 @@ const main = join(import.meta.dirname, "../../pipeline/cli/main.js");
 /** One line of `--json`: its type, and what of the rest is looked at here. */
 export interface Said {
   readonly type: string;
+  /** ISO 8601 */
+  readonly time?: string;
   readonly experiment?: string;
   readonly state?: string;
   readonly address?: string;
+  readonly message?: string;
   readonly plates?: readonly { readonly sites: number }[];
 }
 

@@ -1,11 +1,9 @@
 /** One row of the table: a scene, its fault, and what became of the experiments. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { readDeadLetters } from "../../pipeline/bus/nats/dead-letters.ts";
-import type { Fault, GivenUp } from "./faults.ts";
+import { experiments, type Fault, type GivenUp } from "./faults.ts";
 import { type Answers, compare, readAnswers } from "./outcome.ts";
 import { openScene, type Scene } from "./scene.ts";
-
-export const experiments = ["HUVEC-01", "HUVEC-02", "HUVEC-03", "HUVEC-04"];
 
 /** A row that takes longer hangs. */
 const limitSeconds = 60;
@@ -81,7 +79,7 @@ const play = async (scene: Scene, fault: Fault, reference: Answers): Promise<Omi
   await scene.settled(experiments);
   const { events, folders } = await scene.finish();
   const called = experiments.filter((each) => each !== fault.givenUp?.experiment);
-  const { seen } = scene;
+  const seen = scene.subscribers.map((subscriber) => subscriber.seen);
   const { lost, doubled, different, wrong } = await compare(reference, { events, seen, folders }, called);
   const problems = [...wrong, ...(await checkLetters(scene, fault.givenUp))];
   const recoverySeconds = recovery(scene);
@@ -100,16 +98,18 @@ const play = async (scene: Scene, fault: Fault, reference: Answers): Promise<Omi
   };
 };
 
-/** Seconds from the blow until the last experiment that was running then is settled. */
-const recovery = ({ seen, struckAt = 0 }: Scene): number | undefined => {
-  const times = (...states: string[]) =>
-    seen.flatMap(({ value }) =>
-      value.kind === "state" && states.includes(value.state) ? [[value.experiment, Date.parse(value.at)] as const] : [],
-    );
-  const settled = new Map(times("done", "given-up"));
-  const hit = times("started")
-    .filter(([experiment, at]) => at <= struckAt && settled.get(experiment)! > struckAt)
-    .map(([experiment]) => settled.get(experiment)!);
+/** Seconds from the blow until the last experiment that a node had in hand then is done or given up, as the nodes say. */
+const recovery = ({ nodes, struckAt = 0 }: Scene): number | undefined => {
+  const said = nodes.flatMap((node) => node.said);
+  const times = (...types: string[]) =>
+    said
+      .filter(({ type }) => types.includes(type))
+      .map(({ experiment, time }) => [experiment!, Date.parse(time!)] as const)
+      .sort(([, a], [, b]) => b - a);
+  const ends = new Map(times("experiment-done", "experiment-failed")); // the first of each
+  const hit = times("experiment-started")
+    .filter(([experiment, at]) => at <= struckAt && ends.get(experiment)! > struckAt)
+    .map(([experiment]) => ends.get(experiment)!);
   return hit.length === 0 ? undefined : (Math.max(...hit) - struckAt) / 1000;
 };
 

@@ -24,8 +24,9 @@ export interface Scene {
   readonly nodes: readonly Process[];
   readonly links: readonly Link[];
   readonly bus: NatsBusParts;
-  /** Events as a subscriber sees them from the start on, while they come. */
-  readonly seen: readonly Event[];
+  /** Events as subscribers see them from the start on, while they come; the first one reads at once. */
+  readonly subscribers: readonly Subscriber[];
+  subscribe(): Subscriber;
   /** Starts another node, or one again that has ended: its results folder is its name's. */
   startNode(name: string, ...options: string[]): Process;
   startWorker(listen: string): Promise<Worker>;
@@ -45,6 +46,16 @@ export interface Scene {
 
 export interface Worker extends Process {
   readonly address: string;
+}
+
+export interface Subscriber {
+  readonly seen: readonly Event[];
+  /** Reads nothing from now on, and is not told that there is something. */
+  stopReading(): void;
+  goOn(): void;
+  /** Resolves when the events that it has seen fulfil this. */
+  until(fulfilled: (seen: readonly Event[]) => boolean): Promise<void>;
+  close(): Promise<void>;
 }
 
 /** Seconds of silence after which a node counts as dead. */
@@ -67,8 +78,6 @@ export const openScene = async (
 ): Promise<Scene> => {
   const closing: (() => unknown)[] = [];
   const nodes: Process[] = [];
-  const seen: Event[] = [];
-  const watching = new Set<() => void>();
   let struckAt: number | undefined;
   const close = async () => {
     for (const node of nodes) if (node.running()) await node.kill();
@@ -90,18 +99,15 @@ export const openScene = async (
       linked === "bus" && node === "node-1" ? `nats://${links[0]!.address}` : server.url;
 
     const bus = await openNats({ url: server.url, name: "fault suite", onConnection: () => {} });
-    const stop = new AbortController();
-    const following = (async () => {
-      for await (const event of followEvents(bus, {}, { after: 0, signal: stop.signal })) {
-        seen.push(event);
-        for (const each of watching) each();
-      }
-    })();
-    closing.push(async () => {
-      stop.abort();
-      await bus.nc.close();
-      await following.catch(() => undefined);
-    });
+    closing.push(() => bus.nc.close());
+    const subscribers: Subscriber[] = [];
+    closing.push(() => Promise.all(subscribers.map((subscriber) => subscriber.close())));
+    const subscribe = () => {
+      const subscriber = startSubscriber(bus);
+      subscribers.push(subscriber);
+      return subscriber;
+    };
+    const { until } = subscribe();
     await runPipeline("submit", "--bus", server.url, "--data", data);
 
     const scene: Scene = {
@@ -111,7 +117,8 @@ export const openScene = async (
       nodes,
       links,
       bus,
-      seen,
+      subscribers,
+      subscribe,
       onClose: (undo) => void closing.push(undo),
       async startWorker(listen) {
         const worker = await startWorker(`worker-${workers.length + 1}`, model, listen);
@@ -148,19 +155,11 @@ export const openScene = async (
         return struckAt;
       },
       settled: (experiments) =>
-        new Promise((resolve) => {
-          const look = () => {
-            const ended = seen.flatMap(({ value }) =>
-              value.kind === "state" && (value.state === "done" || value.state === "given-up")
-                ? [value.experiment]
-                : [],
-            );
-            if (!experiments.every((each) => ended.includes(each))) return;
-            watching.delete(look);
-            resolve();
-          };
-          watching.add(look);
-          look();
+        until((seen) => {
+          const ended = seen.flatMap(({ value }) =>
+            value.kind === "state" && (value.state === "done" || value.state === "given-up") ? [value.experiment] : [],
+          );
+          return experiments.every((each) => ended.includes(each));
         }),
       async finish() {
         // Who was killed is started again, and puts together what it had: nothing is left on the queue.
@@ -172,13 +171,10 @@ export const openScene = async (
           if (code !== 0) throw new Error(`${name} ended with ${code}: ${nodes.at(-1)!.complaints.join(" | ")}`);
         }
         const last = await lastEvent(bus);
-        while ((seen.at(-1)?.seq ?? 0) < last) await new Promise<void>((resolve) => watching.add(resolve));
-        const events: Event[] = [];
-        const end = new AbortController();
-        for await (const event of followEvents(bus, {}, { after: 0, signal: end.signal })) {
-          events.push(event);
-          if (event.seq === last) end.abort();
-        }
+        await Promise.all(subscribers.map((each) => each.until((seen) => seen.at(-1)?.seq === last)));
+        const again = subscribe();
+        await again.until((seen) => seen.at(-1)?.seq === last);
+        const events = again.seen;
         return { events, folders: names.map((name) => join(folder, name)) };
       },
       close,
@@ -189,6 +185,50 @@ export const openScene = async (
     await close();
     throw error;
   }
+};
+
+/** Follows the events from the start on. */
+const startSubscriber = (bus: NatsBusParts): Subscriber => {
+  const seen: Event[] = [];
+  const watching = new Set<() => void>();
+  const stop = new AbortController();
+  let reading: Promise<void> = Promise.resolve();
+  let goOn = () => {};
+  const following = (async () => {
+    for await (const event of followEvents(bus, {}, { after: 0, signal: stop.signal })) {
+      await reading;
+      seen.push(event);
+      for (const each of watching) each();
+    }
+  })();
+  following.catch(() => undefined); // awaited in the end
+  return {
+    seen,
+    stopReading() {
+      reading = new Promise((resolve) => {
+        goOn = resolve;
+      });
+    },
+    goOn: () => goOn(),
+    until: (fulfilled) =>
+      Promise.race([
+        following.then(() => Promise.reject(new Error("a subscriber's events ended"))),
+        new Promise<void>((resolve) => {
+          const look = () => {
+            if (!fulfilled(seen)) return;
+            watching.delete(look);
+            resolve();
+          };
+          watching.add(look);
+          look();
+        }),
+      ]),
+    async close() {
+      stop.abort();
+      goOn();
+      await following;
+    },
+  };
 };
 
 /** A copy of the dataset in which every image file of one experiment ends after a few bytes. */

@@ -181,12 +181,12 @@ const receive = async (
       if (!(await update({ state: "waiting", reason }))) return letGo();
       await settle(`-NAK ${JSON.stringify({ delay: waitMs * 1e6 })}`);
     },
-    async giveUp(reason, stage) {
-      if (!(await update({ reason }))) return letGo();
+    async giveUp(reason, stage, attempts) {
+      if (!(await update({ reason, attempts }))) return letGo();
       const at = new Date().toISOString();
       await bury(parts, {
         ...experiment,
-        attempts: attempt,
+        attempts,
         reason,
         ...(stage === undefined ? {} : { stage }),
         node,
