@@ -2,8 +2,8 @@
 import type { Evaluation, RungScore } from "./evaluate.ts";
 
 const row = 34;
-const left = 330;
-const width = 900;
+const left = 370;
+const width = 960;
 const top = 92;
 const plot = width - left - 120;
 const colours = ["#c1440e", "#2a6f97", "#6a994e", "#8e5ea2", "#b08900", "#5f6368"];

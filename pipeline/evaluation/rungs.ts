@@ -39,6 +39,12 @@ export const rungs: readonly Rung[] = [
   rung("calibrated-plate", "calibrated on the plate, 2 sites", "calibrated-plate", "argmax"),
   rung("once", "+ every class once per experiment", "calibrated-plate", "once-per-experiment"),
   rung("groups", "+ groups of classes per plate", "calibrated-plate", "plate-groups"),
-  rung("before-mixup", "calibrated on the plate, before the MixUp finetune", "calibrated-plate", "argmax", "before"),
-  rung("before-mixup-groups", "+ groups, before the MixUp finetune", "calibrated-plate", "plate-groups", "before"),
+  rung("before-mixup", "calibrated on the plate, before MixUp", "calibrated-plate", "argmax", "before"),
+  rung(
+    "before-mixup-groups",
+    "+ groups of classes per plate, before MixUp",
+    "calibrated-plate",
+    "plate-groups",
+    "before",
+  ),
 ];
