@@ -304,7 +304,11 @@ test("closing answers what is under way and ends open streams", async (t) => {
   await firstAnswer;
   const ended = new Promise<ServiceError>((resolve) => open.once("error", resolve));
   const last = predict({ images: images(0, 8) });
-  await new Promise((resolve) => setTimeout(resolve, 5));
+  let answered = false;
+  void last.then(() => {
+    answered = true;
+  });
+  while (server.active === 0 && !answered) await new Promise((resolve) => setImmediate(resolve));
   const closed = server.close();
   assertClose(floats((await last).logits), tiny.expected("running.logits"), "logits");
   assert.equal((await ended).code, status.UNAVAILABLE);
