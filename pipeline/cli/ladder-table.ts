@@ -18,7 +18,7 @@ export const ladderTable = (evaluation: Evaluation): string => {
   const { head, body } = rows(evaluation);
   const table = new Table({ head, style: { head: [], border: [] } });
   table.push(...body);
-  return `Treatment wells called right (mean over experiments ± 95 % confidence interval):\n${table.toString()}\n`;
+  return `Treatment wells called right (mean over experiments; ± 95 % confidence interval of three or more):\n${table.toString()}\n`;
 };
 
 export const ladderMarkdown = (evaluation: Evaluation): string => {

@@ -51,7 +51,8 @@ test("confidence - Student's t interval of the mean", () => {
   assert.ok(Math.abs(margin! - (4.303 * 0.1) / Math.sqrt(3)) < 1e-12);
   assert.equal(n, 3);
   assert.equal(showEstimate(estimate([0.5])), "0.500");
-  assert.equal(showEstimate(estimate([0.5, 0.5])), "0.500 ± 0.000");
+  assert.equal(showEstimate(estimate([0.5, 0.7])), "0.600", "two say nothing of how far a third would lie");
+  assert.equal(showEstimate(estimate([0.5, 0.5, 0.5])), "0.500 ± 0.000");
 });
 
 test("chart - shows each rung with its mean, and escapes what it is given", async (t) => {
