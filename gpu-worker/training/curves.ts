@@ -72,6 +72,7 @@ export const drawCurves = (title: string, records: readonly EpochRecord[]): stri
   );
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${bottom + 50}" font-family="system-ui, sans-serif" font-size="12" fill="#374151">`,
+    `<title>${escaped(title)}</title>`,
     '<rect width="100%" height="100%" fill="white"/>',
     text(left, 24, title, 'font-size="16" font-weight="600" fill="#111827"'),
     ...stages,

@@ -2,6 +2,7 @@
 import type { Evaluation, RungScore } from "./evaluate.ts";
 
 const row = 34;
+const title = "Treatment wells called right on experiments never seen in training";
 const left = 370;
 const width = 960;
 const top = 92;
@@ -29,8 +30,9 @@ export const ladderChart = ({ rungs, cellTypes, experiments }: Evaluation, capti
   });
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${bottom + 50}" viewBox="0 0 ${width} ${bottom + 50}" font-family="Helvetica, Arial, sans-serif" font-size="13" fill="#222">`,
+    `<title>${title}</title>`,
     `<rect width="100%" height="100%" fill="#fff"/>`,
-    `<text x="16" y="26" font-size="17" font-weight="bold">Treatment wells called right on experiments never seen in training</text>`,
+    `<text x="16" y="26" font-size="17" font-weight="bold">${title}</text>`,
     `<text x="16" y="46" fill="#555">${asText(caption)}</text>`,
     ...legend,
     ...grid,
