@@ -24,7 +24,7 @@ export interface NatsServer {
 const install = "apt-get update && apt-get install -y nats-server";
 
 /** Path of nats-server; installs Debian's package where root may do so. */
-const findServer = (): string => {
+export const findServer = (): string => {
   const path = ["nats-server", "/usr/sbin/nats-server"].find((each) => spawnSync(each, ["-v"]).status === 0);
   if (path !== undefined) return path;
   if (process.getuid?.() !== 0 || spawnSync("apt-get", ["--version"]).status !== 0) {
@@ -36,7 +36,7 @@ const findServer = (): string => {
   return findServer();
 };
 
-const freePort = async (): Promise<number> => {
+export const freePort = async (): Promise<number> => {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as { port: number };

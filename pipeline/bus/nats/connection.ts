@@ -8,6 +8,7 @@ import {
   type NatsConnection,
 } from "@nats-io/transport-node";
 import { PlatestreamError } from "../../../proto/errors.ts";
+import { token } from "./names.ts";
 import type { BusLogin, BusSecurity } from "./security.ts";
 
 export { headers, type Msg, type NatsConnection, nanos, nuid } from "@nats-io/transport-node";
@@ -54,7 +55,8 @@ const authentication = (login: BusLogin | undefined): ConnectionOptions => {
     case "creds":
       return { authenticator: credsAuthenticator(login.creds) };
     case "user":
-      return { user: login.user, pass: login.password };
+      // Answers come to subjects of its own, so that a server can keep others from listening.
+      return { user: login.user, pass: login.password, inboxPrefix: `_INBOX.${token(login.user)}` };
     case "token":
       return { token: login.token };
   }

@@ -1,0 +1,47 @@
+/** A nats-server with a configuration of its own. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { writeFile } from "node:fs/promises";
+import { connect } from "node:net";
+import { join } from "node:path";
+import type { TestContext } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { findServer, freePort } from "../bus/nats-server.ts";
+import { temporaryFolder } from "../kit/experiment.ts";
+
+/** `host:port` of a server with this configuration; its store is a folder that vanishes with the test. */
+export const startConfigured = async (
+  t: TestContext,
+  config: (store: string) => string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<string> => {
+  const folder = await temporaryFolder(t);
+  const file = join(folder, "nats-server.conf");
+  await writeFile(file, config(join(folder, "store")));
+  const port = await freePort();
+  const child = spawn(findServer(), ["-c", file, "-a", "127.0.0.1", "-p", String(port)], {
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  const said: Buffer[] = [];
+  child.stderr.on("data", (text) => said.push(text));
+  t.after(async () => {
+    if (child.exitCode === null && child.kill("SIGKILL")) await once(child, "exit");
+  });
+  for (let tries = 0; !(await answers(port)); tries++) {
+    if (child.exitCode !== null || tries === 100) throw new Error(`nats-server did not start: ${Buffer.concat(said)}`);
+    await sleep(50);
+  }
+  return `127.0.0.1:${port}`;
+};
+
+const answers = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1");
+    const end = (there: boolean) => () => {
+      socket.destroy();
+      resolve(there);
+    };
+    socket.once("data", end(true));
+    socket.once("error", end(false));
+  });
