@@ -2,6 +2,7 @@
 import type { Log } from "../../proto/operations/log.ts";
 import { openMetrics } from "../../proto/operations/metrics.ts";
 import { serveProbes } from "../../proto/operations/probes.ts";
+import { readIdentityFiles, type TlsFiles } from "../../proto/security/tls.ts";
 import { logStatus } from "../operations/log-status.ts";
 import { type NodeNow, nodeMetrics } from "../operations/node-metrics.ts";
 import { readiness } from "../operations/readiness.ts";
@@ -24,7 +25,7 @@ export interface RunOperations {
   close(): Promise<void>;
 }
 
-export interface RunOperationsOptions extends OperationsOptions {
+export interface RunOperationsOptions extends OperationsOptions, Pick<TlsFiles, "tlsCert" | "tlsKey"> {
   /** Log lines are written even where nobody asked for a format or a level. */
   readonly logged: boolean;
   /** Other hosts may ask for metrics, unencrypted. */
@@ -54,10 +55,11 @@ export const openRunOperations = async (options: RunOperationsOptions): Promise<
       nodeMetrics(metrics, { memories, memoryBytes, unsettled: () => unsettled(), notReady: ready.reason }),
     );
     observers.push(countSent(metrics));
-    const probes = await serveProbes({ listen: metricsListen, insecure, metrics, notReady: ready.reason });
+    const identity = await readIdentityFiles(options);
+    const probes = await serveProbes({ listen: metricsListen, insecure, identity, metrics, notReady: ready.reason });
     closing.push(probes.close);
-    if (log === undefined) process.stderr.write(`metrics and probes are served on ${probes.address}\n`);
-    else log.info("metrics and probes are served", { address: probes.address });
+    if (log === undefined) process.stderr.write(`metrics and probes are served on ${probes.url}\n`);
+    else log.info("metrics and probes are served", { url: probes.url });
   }
   return {
     log,

@@ -9,6 +9,7 @@ import { workerMetrics } from "../../gpu-worker/server/worker-metrics.ts";
 import { openMetrics } from "../../proto/operations/metrics.ts";
 import { serveProbes } from "../../proto/operations/probes.ts";
 import { readServerSecurity } from "../../proto/security/server-security.ts";
+import { readIdentityFiles } from "../../proto/security/tls.ts";
 import { announceOnBus } from "./announce-worker.ts";
 import { openLogOn } from "./operations.ts";
 import type { WorkerOptions } from "./worker.ts";
@@ -20,7 +21,7 @@ export const runWorker = async (options: WorkerOptions): Promise<void> => {
   let log = openLogOn(process.stderr, options);
   const end = whenToEnd(options.exitWithParent ?? false);
   let notReady: string | undefined = "the networks are being loaded";
-  const watched = await openWatched(options.metricsListen, security.insecure, () => notReady);
+  const watched = await openWatched(options, () => notReady);
   try {
     const bundles = await Promise.all(model.map(readBundle));
     const observe = (execution: Execution) => watched?.numbers.execution(execution);
@@ -40,7 +41,7 @@ export const runWorker = async (options: WorkerOptions): Promise<void> => {
       const announcement = await announceOnBus(options, server, engine, log);
       notReady = undefined;
       sayReady(server.address, engine, options.json ?? false);
-      log.info("ready", { provider: engine.provider, metrics: watched?.probes.address });
+      log.info("ready", { provider: engine.provider, metrics: watched?.probes.url });
       await end.told;
       notReady = "the worker is shutting down";
       log.info("shutting down", { requests: server.active });
@@ -68,10 +69,13 @@ const lastRunMs = 5_000;
 /** The runtime aborts the process, with a core dump, when it exits while a network runs. */
 const kill = () => process.kill(process.pid, "SIGKILL");
 
-const openWatched = async (listen: string | undefined, insecure: boolean, notReady: () => string | undefined) => {
+const openWatched = async (options: WorkerOptions, notReady: () => string | undefined) => {
+  const { metricsListen: listen, insecure = false } = options;
   if (listen === undefined) return undefined;
   const metrics = openMetrics();
-  return { numbers: workerMetrics(metrics), probes: await serveProbes({ listen, insecure, metrics, notReady }) };
+  const identity = await readIdentityFiles(options);
+  const probes = await serveProbes({ listen, insecure, identity, metrics, notReady });
+  return { numbers: workerMetrics(metrics), probes };
 };
 
 const sayReady = (address: string, { runtime, provider, models }: Engine, json: boolean): void => {

@@ -1,8 +1,10 @@
 /** HTTP for those who watch a process: `/metrics`, `/healthz` (it lives) and `/readyz` (it does its work). */
-import { createServer, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer as createEncryptedServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { PlatestreamError } from "../errors.ts";
-import { hostAndPort, listenAddress } from "../security/listen-address.ts";
+import { hostAndPort, isLoopback, listenAddress } from "../security/listen-address.ts";
+import type { Identity } from "../security/tls.ts";
 import type { Metrics } from "./metrics.ts";
 
 export interface ProbeOptions {
@@ -10,22 +12,25 @@ export interface ProbeOptions {
   readonly listen: string;
   /** Other hosts may ask, unencrypted. */
   readonly insecure: boolean;
+  /** With it, other hosts may ask over HTTPS; on loopback it is HTTP all the same. */
+  readonly identity?: Identity | undefined;
   readonly metrics: Metrics;
   /** Why it is not ready; undefined: it is. */
   readonly notReady: () => string | undefined;
 }
 
 export interface Probes {
-  /** `host:port` with the real port. */
-  readonly address: string;
+  /** `http://host:port`, or `https://`, with the real port. */
+  readonly url: string;
   close(): Promise<void>;
 }
 
 /** Answers from now on, also while the process is not ready yet. Throws "invalid-config" when it cannot listen. */
-export const serveProbes = async ({ listen, insecure, metrics, notReady }: ProbeOptions): Promise<Probes> => {
-  const rule = { option: "--metrics-listen", who: "metrics", encrypted: false, insecure };
+export const serveProbes = async ({ listen, insecure, identity, metrics, notReady }: ProbeOptions): Promise<Probes> => {
+  const who = "the server of metrics";
+  const rule = { option: "--metrics-listen", who, encrypted: identity !== undefined, insecure };
   const { host, port } = listenAddress(listen, rule);
-  const server = createServer(async ({ method, url = "/" }, response) => {
+  const respond = async ({ method, url = "/" }: IncomingMessage, response: ServerResponse) => {
     if (method !== "GET" && method !== "HEAD") return answer(response, 405, "only GET is answered\n");
     switch (new URL(url, "http://localhost").pathname) {
       case "/metrics":
@@ -42,7 +47,9 @@ export const serveProbes = async ({ listen, insecure, metrics, notReady }: Probe
       default:
         return answer(response, 404, "there are /metrics, /healthz and /readyz\n");
     }
-  });
+  };
+  const encrypted = identity !== undefined && !isLoopback(host);
+  const server = encrypted ? createEncryptedServer({ ...identity }, respond) : createServer(respond);
   await new Promise<void>((resolve, reject) => {
     server.once("error", (cause) =>
       reject(
@@ -58,7 +65,7 @@ export const serveProbes = async ({ listen, insecure, metrics, notReady }: Probe
   // A process that has nothing else to do ends.
   server.unref();
   return {
-    address: hostAndPort(host, (server.address() as AddressInfo).port),
+    url: `${encrypted ? "https" : "http"}://${hostAndPort(host, (server.address() as AddressInfo).port)}`,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

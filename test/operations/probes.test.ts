@@ -1,14 +1,19 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import { get as getEncrypted } from "node:https";
 import { type TestContext, test } from "node:test";
 import { openMetrics } from "../../proto/operations/metrics.ts";
 import { serveProbes } from "../../proto/operations/probes.ts";
+import { readIdentityFiles } from "../../proto/security/tls.ts";
+import { newAuthority } from "../security/certificates.ts";
 
 const served = async (t: TestContext, notReady: () => string | undefined = () => undefined) => {
   const metrics = openMetrics();
   const probes = await serveProbes({ listen: "127.0.0.1:0", insecure: false, metrics, notReady });
   t.after(() => probes.close());
   const get = async (path: string, init?: RequestInit) => {
-    const response = await fetch(`http://${probes.address}${path}`, init);
+    const response = await fetch(`${probes.url}${path}`, init);
     return { status: response.status, type: response.headers.get("content-type"), text: await response.text() };
   };
   return { metrics, get, probes };
@@ -63,7 +68,31 @@ test("other paths and methods are refused", async (t) => {
 test("an address that is taken or malformed is an error with the way out", async (t) => {
   const { probes } = await served(t);
   const options = { insecure: false, metrics: openMetrics(), notReady: () => undefined };
-  await assert.rejects(serveProbes({ ...options, listen: probes.address }), /\[invalid-config\] .*EADDRINUSE/);
+  await assert.rejects(
+    serveProbes({ ...options, listen: new URL(probes.url).host }),
+    /\[invalid-config\] .*EADDRINUSE/,
+  );
   await assert.rejects(serveProbes({ ...options, listen: "9090" }), /--metrics-listen is HOST:PORT/);
   await assert.rejects(serveProbes({ ...options, listen: "0.0.0.0:0" }), /other hosts/);
+});
+
+test("other hosts are answered encrypted, or when somebody says --insecure; loopback is always plain", async (t) => {
+  const authority = await newAuthority(t);
+  const { cert: tlsCert, key: tlsKey } = await authority.certify("probes");
+  const identity = await readIdentityFiles({ tlsCert, tlsKey });
+  const serve = async (listen: string, changes: { insecure?: boolean; identity?: typeof identity }) => {
+    const options = { insecure: false, metrics: openMetrics(), notReady: () => undefined };
+    const probes = await serveProbes({ ...options, listen, ...changes });
+    t.after(() => probes.close());
+    return new URL(probes.url);
+  };
+  await assert.rejects(serve("0.0.0.0:0", {}), /other hosts/);
+  assert.equal((await serve("0.0.0.0:0", { insecure: true })).protocol, "http:");
+  assert.equal((await serve("127.0.0.1:0", { identity })).protocol, "http:");
+  const { protocol, port } = await serve("0.0.0.0:0", { identity });
+  assert.equal(protocol, "https:");
+  const ca = await readFile(authority.ca);
+  const [response] = await once(getEncrypted(`https://127.0.0.1:${port}/readyz`, { ca }), "response");
+  response.resume();
+  assert.equal(response.statusCode, 200);
 });

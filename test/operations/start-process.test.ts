@@ -69,8 +69,8 @@ const setup = async (t: TestContext) => {
       }
     };
     const get = async (path: string) => {
-      const { address } = await said(/^metrics and probes/);
-      const response = await fetch(`http://${address}${path}`);
+      const { url } = await said(/^metrics and probes/);
+      const response = await fetch(`${url}${path}`);
       return { status: response.status, text: await response.text() };
     };
     return { child, log, said, get, ended: once(child, "close") };

@@ -44,7 +44,7 @@ const start = async (t: TestContext, ...options: string[]): Promise<Started> => 
   const lines = createInterface({ input: child.stderr }).on("line", (line) => log.push(JSON.parse(line)));
   const [[ready]] = await Promise.all([once(createInterface({ input: child.stdout }), "line"), once(lines, "line")]);
   const get = async (path: string) => {
-    const response = await fetch(`http://${log[0]!.metrics}${path}`);
+    const response = await fetch(`${log[0]!.metrics}${path}`);
     return { status: response.status, text: await response.text() };
   };
   const metric = async (line: string | RegExp) => {
