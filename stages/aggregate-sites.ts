@@ -21,12 +21,19 @@ type Config = z.output<typeof config>;
 
 /** Sums over the predictions of one well. */
 interface WellSum {
-  readonly first: SitePrediction;
-  readonly probabilities: Float64Array;
-  readonly features: Float64Array;
+  /** That of the lowest site: the one that gives what a well takes over from its sites. */
+  first: SitePrediction;
+  readonly probabilities: Sums;
+  readonly features: Sums;
   readonly sites: Set<number>;
   readonly rounds: Set<number>;
   count: number;
+}
+
+/** Sums with the rounding errors of their additions beside them: the order of the additions does not show. */
+interface Sums {
+  readonly totals: Float64Array;
+  readonly errors: Float64Array;
 }
 
 /**
@@ -75,8 +82,8 @@ const add = (wells: Map<string, WellSum>, prediction: SitePrediction): void => {
   if (sum === undefined) {
     sum = {
       first: prediction,
-      probabilities: new Float64Array(logits.length),
-      features: new Float64Array(features.length),
+      probabilities: zeros(logits.length),
+      features: zeros(features.length),
       sites: new Set(),
       rounds: new Set(),
       count: 0,
@@ -84,12 +91,27 @@ const add = (wells: Map<string, WellSum>, prediction: SitePrediction): void => {
     wells.set(keyOf(site), sum);
   }
   checkAlike(sum.first, prediction);
-  for (let k = 0; k < logits.length; k++) sum.probabilities[k]! += sigmoid(logits[k]!);
-  for (let f = 0; f < features.length; f++) sum.features[f]! += features[f]!;
+  if (site.site < sum.first.site.site) sum.first = prediction;
+  for (let k = 0; k < logits.length; k++) addTo(sum.probabilities, k, sigmoid(logits[k]!));
+  for (let f = 0; f < features.length; f++) addTo(sum.features, f, features[f]!);
   sum.sites.add(site.site);
   sum.rounds.add(round);
   sum.count += 1;
 };
+
+const zeros = (length: number): Sums => ({ totals: new Float64Array(length), errors: new Float64Array(length) });
+
+/** Knuth's TwoSum (The Art of Computer Programming, vol. 2, 4.2.2): workers answer in any order. */
+const addTo = ({ totals, errors }: Sums, index: number, value: number): void => {
+  const before = totals[index]!;
+  const total = before + value;
+  const added = total - before;
+  totals[index] = total;
+  errors[index]! += before - (total - added) + (value - added);
+};
+
+const meanOf = ({ totals, errors }: Sums, count: number): Float32Array =>
+  Float32Array.from(totals, (total, index) => (total + errors[index]!) / count);
 
 /** Exact to rounding for any logit: the exponential overflows to Infinity only where the result is 0. */
 const sigmoid = (logit: number): number => 1 / (1 + Math.exp(-logit));
@@ -127,8 +149,8 @@ const predictionOf = ({ first, probabilities, features, sites, rounds, count }: 
     well: site.well,
     wellType: site.wellType,
     ...(site.sirna === undefined ? {} : { sirna: site.sirna }),
-    probabilities: Float32Array.from(probabilities, (sum) => sum / count),
-    features: Float32Array.from(features, (sum) => sum / count),
+    probabilities: meanOf(probabilities, count),
+    features: meanOf(features, count),
     sites: [...sites].sort((a, b) => a - b),
     rounds: rounds.size,
     model,

@@ -82,6 +82,23 @@ test("aggregate - sums in double precision: a thousand rounds of one answer give
   assert.equal(only!.rounds, 1000);
 });
 
+test("aggregate - a well is the same to the last bit, whatever order its sites were predicted in", async () => {
+  const wide = [1, 2, 3].map((number) => ({ ...site("B02", number), metadata: { file: `s${number}` } }));
+  const answers = [1e20, 1, -1e20].map((feature, index) => prediction(wide[index]!, [0.1 * index], [feature]));
+  const orders = [
+    [0, 1, 2],
+    [2, 1, 0],
+    [1, 0, 2],
+    [0, 2, 1],
+  ] as const;
+  for (const order of orders) {
+    const given = order.map((index) => answers[index]!);
+    const [well] = await runStage<"well-prediction">(aggregateSites, {}, given, context);
+    assert.deepEqual([...well!.features], [Math.fround(1 / 3)]);
+    assert.deepEqual(well!.metadata, { file: "s1" });
+  }
+});
+
 test("aggregate - sites of one well from different networks or kinds of statistics are an error", async () => {
   const first = prediction(sites[0]!, [0, 0], [0]);
   const second = prediction(sites[1]!, [0, 0], [0]);
