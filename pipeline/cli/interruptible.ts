@@ -14,9 +14,9 @@ const handBackMs = 10_000;
 
 /**
  * `graceMs`: how long what runs may take to finish after SIGTERM; then, or on the next signal, it is handed back, and a
- * signal after that ends the process. 0: SIGTERM stops at once, and nothing ends the process before it has finished.
+ * signal after that ends the process. Undefined: SIGTERM stops at once, and nothing ends the process before it has finished.
  */
-export const interruptible = (onStatus: (status: Status) => void, graceMs = 0): Interruptible => {
+export const interruptible = (onStatus: (status: Status) => void, graceMs?: number): Interruptible => {
   const drain = new AbortController();
   const stop = new AbortController();
   const timers: NodeJS.Timeout[] = [];
@@ -26,14 +26,14 @@ export const interruptible = (onStatus: (status: Status) => void, graceMs = 0): 
   const handBack = () => {
     tell("terminated: experiments that run are handed back");
     stop.abort();
-    if (graceMs === 0) return;
+    if (graceMs === undefined) return;
     after(handBackMs, () => {
       tell("nobody took back what ran: leaving all the same");
       process.exit(1);
     });
   };
   const stopped = () => {
-    if (stop.signal.aborted && graceMs > 0) process.exit(130);
+    if (stop.signal.aborted && graceMs !== undefined) process.exit(130);
     return stop.signal.aborted;
   };
   const onInterrupt = () => {
@@ -44,7 +44,7 @@ export const interruptible = (onStatus: (status: Status) => void, graceMs = 0): 
   };
   const onTerminate = () => {
     if (stopped()) return;
-    if (drain.signal.aborted || graceMs === 0) return handBack();
+    if (drain.signal.aborted || graceMs === undefined || graceMs === 0) return handBack();
     tell(`terminated: experiments that run have ${graceMs / 1_000} s to finish, then they are handed back`);
     drain.abort();
     after(graceMs, handBack);

@@ -21,7 +21,7 @@ const soon = (unsettled: Promise<ReadonlyMap<string, number>>): Promise<Readonly
 
 /** Registers everything; the result is told of the run. */
 export const nodeMetrics = (metrics: Metrics, now: NodeNow): ((status: Status) => void) => {
-  const experiments = metrics.counter("platestream_experiments_total", "Experiments that this node ended, by outcome", [
+  const experiments = metrics.counter("platestream_experiments_total", "Attempts that ended here, by outcome", [
     "outcome",
   ]);
   for (const outcome of ["done", "retried", "given-up"]) experiments({ outcome }, 0);
