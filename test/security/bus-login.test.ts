@@ -93,9 +93,13 @@ test("bus TLS - the server must be certified, and so must its client where it as
   const known = await lab.certify("node");
   await connectTo(`tls://${mutual}`, { busTlsCa: lab.ca, busTlsCert: known.cert, busTlsKey: known.key });
   const other = await stranger.certify("node");
-  for (const options of [{}, { busTlsCert: other.cert, busTlsKey: other.key }]) {
-    await assert.rejects(connectTo(`tls://${mutual}`, { busTlsCa: lab.ca, ...options }), /\[bus-unavailable\]/);
-  }
+  const without = [{}, { busTlsCert: other.cert, busTlsKey: other.key }].map((options) =>
+    assert.rejects(
+      connectTo(`tls://${mutual}`, { busTlsCa: lab.ca, ...options }),
+      /\[bus-unavailable\] .*Does it ask for a certificate, as with --bus-tls-cert FILE\?/,
+    ),
+  );
+  await Promise.all(without);
 });
 
 test("bus login - a file that holds none is refused, and not repeated", async (t) => {

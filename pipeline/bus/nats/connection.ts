@@ -83,6 +83,7 @@ export const connectNats = async (
   onChange: OnConnection,
   security: BusSecurity = {},
 ): Promise<Connected> => {
+  const encrypted = tls || security.tls !== undefined;
   const nc = await connect({
     servers: [...servers],
     name,
@@ -91,7 +92,7 @@ export const connectNats = async (
     reconnectTimeWait: 500,
     pingInterval: 10_000,
     ...authentication(security.login ?? login),
-    ...(tls || security.tls !== undefined ? { tls: security.tls ?? {} } : {}),
+    ...(encrypted ? { tls: security.tls ?? {} } : {}),
   }).catch((cause: Error) => {
     if (cause instanceof errors.AuthorizationError || cause instanceof errors.UserAuthenticationExpiredError) {
       throw new PlatestreamError(
@@ -100,9 +101,11 @@ export const connectNats = async (
         { cause },
       );
     }
+    // One that asks for certificates is silent towards those without.
+    const certificates = encrypted ? " Does it ask for a certificate, as with --bus-tls-cert FILE?" : "";
     throw new PlatestreamError(
       "bus-unavailable",
-      `no NATS server answers at ${servers.join(", ")} (${cause.message}); is it running, as in \`nats-server --jetstream\`?`,
+      `no NATS server answers at ${servers.join(", ")} (${cause.message}); is it running, as in \`nats-server --jetstream\`?${certificates}`,
       { cause },
     );
   });
