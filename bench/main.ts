@@ -10,6 +10,7 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   memory: async () => (await import("./memory.ts")).memory,
   ladder: async () => (await import("./ladder.ts")).ladder,
   train: async () => (await import("./train.ts")).train,
+  scale: async () => (await import("./scale.ts")).scale,
 };
 
 const names = process.argv.slice(2).filter((argument) => !argument.startsWith("--"));

@@ -1,0 +1,68 @@
+/** An engine whose network takes the same time for every batch and no processor: workers without their computing. */
+import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Engine, ServedModel } from "../gpu-worker/engine/engine.ts";
+import { PlatestreamError } from "../proto/errors.ts";
+
+/** As large as those of DenseNet-121. */
+const statisticsBytes = 700_000;
+
+/** One batch at a time, `delayMs` each, those of a calibration too. Logits favour the class that an image's first two pixels name. */
+export const delayedEngine = (model: ServedModel, delayMs: number): Engine => {
+  const held = new Set<string>();
+  let last: Promise<unknown> = Promise.resolve();
+  let waiting = 0;
+  const compute = (): Promise<unknown> => {
+    waiting += 1;
+    last = last.then(() => sleep(delayMs)).finally(() => waiting--);
+    return last;
+  };
+  const classes = model.classes.length;
+
+  return {
+    runtime: "delay",
+    provider: `${delayMs} ms`,
+    maxBatch: 128,
+    get waiting() {
+      return waiting;
+    },
+    models: () => [model],
+    async predict(_, { pixels, shape }, statistics) {
+      if (statistics.kind === "calibrated") {
+        if (statistics.data !== undefined) held.add(statistics.id);
+        if (!held.has(statistics.id)) throw new PlatestreamError("unknown-statistics", "never seen");
+      }
+      await compute();
+      const [images] = shape;
+      const logits = new Float32Array(images * classes).fill(-4);
+      const size = pixels.length / images;
+      for (let i = 0; i < images; i++) logits[i * classes + pixels[i * size]! + 256 * pixels[i * size + 1]!] = 4;
+      const features = new Float32Array(images * model.featureCount);
+      return {
+        model,
+        statistics: statistics.kind === "calibrated" ? statistics.id : statistics.kind,
+        logits,
+        features,
+      };
+    },
+    calibrate() {
+      let images = 0;
+      return {
+        async add(batch) {
+          if ("data" in batch) {
+            images += batch.images;
+            return;
+          }
+          images += batch.shape[0];
+          await compute();
+        },
+        async finish() {
+          const id = randomUUID();
+          held.add(id);
+          return { model, id, data: new Uint8Array(statisticsBytes), images };
+        },
+      };
+    },
+    close: async () => undefined,
+  };
+};
