@@ -14,6 +14,7 @@ export interface Said {
   readonly experiment?: string;
   readonly state?: string;
   readonly address?: string;
+  readonly detail?: string;
   readonly message?: string;
   readonly plates?: readonly { readonly sites: number }[];
 }
