@@ -1,0 +1,44 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { program } from "../../pipeline/cli/program.ts";
+
+const mistakes: readonly (readonly [line: string, problem: string])[] = [
+  ["strat", "unknown command 'strat' (did you mean start?); see `pipeline --help`"],
+  ["start --nope", "unknown option '--nope' (did you mean --node?); see `pipeline start --help`"],
+  ["start more", "too many arguments for 'start'. Expected 0 arguments but got 1; see `pipeline start --help`"],
+  ["start --data", "option '-d, --data <dir>' argument missing; see `pipeline start --help`"],
+  ["data synth", "missing required argument 'dir'; see `pipeline data synth --help`"],
+  ["worker", "required option '-m, --model <dir>' not specified; see `pipeline worker --help`"],
+  [
+    "worker --model demo --provider abacus",
+    "option '--provider <name>' argument 'abacus' is invalid. Allowed choices are auto, cpu, cuda, webgpu; see `pipeline worker --help`",
+  ],
+];
+
+test("a command line that is not understood is wrong input: what is wrong, and where the help is", async () => {
+  for (const [line, problem] of mistakes) {
+    await assert.rejects(program().parseAsync(line.split(" "), { from: "user" }), {
+      name: "PlatestreamError",
+      message: `[invalid-config] ${problem}`,
+    });
+  }
+});
+
+const run = (...words: string[]): Promise<{ code: number; stdout: string; stderr: string }> =>
+  new Promise((resolve) => {
+    const main = fileURLToPath(new URL("../../pipeline/cli/main.js", import.meta.url));
+    execFile(process.execPath, [main, ...words], (error, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
+    });
+  });
+
+test("wrong input exits with 2 and one line, help with 0, a group of commands alone with 2 and its help", async () => {
+  const [wrong, help, group] = await Promise.all([run("start", "--nope"), run("start", "--help"), run("data")]);
+  assert.deepEqual({ ...wrong, stderr: wrong.stderr.split("\n").length }, { code: 2, stdout: "", stderr: 2 });
+  assert.equal(help.code, 0);
+  assert.match(help.stdout, /^Usage: pipeline start /);
+  assert.equal(group.code, 2);
+  assert.match(group.stderr, /^Usage: pipeline data /);
+});
