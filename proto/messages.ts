@@ -1,4 +1,16 @@
-/** The messages of `platestream.proto` as a server reads and writes them, with the options of `loadProto`. */
+/**
+ * The messages of `platestream.proto` as they are read with the options of `loadProto`: a field that was not sent has
+ * the default of its type, and a message that was not sent is null.
+ */
+
+/** A message as it is sent: what is left out arrives as its default. */
+export type Sent<T> = T extends Buffer
+  ? Uint8Array
+  : T extends readonly (infer Item)[]
+    ? readonly Sent<Item>[]
+    : T extends object
+      ? { readonly [Field in keyof T]?: Sent<T[Field]> }
+      : T;
 
 export interface ImagesMessage {
   readonly pixels: Buffer;
@@ -9,7 +21,10 @@ export interface ImagesMessage {
 }
 
 export interface StatisticsMessage {
+  /** The one of the following that was sent. */
   readonly kind?: "running" | "batch" | "calibrated";
+  readonly running?: object | null;
+  readonly batch?: object | null;
   readonly calibrated?: { readonly id: string; readonly data: Buffer } | null;
 }
 
@@ -31,16 +46,16 @@ export interface TopClasses {
 
 export interface PredictResponse {
   readonly id: string;
-  readonly model?: string;
-  readonly model_version?: string;
-  readonly statistics_id?: string;
-  readonly classes?: number;
-  readonly feature_count?: number;
-  readonly logits?: Buffer;
-  readonly probabilities?: Buffer;
-  readonly features?: Buffer;
-  readonly top?: readonly TopClasses[];
-  readonly error?: { readonly code: string; readonly message: string };
+  readonly model: string;
+  readonly model_version: string;
+  readonly statistics_id: string;
+  readonly classes: number;
+  readonly feature_count: number;
+  readonly logits: Buffer;
+  readonly probabilities: Buffer;
+  readonly features: Buffer;
+  readonly top: readonly TopClasses[];
+  readonly error: { readonly code: string; readonly message: string } | null;
 }
 
 export interface CalibrateRequest {

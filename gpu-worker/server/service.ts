@@ -17,6 +17,7 @@ import type {
   ListModelsResponse,
   PredictRequest,
   PredictResponse,
+  Sent,
 } from "../../proto/messages.ts";
 import type { Calibration, Engine, ModelChoice } from "../engine/engine.ts";
 import { leaving, type Requests } from "./requests.ts";
@@ -53,7 +54,7 @@ const predictWith = async (
   request: PredictRequest,
   signal: AbortSignal,
   asks: Asks,
-): Promise<PredictResponse> => {
+): Promise<Sent<PredictResponse>> => {
   const { model, cell_type: cellType, plates } = request;
   asks({ model, cellType }, countImages(request.images));
   const statistics = statisticsFrom(request.statistics);
@@ -66,7 +67,7 @@ const estimateWith = async (
   requests: AsyncIterable<CalibrateRequest>,
   signal: AbortSignal,
   asks: Asks,
-): Promise<CalibrateResponse> => {
+): Promise<Sent<CalibrateResponse>> => {
   let calibration: Calibration | undefined;
   for await (const { model, cell_type: cellType, source_weight: weight, images, estimate } of requests) {
     asks({ model, cellType }, countImages(images));
@@ -89,8 +90,8 @@ const estimateWith = async (
 export const workerService = (engine: Engine, requests: Requests): UntypedServiceImplementation => {
   const { draining } = requests;
   const predict = async (
-    call: ServerUnaryCall<PredictRequest, PredictResponse>,
-    answer: sendUnaryData<PredictResponse>,
+    call: ServerUnaryCall<PredictRequest, Sent<PredictResponse>>,
+    answer: sendUnaryData<Sent<PredictResponse>>,
   ): Promise<void> => {
     try {
       const signal = signalOf(call);
@@ -101,10 +102,10 @@ export const workerService = (engine: Engine, requests: Requests): UntypedServic
     }
   };
 
-  const predictStream = async (call: ServerDuplexStream<PredictRequest, PredictResponse>): Promise<void> => {
+  const predictStream = async (call: ServerDuplexStream<PredictRequest, Sent<PredictResponse>>): Promise<void> => {
     const signal = signalOf(call);
     const running = new Set<Promise<void>>();
-    const write = (response: PredictResponse): Promise<void> | undefined => {
+    const write = (response: Sent<PredictResponse>): Promise<void> | undefined => {
       if (signal.aborted || call.write(response)) return undefined;
       return new Promise((resolve) => {
         const go = () => {
@@ -119,7 +120,7 @@ export const workerService = (engine: Engine, requests: Requests): UntypedServic
     const answer = async (request: PredictRequest): Promise<void> => {
       const work = (asks: Asks) => predictWith(engine, request, signal, asks);
       const result = requests.run("PredictStream", call.metadata, work);
-      const response = await result.catch((thrown): PredictResponse => {
+      const response = await result.catch((thrown): Sent<PredictResponse> => {
         const { code, rawMessage: message } = PlatestreamError.from(thrown);
         return { id: request.id, error: { code, message } };
       });
@@ -152,8 +153,8 @@ export const workerService = (engine: Engine, requests: Requests): UntypedServic
   };
 
   const calibrate = async (
-    call: ServerReadableStream<CalibrateRequest, CalibrateResponse>,
-    answer: sendUnaryData<CalibrateResponse>,
+    call: ServerReadableStream<CalibrateRequest, Sent<CalibrateResponse>>,
+    answer: sendUnaryData<Sent<CalibrateResponse>>,
   ): Promise<void> => {
     try {
       const signal = signalOf(call);

@@ -6,6 +6,7 @@ import type {
   ModelMessage,
   PredictRequest,
   PredictResponse,
+  Sent,
   StatisticsMessage,
   TopClasses,
 } from "../../proto/messages.ts";
@@ -68,7 +69,7 @@ const topClasses = (probabilities: Float32Array, count: number, names: readonly 
 export const responseTo = (
   { id, top }: PredictRequest,
   { model, statistics, logits, features }: EnginePrediction,
-): PredictResponse => {
+): Sent<PredictResponse> => {
   const classes = model.classes.length;
   const probabilities = logits.map((logit) => 1 / (1 + Math.exp(-logit)));
   const count = top === 0 ? 5 : top;

@@ -14,22 +14,19 @@ import {
 import { service as healthService } from "grpc-health-check";
 import { type ErrorCode, errorCodes, PlatestreamError } from "../../proto/errors.ts";
 import { loadProto } from "../../proto/load.ts";
+import type {
+  CalibrateRequest,
+  CalibrateResponse,
+  ListModelsResponse,
+  PredictRequest,
+  PredictResponse,
+  Sent,
+} from "../../proto/messages.ts";
 import { identityKey, type RequestIdentity, writeIdentity } from "../../proto/operations/request-identity.ts";
 import { type ClientSecurity, plain } from "../../proto/security/client-security.ts";
 import type { ImageBatch, ModelChoice, ModelInfo, Predictions, Statistics } from "../plugin.ts";
 import { packBatch } from "./pack.ts";
-import {
-  type CalibrateRequest,
-  type CalibrateResponse,
-  type ListModelsResponse,
-  modelInfo,
-  type PredictRequest,
-  type PredictResponse,
-  readFloats,
-  wireChoice,
-  wireImages,
-  wireStatistics,
-} from "./wire.ts";
+import { modelInfo, readFloats, wireChoice, wireImages, wireStatistics } from "./wire.ts";
 
 export interface WorkerInfo {
   readonly models: readonly ModelInfo[];
@@ -95,13 +92,13 @@ type Answer<T> = (error: ServiceError | PlatestreamError | null, response?: T) =
 type Unary<Q, R> = (request: Q, metadata: Metadata, options: CallOptions, answer: Answer<R>) => ClientUnaryCall;
 
 interface WorkerClient {
-  predict: Unary<PredictRequest, PredictResponse>;
+  predict: Unary<Sent<PredictRequest>, PredictResponse>;
   listModels: Unary<object, ListModelsResponse>;
   calibrate(
     metadata: Metadata,
     options: CallOptions,
     answer: Answer<CalibrateResponse>,
-  ): ClientWritableStream<CalibrateRequest>;
+  ): ClientWritableStream<Sent<CalibrateRequest>>;
   getChannel(): Channel;
   close(): void;
 }
@@ -170,7 +167,7 @@ export const grpcWorker = (address: string, security: ClientSecurity = plain): G
   };
 
   const sendPrediction = async (
-    request: Omit<PredictRequest, "statistics">,
+    request: Omit<Sent<PredictRequest>, "statistics">,
     statistics: Statistics,
     options: RequestOptions,
   ) => {
@@ -189,7 +186,7 @@ export const grpcWorker = (address: string, security: ClientSecurity = plain): G
   const estimate = async <T>(
     batches: readonly T[],
     options: RequestOptions,
-    message: (batch: T) => CalibrateRequest,
+    message: (batch: T) => Sent<CalibrateRequest>,
   ): Promise<Extract<Statistics, { kind: "calibrated" }>> => {
     const { id, data } = await call<CalibrateResponse>(options, (answer) => {
       const stream = client().calibrate(metadataOf(options), within(options), answer);
@@ -260,9 +257,9 @@ const within = ({ deadlineMs }: RequestOptions): CallOptions => ({ deadline: Dat
 
 /** One batch at a time: the next is packed when the one before it is on its way. */
 const sendAll = async <T>(
-  stream: ClientWritableStream<CalibrateRequest>,
+  stream: ClientWritableStream<Sent<CalibrateRequest>>,
   batches: readonly T[],
-  message: (batch: T) => CalibrateRequest,
+  message: (batch: T) => Sent<CalibrateRequest>,
 ): Promise<void> => {
   for (const batch of batches) {
     const next = message(batch);
