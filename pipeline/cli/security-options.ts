@@ -47,8 +47,8 @@ export const withServerSecurity = (command: Command): Command =>
     new Option("--tls-client-ca <file>", "let only clients in that these authorities have certified (PEM)"),
     new Option("--tokens <file>", "let only clients in that send one of these tokens, see `pipeline token new`"),
     new Option("--max-message <MiB>", "largest message in either direction").argParser(atLeast(1)).default(256),
-    new Option("--max-streams <n>", "calls under way on one connection; more wait").argParser(atLeast(1)).default(100),
-    new Option("--max-calls <n>", "calls under way of one client; more are refused").argParser(atLeast(1)).default(256),
+    new Option("--max-streams <n>", "calls under way on one connection; more wait").argParser(atLeast(1)).default(32),
+    new Option("--max-calls <n>", "calls under way of one client; more are refused").argParser(atLeast(1)).default(64),
     new Option("--max-call-time <seconds>", "how long a call may take; streams without an end are exempt")
       .argParser(atLeast(1))
       .default(600),

@@ -17,8 +17,8 @@ export interface ServerLimits {
 
 export const defaultServerLimits: ServerLimits = {
   maxMessageBytes: 256 * 2 ** 20,
-  maxStreams: 100,
-  maxCalls: 256,
+  maxStreams: 32,
+  maxCalls: 64,
   maxCallMs: 600_000,
 };
 

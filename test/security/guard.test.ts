@@ -13,7 +13,7 @@ const until = async (condition: () => boolean): Promise<void> => {
   while (!condition()) await sleep(5);
 };
 
-test("a token opens the calls of its role, health needs none", async (t) => {
+test("a token opens the calls of its role; reflection takes any token, health none", async (t) => {
   const { file, tokenOf } = await writeTokens(t);
   const { address } = await startGuardedWorker(t, { tokens: file });
   const allowed = await clientOf(t, address, { tokenFile: tokenOf("predict") });
@@ -26,6 +26,8 @@ test("a token opens the calls of its role, health needs none", async (t) => {
   const nobody = await clientOf(t, address);
   await assert.rejects(nobody.listModels({}), { code: status.UNAUTHENTICATED, details: /asks for a token/ });
   await nobody.health({ service: "" });
+  assert.ok((await other.reflect()).includes("platestream.v1.Worker"));
+  await assert.rejects(nobody.reflect(), { code: status.UNAUTHENTICATED });
 });
 
 test("the pipeline's client shows its token, and says what is wrong with it", async (t) => {
@@ -66,7 +68,8 @@ test("a token does not travel unencrypted to other hosts, unless told to", async
 test("a client has so many calls under way, over all its connections", async (t) => {
   const worker = await startGuardedWorker(t, { maxCalls: 3 });
   const [one, other] = [await clientOf(t, worker.address), await clientOf(t, worker.address)];
-  const calls = [one.predict(onePixel), other.predict(onePixel), other.predict(onePixel)];
+  const stop = new AbortController();
+  const calls = [one.predict(onePixel), ...[1, 2].map(() => other.predict(onePixel, stop.signal))];
   for (const call of calls) call.catch(() => undefined);
   await until(() => worker.waiting === 3);
   await assert.rejects(one.predict(onePixel), (error: { code: number; details: string }) => {
@@ -75,7 +78,7 @@ test("a client has so many calls under way, over all its connections", async (t)
     return true;
   });
   await one.health({ service: "" });
-  other.close();
+  stop.abort();
   await until(() => worker.waiting === 1);
   await one.listModels({});
 });

@@ -4,16 +4,19 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import {
   type Client,
+  type ClientUnaryCall,
   loadPackageDefinition,
   makeGenericClientConstructor,
   type ServiceClientConstructor,
   type ServiceError,
 } from "@grpc/grpc-js";
+import { loadSync } from "@grpc/proto-loader";
 import { service as healthService } from "grpc-health-check";
 import type { Engine } from "../../gpu-worker/engine/engine.ts";
 import { startServer } from "../../gpu-worker/server/server.ts";
 import { PlatestreamError } from "../../proto/errors.ts";
 import { loadProto } from "../../proto/load.ts";
+import { packageFile } from "../../proto/package-file.ts";
 import { type ClientSecurityOptions, readClientSecurity } from "../../proto/security/client-security.ts";
 import { readServerSecurity, type ServerSecurityOptions } from "../../proto/security/server-security.ts";
 import { newToken, type Role } from "../../proto/security/tokens.ts";
@@ -68,13 +71,14 @@ export const startGuardedWorker = async (
   };
 };
 
-export type Ask = (request: object) => Promise<unknown>;
+export type Ask = (request: object, signal?: AbortSignal) => Promise<unknown>;
 
 export interface GuardedClient {
   readonly listModels: Ask;
   readonly predict: Ask;
   readonly health: Ask;
-  close(): void;
+  /** Resolves to the names of the services. */
+  readonly reflect: () => Promise<string[]>;
 }
 
 export const clientOf = async (
@@ -90,28 +94,39 @@ export const clientOf = async (
   const channel = { interceptors, "grpc.use_local_subchannel_pool": 1, "grpc.enable_retries": 0 };
   const worker = new platestream.v1.Worker(address, credentials, channel);
   const health = new (makeGenericClientConstructor(healthService, "Health"))(address, credentials, channel);
+  const { grpc } = loadPackageDefinition(
+    loadSync(packageFile("node_modules/@grpc/reflection/build/proto/grpc/reflection/v1/reflection.proto")),
+  ) as unknown as { grpc: { reflection: { v1: { ServerReflection: ServiceClientConstructor } } } };
+  const reflection = new grpc.reflection.v1.ServerReflection(address, credentials, channel);
+  const reflect = () =>
+    new Promise<string[]>((resolve, reject) => {
+      const call = reflection.ServerReflectionInfo!();
+      call.on("error", reject);
+      call.on(
+        "data",
+        ({ listServicesResponse: { service } }: { listServicesResponse: { service: { name: string }[] } }) =>
+          resolve(service.map(({ name }) => name)),
+      );
+      call.end({ listServices: "" });
+    });
   const ask =
     (client: Client, method: string): Ask =>
-    (request) =>
+    (request, signal) =>
       new Promise((resolve, reject) => {
-        const call = (client as unknown as ServiceClientConstructor["prototype"])[method] as (
-          ...all: unknown[]
-        ) => void;
-        const deadline = Date.now() + 10_000;
-        call.call(client, request, { deadline }, (error: ServiceError | null, response: unknown) =>
-          error === null ? resolve(response) : reject(error),
-        );
+        const start = (client as unknown as Record<string, (...all: unknown[]) => ClientUnaryCall>)[method]!;
+        const answer = (error: ServiceError | null, response: unknown) =>
+          error === null ? resolve(response) : reject(error);
+        const call = start.call(client, request, { deadline: Date.now() + 10_000 }, answer);
+        signal?.addEventListener("abort", () => call.cancel());
       });
-  const close = () => {
-    worker.close();
-    health.close();
-  };
-  t.after(close);
+  t.after(() => {
+    for (const client of [worker, health, reflection]) client.close();
+  });
   return {
     listModels: ask(worker, "ListModels"),
     predict: ask(worker, "Predict"),
     health: ask(health, "Check"),
-    close,
+    reflect,
   };
 };
 
