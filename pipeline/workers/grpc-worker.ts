@@ -73,8 +73,8 @@ const channelOptions: ChannelOptions = {
   "grpc.max_send_message_length": -1,
   // Channels of equal options share a connection otherwise.
   "grpc.use_local_subchannel_pool": 1,
-  "grpc.keepalive_time_ms": 20_000,
-  "grpc.keepalive_timeout_ms": 20_000,
+  "grpc.keepalive_time_ms": 10_000,
+  "grpc.keepalive_timeout_ms": 10_000,
   "grpc.initial_reconnect_backoff_ms": 200,
   "grpc.max_reconnect_backoff_ms": 5_000,
   // The pool retries, on another worker; grpc would keep a copy of every request.
