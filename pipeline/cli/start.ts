@@ -44,7 +44,11 @@ export const startCommand = (): Command =>
       'folder for the results (default: "runs/latest"); an interrupted run goes on where it was',
     )
     .option("-m, --model <dir>", "bundle for a worker that this command starts and ends")
-    .option("-w, --worker <host:port>", "worker that runs already; may be given several times", collect)
+    .option(
+      "-w, --worker <host:port>",
+      "worker that runs already; may be given several times (default with --bus: those that announce themselves there)",
+      collect,
+    )
     .addOption(
       new Option("--statistics <kind>", "BatchNorm statistics, same as --set infer.statistics=KIND").choices([
         "calibrated",
@@ -85,7 +89,7 @@ Examples:
   pipeline start --data rxrx1 --worker gpu1:7411 --tls-ca lab-ca.pem --token-file predict.token
   pipeline start --data plates/load_data.csv --model models/mine --set batch-by-experiment.within=experiment
   pipeline start --config run.yaml --json | jq .type
-  pipeline start --bus nats://10.0.0.2 --data-root /data --model models/mine --out /results/node-1
+  pipeline start --bus nats://10.0.0.2 --data-root /data --out /results/node-1
 
 Ctrl-C finishes the experiments that are running and stops; SIGTERM the same, within --grace seconds; a second of either
 stops at once. Whatever it was, the same command goes on where it was. Without --bus, log lines take the place of the
