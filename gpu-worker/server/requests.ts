@@ -11,11 +11,15 @@ export interface FinishedRequest {
   readonly model: { readonly name: string; readonly version: string; readonly cellType: string };
   /** What the client says that it is about. */
   readonly about: RequestIdentity;
+  /** Address of a client that was not let in. */
+  readonly from?: string;
   readonly images: number;
   /** From when it was read until its answer was ready. */
   readonly milliseconds: number;
   readonly error?: PlatestreamError;
 }
+
+export const noModel: FinishedRequest["model"] = { name: "", version: "", cellType: "" };
 
 export type ObserveRequest = (request: FinishedRequest) => void;
 
@@ -42,7 +46,7 @@ export const openRequests = (engine: Engine, observe: ObserveRequest): Requests 
     const fitting = engine
       .models()
       .filter((each) => (model === "" || each.name === model) && (cellType === "" || each.cellType === cellType));
-    return fitting.length === 1 ? fitting[0]! : { name: "", version: "", cellType: "" };
+    return fitting.length === 1 ? fitting[0]! : noModel;
   };
 
   return {
@@ -57,7 +61,7 @@ export const openRequests = (engine: Engine, observe: ObserveRequest): Requests 
       const tell = (error?: PlatestreamError) =>
         observe({
           method,
-          model: asked === undefined ? { name: "", version: "", cellType: "" } : named(asked),
+          model: asked === undefined ? noModel : named(asked),
           about: readIdentity(String(metadata.get(identityKey)[0] ?? "")),
           images: count,
           milliseconds: performance.now() - started,

@@ -8,7 +8,7 @@ import type { MethodRules } from "../../proto/security/guard.ts";
 import { guardedServer } from "../../proto/security/guarded-server.ts";
 import { openToThisHost, type ServerSecurity } from "../../proto/security/server-security.ts";
 import type { Engine } from "../engine/engine.ts";
-import { type ObserveRequest, openRequests } from "./requests.ts";
+import { noModel, type ObserveRequest, openRequests } from "./requests.ts";
 import { workerService } from "./service.ts";
 
 export interface ServerOptions {
@@ -52,10 +52,18 @@ const rules: MethodRules = {
 /** Serves an engine that is ready. From then on, and until it closes, the health service says SERVING. */
 export const startServer = async (engine: Engine, given: Partial<ServerOptions> = {}): Promise<RunningServer> => {
   const options = { ...defaultServerOptions, ...given };
-  const { listen, security } = options;
-  const { server, listen: bind } = guardedServer({ listen, option: "--listen", who: "the worker", security, rules });
+  const { listen, security, observe } = options;
+  const { server, listen: bind } = guardedServer({
+    listen,
+    option: "--listen",
+    who: "the worker",
+    security,
+    rules,
+    onRefused: (method, from, error) =>
+      observe({ method, from, model: noModel, about: {}, images: 0, milliseconds: 0, error }),
+  });
   const definition = loadProto();
-  const requests = openRequests(engine, options.observe);
+  const requests = openRequests(engine, observe);
   server.addService(definition["platestream.v1.Worker"] as ServiceDefinition, workerService(engine, requests));
   const health = new HealthImplementation(Object.fromEntries(services.map((name) => [name, "SERVING" as const])));
   health.addToServer(server);

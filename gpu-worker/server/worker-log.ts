@@ -7,10 +7,12 @@ import type { FinishedRequest } from "./requests.ts";
 /** Nothing is wrong: the client gave up, or sends the request again with the bytes of its statistics. */
 const expected: readonly ErrorCode[] = ["cancelled", "unknown-statistics"];
 
-export const logRequest = (log: Log, { method, model, about, images, milliseconds, error }: FinishedRequest): void => {
+export const logRequest = (log: Log, request: FinishedRequest): void => {
+  const { method, model, about, from, images, milliseconds, error } = request;
   const fields = {
     ...about,
     method,
+    from,
     ...(model.name === "" ? {} : { model: model.name, cellType: model.cellType }),
     images,
     ms: Math.round(milliseconds),

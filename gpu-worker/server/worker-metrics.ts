@@ -17,6 +17,7 @@ const perModel = ["model", "version", "cell_type"] as const;
 /** Triton's reasons; what the client asked wrongly is OTHER, as there. */
 const reasons: Partial<Record<ErrorCode, string>> = {
   "worker-unavailable": "REJECTED",
+  "too-many-calls": "REJECTED",
   cancelled: "CANCELED",
   deadline: "CANCELED",
   internal: "BACKEND",

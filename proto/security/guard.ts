@@ -20,9 +20,16 @@ export interface MethodRule {
 /** By path, for instance `/platestream.v1.Worker/Predict`. What is not listed takes any valid token; health takes none. */
 export type MethodRules = Readonly<Record<string, MethodRule>>;
 
+/** A call that was not let in: its method, the address it came from, and why. */
+export type OnRefused = (method: string, from: string, error: PlatestreamError) => void;
+
 const health = "/grpc.health.v1.Health/";
 
-export const guard = ({ tokens, limits }: ServerSecurity, rules: MethodRules): ServerInterceptor => {
+export const guard = (
+  { tokens, limits }: ServerSecurity,
+  rules: MethodRules,
+  onRefused: OnRefused,
+): ServerInterceptor => {
   /** Calls under way by client. */
   const calls = new Map<string, number>();
 
@@ -55,7 +62,9 @@ export const guard = ({ tokens, limits }: ServerSecurity, rules: MethodRules): S
         try {
           admit(metadata);
         } catch (thrown) {
-          return call.sendStatus(statusOf(PlatestreamError.from(thrown)));
+          const error = PlatestreamError.from(thrown);
+          onRefused(method.path.slice(method.path.lastIndexOf("/") + 1), call.getPeer(), error);
+          return call.sendStatus(statusOf(error));
         }
         next(metadata);
       })

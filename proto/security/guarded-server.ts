@@ -1,7 +1,7 @@
 /** A gRPC server that knows whom it lets in. */
 import { Server } from "@grpc/grpc-js";
 import { PlatestreamError } from "../errors.ts";
-import { guard, type MethodRules } from "./guard.ts";
+import { guard, type MethodRules, type OnRefused } from "./guard.ts";
 import { hostAndPort, type ListenRule, listenAddress } from "./listen-address.ts";
 import type { ServerSecurity } from "./server-security.ts";
 
@@ -10,6 +10,7 @@ export interface GuardedServerOptions extends Pick<ListenRule, "option" | "who">
   readonly listen: string;
   readonly security: ServerSecurity;
   readonly rules: MethodRules;
+  readonly onRefused: OnRefused;
 }
 
 export interface GuardedServer {
@@ -20,14 +21,15 @@ export interface GuardedServer {
 }
 
 /** @throws PlatestreamError `invalid-config` when it must not listen there, see `listenAddress` */
-export const guardedServer = ({ listen, option, who, security, rules }: GuardedServerOptions): GuardedServer => {
+export const guardedServer = (options: GuardedServerOptions): GuardedServer => {
+  const { listen, option, who, security, rules, onRefused } = options;
   const { credentials, encrypted, insecure, limits } = security;
   const { host, port } = listenAddress(listen, { option, who, encrypted, insecure });
   const server = new Server({
     "grpc.max_receive_message_length": limits.maxMessageBytes,
     "grpc.max_send_message_length": limits.maxMessageBytes,
     "grpc.max_concurrent_streams": limits.maxStreams,
-    interceptors: [guard(security, rules)],
+    interceptors: [guard(security, rules, onRefused)],
   });
   const bind = (): Promise<string> =>
     new Promise((resolve, reject) => {

@@ -15,7 +15,7 @@ const until = async (condition: () => boolean): Promise<void> => {
 
 test("a token opens the calls of its role; reflection takes any token, health none", async (t) => {
   const { file, tokenOf } = await writeTokens(t);
-  const { address } = await startGuardedWorker(t, { tokens: file });
+  const { address, refused } = await startGuardedWorker(t, { tokens: file });
   const allowed = await clientOf(t, address, { tokenFile: tokenOf("predict") });
   await allowed.listModels({});
   const other = await clientOf(t, address, { tokenFile: tokenOf("subscribe") });
@@ -28,6 +28,15 @@ test("a token opens the calls of its role; reflection takes any token, health no
   await nobody.health({ service: "" });
   assert.ok((await other.reflect()).includes("platestream.v1.Worker"));
   await assert.rejects(nobody.reflect(), { code: status.UNAUTHENTICATED });
+  assert.deepEqual(
+    refused.map(({ method, error }) => [method, error?.code]),
+    [
+      ["ListModels", "permission-denied"],
+      ["ListModels", "unauthenticated"],
+      ["ServerReflectionInfo", "unauthenticated"],
+    ],
+  );
+  for (const { from } of refused) assert.match(from!, /^127\.0\.0\.1:\d+$/);
 });
 
 test("the pipeline's client shows its token, and says what is wrong with it", async (t) => {

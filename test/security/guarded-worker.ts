@@ -13,6 +13,7 @@ import {
 import { loadSync } from "@grpc/proto-loader";
 import { service as healthService } from "grpc-health-check";
 import type { Engine } from "../../gpu-worker/engine/engine.ts";
+import type { FinishedRequest } from "../../gpu-worker/server/requests.ts";
 import { startServer } from "../../gpu-worker/server/server.ts";
 import { PlatestreamError } from "../../proto/errors.ts";
 import { loadProto } from "../../proto/load.ts";
@@ -26,6 +27,8 @@ export const limits = { maxMessage: 1, maxStreams: 100, maxCalls: 100, maxCallTi
 
 export interface GuardedWorker {
   readonly address: string;
+  /** Calls that were not let in. */
+  readonly refused: readonly FinishedRequest[];
   /** Predictions that wait. */
   readonly waiting: number;
   /** Predictions whose caller is gone. */
@@ -58,10 +61,13 @@ export const startGuardedWorker = async (
     close: () => Promise.resolve(),
   };
   const security = await readServerSecurity({ ...limits, ...options });
-  const server = await startServer(engine, { listen, security, graceMs: 100 });
+  const refused: FinishedRequest[] = [];
+  const observe = (request: FinishedRequest) => void (request.from === undefined || refused.push(request));
+  const server = await startServer(engine, { listen, security, graceMs: 100, observe });
   t.after(() => server.close());
   return {
     address: server.address,
+    refused,
     get waiting() {
       return waiting;
     },
