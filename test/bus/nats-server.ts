@@ -45,9 +45,10 @@ export const freePort = async (): Promise<number> => {
   return port;
 };
 
-export const startNatsServer = async ({ jetStream = true } = {}): Promise<NatsServer> => {
+/** With a store in `folder`, or in one of its own. */
+export const startNatsServer = async ({ jetStream = true, folder = tmpdir() } = {}): Promise<NatsServer> => {
   const command = findServer();
-  const store = await mkdtemp(join(tmpdir(), "platestream-nats-"));
+  const store = await mkdtemp(join(folder, "platestream-nats-"));
   const port = await freePort();
   const url = `nats://127.0.0.1:${port}`;
   let child: ChildProcess;

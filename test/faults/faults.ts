@@ -1,14 +1,11 @@
 /** The faults, one after the other: what stands there, and what happens to it. */
-import { execFile } from "node:child_process";
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { promisify } from "node:util";
+import { mountDisk } from "./disk.ts";
 import type { Arrangement, Scene } from "./scene.ts";
 
 export const experiments = ["HUVEC-01", "HUVEC-02", "HUVEC-03", "HUVEC-04"];
-
-const run = promisify(execFile);
 
 export interface Fault {
   readonly name: string;
@@ -162,25 +159,30 @@ export const faults: readonly Fault[] = [
     name: "the disk for a node's results is full for 3 s",
     arrange: { workers: 1, nodes: 0 },
     async break(scene) {
-      const out = join(scene.folder, "node-1");
-      await mkdir(out);
-      await mountSmall(out);
-      scene.onClose(() => run("umount", [out]));
+      const disk = await mountDisk(join(scene.folder, "node-1"), "200k");
+      scene.onClose(disk.unmount);
       const node = scene.startNode("node-1");
       await node.hear(({ type, message = "" }) => type === "note" && message.includes("no space left on device"));
       scene.strike();
       await sleep(3_000);
-      await run("mount", ["-o", "remount,size=64m", out]);
+      await disk.enlarge();
+    },
+  },
+  {
+    name: "the disk of nats-server is full for 3 s, then it starts again with more room",
+    arrange: { workers: 1, nodes: 2, serverDisk: "300k" },
+    async break(scene) {
+      const { seen } = scene.subscribers[0]!;
+      const calls = () => seen.filter(({ value }) => value.kind === "call").length;
+      for (let before = -1; calls() === 0 || calls() > before; await sleep(1_000)) before = calls();
+      scene.strike();
+      await sleep(3_000);
+      await scene.server.kill();
+      await scene.serverDisk!.enlarge();
+      await scene.server.restart();
     },
   },
 ];
-
-/** Room for the results of one experiment, about. */
-const mountSmall = async (folder: string): Promise<void> => {
-  await run("mount", ["-t", "tmpfs", "-o", "size=200k", "tmpfs", folder]).catch((error: Error) => {
-    throw new Error(`this fault needs a small file system, which only root may mount: ${error.message}`);
-  });
-};
 
 /** A plugin that kills its process after the 20th prediction of an experiment. */
 const deadly = (experiment: string): string => `

@@ -5,6 +5,7 @@ import { followEvents, lastEvent } from "../../pipeline/bus/nats/events.ts";
 import { type NatsBusParts, openNats } from "../../pipeline/bus/nats/open.ts";
 import { type NatsServer, startNatsServer } from "../bus/nats-server.ts";
 import { type Link, openLink } from "./cut-link.ts";
+import { type Disk, mountDisk } from "./disk.ts";
 import type { Event } from "./outcome.ts";
 import { type Process, runPipeline, startPipeline } from "./processes.ts";
 
@@ -13,6 +14,8 @@ export interface Arrangement {
   readonly nodes: number;
   /** Connections through links that can be cut: all of nodes to workers, or the first node's to nats-server. */
   readonly links?: "workers" | "bus";
+  /** Room on the disk of nats-server, for instance `300k`; then it has one of its own, which can be enlarged. */
+  readonly serverDisk?: string;
   /** An experiment whose images cannot be decoded. */
   readonly poison?: string;
 }
@@ -20,6 +23,7 @@ export interface Arrangement {
 export interface Scene {
   readonly folder: string;
   readonly server: NatsServer;
+  readonly serverDisk: Disk | undefined;
   readonly workers: readonly Worker[];
   readonly nodes: readonly Process[];
   readonly links: readonly Link[];
@@ -74,7 +78,7 @@ const startWorker = async (name: string, model: string, listen = "127.0.0.1:0"):
 export const openScene = async (
   folder: string,
   { data: whole, model }: { readonly data: string; readonly model: string },
-  { workers: workerCount, nodes: nodeCount, links: linked, poison }: Arrangement,
+  { workers: workerCount, nodes: nodeCount, links: linked, serverDisk, poison }: Arrangement,
 ): Promise<Scene> => {
   const closing: (() => unknown)[] = [];
   const nodes: Process[] = [];
@@ -86,7 +90,9 @@ export const openScene = async (
   try {
     await mkdir(folder, { recursive: true });
     const data = poison === undefined ? whole : await poisoned(whole, join(folder, "data"), poison);
-    const server = await startNatsServer();
+    const disk = serverDisk === undefined ? undefined : await mountDisk(join(folder, "nats"), serverDisk);
+    closing.push(() => disk?.unmount());
+    const server = await startNatsServer({ folder: disk?.folder ?? folder });
     closing.push(() => server.close());
     const workers: Worker[] = [];
     closing.push(() => Promise.all(workers.map((worker) => worker.kill())));
@@ -113,6 +119,7 @@ export const openScene = async (
     const scene: Scene = {
       folder,
       server,
+      serverDisk: disk,
       workers,
       nodes,
       links,

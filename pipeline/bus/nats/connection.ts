@@ -136,19 +136,33 @@ const firstWaitMs = 100;
 const longestWaitMs = 5_000;
 
 /**
- * Repeats `operation` until the server answers it, through lost connections and restarts.
- * What the server answers, a refusal included, is final; so is the end of the connection by its owner.
+ * Repeats `operation` until the server answers it and has room for it, through lost connections, restarts and full disks;
+ * `onFull` is told, once, that it has none. What else the server answers, a refusal included, is final; so is the end of
+ * the connection by its owner.
  */
-export const surely = async <T>(nc: NatsConnection, operation: () => Promise<T>): Promise<T> => {
+export const surely = async <T>(
+  nc: NatsConnection,
+  operation: () => Promise<T>,
+  onFull: () => void = () => {},
+): Promise<T> => {
+  let told = false;
   for (let wait = firstWaitMs; ; wait = Math.min(2 * wait, longestWaitMs)) {
     try {
       return await operation();
     } catch (error) {
-      if (nc.isClosed() || !isSilence(error)) throw refusalOf(error) ?? error;
+      const full = isFull(error);
+      if (nc.isClosed() || !(full || isSilence(error))) throw refusalOf(error) ?? error;
+      if (full && !told) onFull();
+      told ||= full;
       await sleep(wait);
     }
   }
 };
+
+/** JetStream's codes for: no resources, no memory, no storage, and a stream that takes no more messages or bytes. */
+const fullCodes: readonly unknown[] = [10023, 10028, 10047, 10077];
+
+const isFull = (error: unknown): boolean => fullCodes.includes((error as { readonly code?: unknown }).code);
 
 /** What the login may not do, if that is why it failed. */
 const refusalOf = (error: unknown): PlatestreamError | undefined => {

@@ -30,7 +30,7 @@ export interface Limits {
 
 export const defaultLimits: Limits = { queue: 10_000, ackWaitMs: 30_000 };
 
-export type Published = "stored" | "duplicate" | "conflict" | "full";
+export type Published = "stored" | "duplicate" | "conflict";
 
 export interface FollowOptions {
   readonly subject: string;
@@ -50,13 +50,13 @@ export interface Streams {
   /** Messages of a cell type that are not settled yet. */
   unsettled(cellType: string): Promise<number>;
   /**
-   * Stores one message, through lost connections, once. With `only`, the subject must hold none: else "conflict".
-   * "full": the stream takes no more for now.
+   * Stores one message, through lost connections and full disks, once. With `only`, the subject must hold none: else
+   * "conflict". `onFull`: the stream takes no more for now.
    */
   publish(
     subject: string,
     value: unknown,
-    options: { readonly id: string; readonly only?: boolean },
+    options: { readonly id: string; readonly only?: boolean; readonly onFull?: () => void },
   ): Promise<Published>;
   /** Last message of every subject of a stream, or of one that fits `subject`. */
   last<T>(stream: string, subject: string): Promise<readonly { readonly seq: number; readonly value: T }[]>;
@@ -167,10 +167,11 @@ const streamNameInUse = 10058;
 const consumerNotFound = 10014;
 const wrongLastSequence = 10071;
 const noMessage = 10037;
-/** A server that was killed knows its readers no more; they notice when two of these in a row do not come. */
-const followHeartbeatMs = 1_000;
-/** Too many messages or bytes, or no room left on the server's disk. */
-const full = [10077, 10054, 10023, 10047, 10028];
+/**
+ * A server that was killed knows its readers no more. They notice when two heartbeats in a row do not come, and ask for
+ * more after `expires` again where the server did not answer.
+ */
+const following = { max_messages: 200, expires: 3_000, idle_heartbeat: 1_000 };
 
 const codeOf = (error: unknown): number | undefined => (error instanceof JetStreamApiError ? error.code : undefined);
 
@@ -225,22 +226,20 @@ const streamsOn = (
     return Object.values(state.subjects ?? {}).reduce((sum, count) => sum + count, 0);
   },
 
-  async publish(subject, value, { id, only }) {
+  async publish(subject, value, { id, only, onFull }) {
     const expect = only ? { expect: { lastSubjectSequence: 0 } } : {};
     try {
       const options = { msgID: id, timeout: answerMs, ...expect };
-      const { duplicate } = await surely(nc, () =>
+      const store = () =>
         client.publish(subject, JSON.stringify(value), options).catch(async (error: unknown) => {
           // Somebody may have deleted the stream: then only its subscribers are left, and they do not answer.
           if (isSilence(error)) await layOut();
           throw error;
-        }),
-      );
+        });
+      const { duplicate } = await surely(nc, store, onFull);
       return duplicate ? "duplicate" : "stored";
     } catch (error) {
-      const code = codeOf(error);
-      if (code === wrongLastSequence) return "conflict";
-      if (code !== undefined && full.includes(code)) return "full";
+      if (codeOf(error) === wrongLastSequence) return "conflict";
       throw error;
     }
   },
@@ -269,7 +268,7 @@ const streamsOn = (
         opt_start_seq: after + 1,
       }),
     );
-    const messages = await consumer.consume({ max_messages: 200, idle_heartbeat: followHeartbeatMs });
+    const messages = await consumer.consume(following);
     const stop = () => void messages.close();
     signal.addEventListener("abort", stop, { once: true });
     if (signal.aborted) stop();

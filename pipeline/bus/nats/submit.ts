@@ -1,5 +1,4 @@
 /** Queues experiments, each once. */
-import { setTimeout as sleep } from "node:timers/promises";
 import type { ExperimentRef } from "../bus.ts";
 import { nuid } from "./connection.ts";
 import type { StateEvent } from "./events.ts";
@@ -28,16 +27,12 @@ const submitOne = async (
   const known = await records.get(id);
   if (known?.value.state === "done") return false;
   const message: QueuedExperiment = { id, cellType, data, submission: nuid.next() };
-  for (let wait = 250; ; wait = Math.min(2 * wait, 5_000)) {
-    const published = await streams.publish(streams.names.experiment(cellType, id), message, {
-      id: message.submission,
-      only: true,
-    });
-    if (published === "conflict") return false;
-    if (published !== "full") break;
-    if (wait === 250) onFull();
-    await sleep(wait);
-  }
+  const stored = await streams.publish(streams.names.experiment(cellType, id), message, {
+    id: message.submission,
+    only: true,
+    onFull,
+  });
+  if (stored === "conflict") return false;
   // Only for those who look: a node that has taken it by now knows better, and this write loses against it.
   const record: ExperimentRecord = { ...message, state: "queued", attempts: 0, since: new Date().toISOString() };
   await records.replace(id, record, known?.revision ?? 0);
