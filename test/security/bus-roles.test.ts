@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { type TestContext, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { readDeadLetters, replayDeadLetters } from "../../pipeline/bus/nats/dead-letters.ts";
 import { type BusEvent, followEvents, openEvents } from "../../pipeline/bus/nats/events.ts";
 import { announceNode } from "../../pipeline/bus/nats/nodes.ts";
@@ -13,6 +18,7 @@ import { submitToNats } from "../../pipeline/bus/nats/submit.ts";
 import { connectWorkerDirectory } from "../../pipeline/bus/nats/workers.ts";
 import { announceWorker, type WorkerEntry } from "../../pipeline/workers/directory.ts";
 import { packageFile } from "../../proto/package-file.ts";
+import { writeTinyBundle } from "../gpu-worker/tiny-bundle.ts";
 import { temporaryFolder } from "../kit/experiment.ts";
 import { resultOf } from "../results/results.ts";
 import { startConfigured } from "./configured-nats-server.ts";
@@ -31,18 +37,20 @@ const setup = async (t: TestContext) => {
     Object.fromEntries(roles.map((role) => [`${role.toUpperCase()}_PASSWORD`, `secret-of-${role}`])),
   );
   const folder = await temporaryFolder(t);
-  const login = async (role: string, password = `secret-of-${role}`): Promise<BusSecurity> => {
-    const busCreds = join(folder, role);
-    await writeFile(busCreds, `user: ${role}\npassword: ${password}\n`);
-    return readBusSecurity({ busCreds });
+  const creds = async (role: string, password = `secret-of-${role}`): Promise<string> => {
+    const path = join(folder, role);
+    await writeFile(path, `user: ${role}\npassword: ${password}\n`);
+    return path;
   };
+  const login = async (role: string, password?: string): Promise<BusSecurity> =>
+    readBusSecurity({ busCreds: await creds(role, password) });
   const url = `nats://${address}`;
   const open = async (role: Role): Promise<NatsBusParts> => {
     const parts = await openNats({ url, security: await login(role), name: role, onConnection: () => {} });
     t.after(() => parts.nc.close());
     return parts;
   };
-  return { url, open, login };
+  return { url, open, login, creds };
 };
 
 type Scene = Awaited<ReturnType<typeof setup>>;
@@ -179,4 +187,25 @@ test("a wrong password, an unknown user and nobody are told so", async (t) => {
       return true;
     });
   }
+});
+
+test("commands show the login that they are given", async (t) => {
+  const { url, open, creds } = await setup(t);
+  await open("node");
+  const main = fileURLToPath(new URL("../../pipeline/cli/main.js", import.meta.url));
+  const told = ["--model", await writeTinyBundle(t), "--provider", "cpu", "--listen", "127.0.0.1:0"];
+  const worker = spawn(process.execPath, [main, "worker", ...told, "--bus", url, "--bus-creds", await creds("worker")]);
+  t.after(() => worker.kill("SIGKILL"));
+  for await (const line of createInterface({ input: worker.stderr })) if (/announced/.test(line)) break;
+
+  const status = async (role: Role) =>
+    promisify(execFile)(process.execPath, [main, "status", "--bus", url, "--bus-creds", await creds(role)]);
+  assert.match((await status("submitter")).stdout, /\n1 worker\n.*tiny for HUVEC/);
+  await assert.rejects(status("subscriber"), (error: { code: number; stderr: string }) => {
+    assert.equal(error.code, 2);
+    assert.match(error.stderr, /\[permission-denied\] this login may not publish to \$JS\.API\./);
+    return true;
+  });
+  worker.kill("SIGTERM");
+  assert.deepEqual(await once(worker, "exit"), [0, null]);
 });
