@@ -10,6 +10,8 @@ export interface ConvolutionShape {
   readonly outputs: number;
   readonly height: number;
   readonly width: number;
+  /** For `weightGradient`: maps are [N, C, H, W] rather than [1, C, N, H, W]. */
+  readonly apart?: boolean;
 }
 
 export const outputSize = (size: number, { kernel, stride, padding }: Window): number =>
@@ -62,6 +64,12 @@ export const inputGradient = (
 const correlate = (a: Arithmetic, left: Value, right: Value): Value =>
   raise(a, a.graph.node("MatMul", [left, transposed(a, right, 1, 0)]));
 
+/** The same for [N, r, p] and [N, c, p], summed over the images. */
+const correlateApart = ({ graph }: Arithmetic, left: Value, right: Value): Value => {
+  const products = graph.node("com.microsoft:FusedMatMul", [left, right], { transB: 1 });
+  return graph.node("ReduceSum", [products, graph.ints(0)], { keepdims: 0 });
+};
+
 const range = (length: number): number[] => Array.from({ length }, (_, i) => i);
 
 const slice = ({ graph }: Arithmetic, of: Value, from: number, length: number, axis: number): Value =>
@@ -81,16 +89,21 @@ const unstridedWeightGradient = (
   gradient: Value,
   input: Value,
   { kernel, padding }: Window,
-  { images, inputs, outputs, height, width }: ConvolutionShape,
+  { images, inputs, outputs, height, width, apart = false }: ConvolutionShape,
 ): Value => {
   const back = kernel - 1 - padding;
-  const padded = a.graph.node("Pad", [gradient, a.graph.ints(0, 0, 0, back, back, 0, 0, 0, back, back)]);
+  const maps = apart ? reshape(a, gradient, images, outputs, 1, height, width) : gradient;
+  const padded = a.graph.node("Pad", [maps, a.graph.ints(0, 0, 0, back, back, 0, 0, 0, back, back)]);
   const beside = shiftedAcross(a, padded, kernel, width);
-  const lines = reshape(a, beside, kernel * outputs, images, (height + kernel - 1) * width);
-  const right = reshape(a, input, inputs, images * height * width);
+  const tall = height + kernel - 1;
+  const lines = apart
+    ? reshape(a, beside, images, kernel * outputs, tall * width)
+    : reshape(a, beside, kernel * outputs, images, tall * width);
+  const pixels = images * height * width;
+  const right = apart ? reshape(a, input, images, inputs, height * width) : reshape(a, input, inputs, pixels);
   const products = range(kernel).map((y) => {
     const left = slice(a, lines, y * width, height * width, 2); // whole rows, copied as one
-    return correlate(a, reshape(a, left, kernel * outputs, images * height * width), right);
+    return apart ? correlateApart(a, left, right) : correlate(a, reshape(a, left, kernel * outputs, pixels), right);
   });
   const product = a.graph.node("Concat", products, { axis: 0 });
   return flipped(a, transposed(a, reshape(a, product, kernel, kernel, outputs, inputs), 2, 3, 0, 1));
@@ -137,11 +150,12 @@ export const weightGradient = (
   window: Window,
   shape: ConvolutionShape,
 ): Value => {
-  const { images, inputs, outputs, height, width } = shape;
+  const { images, inputs, outputs, height, width, apart = false } = shape;
   if (window.stride > 1) return stridedWeightGradient(a, gradient, input, window, shape);
   if (window.kernel > 1) return unstridedWeightGradient(a, gradient, input, window, shape);
-  const rows = (maps: Value, channels: number) => reshape(a, maps, channels, images * height * width);
-  return correlate(a, rows(gradient, outputs), rows(input, inputs));
+  const rows = (maps: Value, channels: number) =>
+    apart ? reshape(a, maps, images, channels, height * width) : reshape(a, maps, channels, images * height * width);
+  return (apart ? correlateApart : correlate)(a, rows(gradient, outputs), rows(input, inputs));
 };
 
 /**

@@ -20,6 +20,8 @@ export interface GraphOptions {
   readonly images: number;
   readonly precision: "float32" | "float16";
   readonly loss: Loss;
+  /** What trains and measures is written in the layout of `Runtime.block` (see `layoutBlock`) where this is above 1. */
+  readonly block?: number;
 }
 
 export interface TrainingGraph {
@@ -57,6 +59,10 @@ const statisticsOutputs = (a: Arithmetic, layout: FlatLayout, measured: Readonly
   graph.output("variances", "float32", [layout.normLength]);
 };
 
+/** The runtime's block where the graph can use it: in float32, and where the pixels have fewer channels than a block. */
+export const layoutBlock = ({ architecture, precision }: GraphOptions, block: number): number =>
+  precision === "float32" && architecture.channels < block ? block : 1;
+
 const walk = (
   a: Arithmetic,
   options: GraphOptions,
@@ -91,10 +97,10 @@ const walk = (
  * nor below the lowest one that does.
  */
 export const trainingGraph = (options: GraphOptions, learns: (name: string) => boolean): TrainingGraph => {
-  const { architecture, images, precision, loss } = options;
+  const { architecture, images, precision, loss, block = 1 } = options;
   const { classes } = architecture;
   const graph = new OnnxGraph("train");
-  const a: Arithmetic = { graph, precision, images };
+  const a: Arithmetic = { graph, precision, images, block };
   const layout = flatLayout(architecture);
   const tape = new Tape();
   const { logits, gradients, measured } = walk(a, options, layout, tape, learns);
@@ -123,9 +129,9 @@ export const trainingGraph = (options: GraphOptions, learns: (name: string) => b
 
 /** Outputs `means` and `variances` (unbiased) of a batch. */
 export const measuringGraph = (options: GraphOptions): Uint8Array => {
-  const { architecture, images, precision } = options;
+  const { architecture, images, precision, block = 1 } = options;
   const graph = new OnnxGraph("measure");
-  const a: Arithmetic = { graph, precision, images };
+  const a: Arithmetic = { graph, precision, images, block };
   const layout = flatLayout(architecture);
   const width = architecture.plates;
   const unread = () => ({ width, value: graph.constant("plates", new Float32Array(images * width), [images, width]) });
@@ -196,7 +202,7 @@ const predictingOperations = (
 export const predictingGraph = (options: GraphOptions): Uint8Array => {
   const { architecture, images, precision } = options;
   const graph = new OnnxGraph("predict");
-  const a: Arithmetic = { graph, precision, images };
+  const a: Arithmetic = { graph, precision, images, block: 1 };
   const layout = flatLayout(architecture);
   const operations = predictingOperations(a, options, layout, parameterInput(a, layout));
   const { features, logits } = densenet(architecture, operations, pixelInput(a, architecture));

@@ -3,7 +3,7 @@ import { PlatestreamError } from "../../proto/errors.ts";
 import type { Runtime, Session, Tensors } from "../runtime/runtime.ts";
 import { type AdamOptions, type AdamState, adamState, adamUpdate, type Span } from "./adam.ts";
 import { type FlatNetwork, flatLayout, type Slot } from "./flat.ts";
-import { type GraphOptions, measuringGraph, predictingGraph, trainingGraph } from "./graphs.ts";
+import { type GraphOptions, layoutBlock, measuringGraph, predictingGraph, trainingGraph } from "./graphs.ts";
 import { freshLossScale, type LossScale, nextLossScale } from "./loss-scale.ts";
 
 /** Images as the network reads them: pixel * scale + offset. */
@@ -111,10 +111,14 @@ export const openLearner = (
   let lossScale = resumed?.lossScale ?? freshLossScale(options.precision);
 
   const sessions = new Map<string, Promise<Session>>();
-  const session = (name: string, model: () => Uint8Array): Promise<Session> => {
-    const open = sessions.get(name) ?? runtime.load(model(), { threads, unplanned: true });
-    sessions.set(name, open);
-    return open;
+  const load = async (graph: (options: GraphOptions) => Uint8Array, of: GraphOptions): Promise<Session> => {
+    const block = layoutBlock(of, await runtime.block());
+    return runtime.load(graph({ ...of, block }), { threads, unplanned: true, optimized: block > 1 });
+  };
+  const session = (name: string, open: () => Promise<Session>): Promise<Session> => {
+    const opened = sessions.get(name) ?? open();
+    sessions.set(name, opened);
+    return opened;
   };
 
   const float = (data: Float32Array, ...shape: number[]) => ({ type: "float32" as const, data, shape });
@@ -136,7 +140,7 @@ export const openLearner = (
     },
 
     async accumulate(batch) {
-      const train = await session("train", () => trainingGraph(training, learns).model);
+      const train = await session("train", () => load((of) => trainingGraph(of, learns).model, training));
       const results = await train.run({
         ...inputs(batch, training, true),
         target: float(batch.target, options.images, classes),
@@ -159,13 +163,15 @@ export const openLearner = (
     },
 
     async measure(images) {
-      const measure = await session("measure", () => measuringGraph(evaluation));
+      const measure = await session("measure", () => load(measuringGraph, evaluation));
       const { means, variances } = await measure.run(inputs(images, evaluation, false));
       return { means: means!.data as Float32Array, variances: variances!.data as Float32Array };
     },
 
     async predict(images, { means, variances }) {
-      const predict = await session("predict", () => predictingGraph(evaluation));
+      const predict = await session("predict", () =>
+        runtime.load(predictingGraph(evaluation), { threads, unplanned: true }),
+      );
       const { logits, features } = await predict.run({
         ...inputs(images, evaluation, true),
         means: float(means, layout.normLength),

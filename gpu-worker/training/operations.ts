@@ -1,8 +1,10 @@
 /** The network's operations with batch statistics and a tape: what `densenet()` is walked with to train. */
 import { PlatestreamError } from "../../proto/errors.ts";
+import { channelsIn, joinSlots, slotsOf } from "../model/blocked-layout.ts";
 import type { Operations, Window } from "../model/densenet.ts";
 import type { Value } from "../onnx/graph.ts";
-import type { Arithmetic } from "./arithmetic.ts";
+import { type Arithmetic, type MapShape, reshape } from "./arithmetic.ts";
+import { type BlockedFilter, blockedConvolve, blockedInputGradient, compact, spread, toRows } from "./blocked-maps.ts";
 import {
   affineInputGradients,
   type ConvolutionShape,
@@ -11,16 +13,7 @@ import {
   outputSize,
   weightGradient,
 } from "./convolution.ts";
-import {
-  averagePool,
-  cosines,
-  globalAveragePool,
-  linear,
-  type MapShape,
-  maxPool,
-  scaleAndShift,
-  standardise,
-} from "./derivatives.ts";
+import { averagePool, cosines, globalAveragePool, linear, maxPool, scaleAndShift, standardise } from "./derivatives.ts";
 import type { ParameterInput } from "./inputs.ts";
 import {
   type Maps,
@@ -76,8 +69,8 @@ const standardiser = ({ arithmetic: a, tape }: TrainingContext) => {
 
   const single = (maps: Maps): Standard => {
     const step = standardise(a, maps.value, maps);
-    const { channels, height, width, learns } = maps;
-    const standard: Standard = { channels, height, width, learns, values: step.output };
+    const { channels, height, width, slots, learns } = maps;
+    const standard: Standard = { channels, height, width, slots, learns, values: step.output };
     tape.record(() => {
       if (standard.gradient && learns) send(graph, maps, step.inputGradient(standard.gradient));
     });
@@ -86,14 +79,17 @@ const standardiser = ({ arithmetic: a, tape }: TrainingContext) => {
 
   const joined = (left: Standard, right: Standard): Standard => {
     const join = (l: Value, r: Value, axis: number) => graph.node("Concat", [l, r], { axis });
+    const mean = join(left.values.mean, right.values.mean, 0);
     const standard: Standard = {
       channels: left.channels + right.channels,
       height: left.height,
       width: left.width,
+      slots: left.slots && right.slots && joinSlots([left.slots, right.slots]),
       learns: left.learns || right.learns,
       values: {
-        centred: join(left.values.centred, right.values.centred, 1),
-        mean: join(left.values.mean, right.values.mean, 0),
+        maps: join(left.values.maps, right.values.maps, 1),
+        shift: left.values.shift && mean,
+        mean,
         variance: join(left.values.variance, right.values.variance, 0),
         inverse: join(left.values.inverse, right.values.inverse, 0),
       },
@@ -147,21 +143,61 @@ export const trainingOperations = (context: TrainingContext): Operations<Signal>
     if (signal.kind !== "normalised") throw unexpected("ReLU", signal);
     const { standard, layer } = signal;
     const [weight, bias] = [`${layer}.weight`, `${layer}.bias`];
-    const { channels, height, width, values } = standard;
-    const step = scaleAndShift(a, values, standard, parameters.exact(weight), parameters.exact(bias), rectify);
+    const { channels, height, width, slots, values } = standard;
+    const vector = (name: string) => spread(a, parameters.exact(name), slots);
+    const step = scaleAndShift(a, values, standard, vector(weight), vector(bias), rectify);
     const own = learns(weight) || learns(bias);
-    const output: Maps = { kind: "maps", value: step.output, channels, height, width, learns: standard.learns || own };
+    const shape = { channels, height, width, slots };
+    const output: Maps = { kind: "maps", value: step.output, ...shape, learns: standard.learns || own };
     tape.record(() => {
       if (output.gradient === undefined) return;
       const gradient = step.backward(output.gradient);
-      if (learns(weight)) learnt(weight, gradient.weight());
-      if (learns(bias)) learnt(bias, gradient.bias());
+      if (learns(weight)) learnt(weight, compact(a, gradient.weight(), slots));
+      if (learns(bias)) learnt(bias, compact(a, gradient.bias(), slots));
       if (standard.learns) standard.gradient = gradient.input(standard.gradient);
     });
     return output;
   };
 
+  const filterOf = (weight: string, { slots }: MapShape, { kernel }: Window): BlockedFilter => ({
+    weight: parameters.exact(weight),
+    outputs: slotsOf(parameters.shape(weight)[0]!, a.block),
+    inputs: slots,
+    kernel,
+  });
+
+  const blockedConvolved = (input: Maps, layer: string, window: Window): Maps => {
+    const weight = `${layer}.weight`;
+    const { height, width, channels } = input;
+    const filter = filterOf(weight, input, window);
+    const value = blockedConvolve(a, input.value, input, filter, window);
+    const outputs = filter.outputs.length;
+    const learning = input.learns || learns(weight);
+    const output: Maps = {
+      kind: "maps",
+      channels: outputs,
+      height,
+      width,
+      slots: filter.outputs,
+      value,
+      learns: learning,
+    };
+    tape.record(() => {
+      const { gradient } = output;
+      if (gradient === undefined) return;
+      if (learns(weight)) {
+        const rows = [toRows(a, gradient, outputs), toRows(a, input.value, channels)] as const;
+        const shape = { images, inputs: channels, outputs, height, width, apart: true };
+        const all = weightGradient(a, ...rows, window, shape);
+        learnt(weight, compact(a, compact(a, all, filter.outputs, 0), input.slots, 1));
+      }
+      if (input.learns) send(graph, input, blockedInputGradient(a, gradient, input, filter, window));
+    });
+    return output;
+  };
+
   const convolved = (input: Maps, layer: string, window: Window): Maps => {
+    if (input.slots !== undefined) return blockedConvolved(input, layer, window);
     const weight = `${layer}.weight`;
     const shape = shapeOf(input, weight);
     const value = convolve(a, input.value, parameters.kernel(weight), window);
@@ -175,23 +211,38 @@ export const trainingOperations = (context: TrainingContext): Operations<Signal>
     return output;
   };
 
+  /** [1, C, N, H, W] -> [N, C, H, W] */
+  const perImage = (value: Value, { channels, height, width }: MapShape): Value =>
+    graph.node("Transpose", [reshape(a, value, channels, images, height, width)], { perm: [1, 0, 2, 3] });
+  /** [N, C, H, W] -> [1, C, N, H, W] */
+  const perChannel = (value: Value, { height, width }: MapShape): Value =>
+    reshape(a, graph.node("Transpose", [value], { perm: [1, 0, 2, 3] }), 1, -1, images, height, width);
+
   /** The first convolution: it has a bias, and reads the raw pixels through a BatchNorm. */
   const stem = ({ standard, layer: norm }: Normalised, layer: string, window: Window): Maps => {
     const [weight, bias, scale, offset] = [`${layer}.weight`, `${layer}.bias`, `${norm}.weight`, `${norm}.bias`];
     const shape = shapeOf(standard, weight);
     const { exact, kernel, lowered } = parameters;
     const { output: input, factor } = scaleAndShift(a, standard.values, standard, exact(scale), exact(offset), false);
-    const value = convolve(a, input, kernel(weight), window, [lowered(bias)]);
+    const blocked = a.block > 1 ? filterOf(weight, standard, window) : undefined;
+    const value =
+      blocked === undefined
+        ? convolve(a, input, kernel(weight), window, [lowered(bias)])
+        : blockedConvolve(a, perImage(input, standard), standard, blocked, window, [
+            spread(a, exact(bias), blocked.outputs),
+          ]);
     const output: Maps = {
       ...after(standard, shape, window),
+      ...(blocked && { channels: blocked.outputs.length, slots: blocked.outputs }),
       value,
       learns: [weight, bias, scale, offset].some(learns),
     };
     tape.record(() => {
       const { gradient } = output;
       if (gradient === undefined) return;
-      const { centred, inverse } = standard.values;
-      const all = affineInputGradients(a, gradient, centred, exact(weight), factor, exact(offset), window, shape);
+      const { maps, inverse } = standard.values;
+      const rows = blocked === undefined ? gradient : perChannel(toRows(a, gradient, shape.outputs), output);
+      const all = affineInputGradients(a, rows, maps, exact(weight), factor, exact(offset), window, shape);
       if (learns(weight)) learnt(weight, all.weight);
       if (learns(bias)) learnt(bias, all.outputs);
       if (learns(scale)) learnt(scale, graph.node("Mul", [all.factor, inverse]));
@@ -224,7 +275,9 @@ export const trainingOperations = (context: TrainingContext): Operations<Signal>
     batchNorm(input, layer) {
       const parts = input.kind === "joined" ? input.parts : [materialised(input)];
       const standard = standardised(parts);
-      const { mean, variance } = standard.values;
+      const [mean, variance] = [standard.values.mean, standard.values.variance].map((value) =>
+        compact(a, value, standard.slots),
+      ) as [Value, Value];
       context.measured(layer, { mean, variance, count: images * standard.height * standard.width });
       return { kind: "normalised", standard, layer };
     },
@@ -255,7 +308,8 @@ export const trainingOperations = (context: TrainingContext): Operations<Signal>
     globalAveragePool(input) {
       const maps = materialised(input);
       const step = globalAveragePool(a, maps.value, maps);
-      const rows: Rows = { kind: "rows", value: step.output, width: maps.channels, learns: maps.learns };
+      const width = maps.slots === undefined ? maps.channels : channelsIn(maps.slots);
+      const rows: Rows = { kind: "rows", value: step.output, width, learns: maps.learns };
       tape.record(() => {
         if (rows.gradient && maps.learns) send(graph, maps, step.inputGradient(rows.gradient));
       });

@@ -1,6 +1,7 @@
 /** The values of a network under training, and the record of what has to happen backward. */
 import type { OnnxGraph, Value } from "../onnx/graph.ts";
-import type { MapShape, Standardised, StandardisedGradient } from "./derivatives.ts";
+import type { MapShape } from "./arithmetic.ts";
+import type { Standardised, StandardisedGradient } from "./derivatives.ts";
 
 /** Feature maps that stand in the graph. `gradient` is the sum of what their readers sent back so far. */
 export interface Maps extends MapShape {

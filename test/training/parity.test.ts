@@ -85,11 +85,11 @@ const assertClose = (got: Float32Array, expected: Float32Array, what: string, li
 };
 
 for (const name of ["tiny", "tiny-plates"]) {
-  test(`training - loss and every gradient of ${name} are PyTorch's`, async () => {
+  const gradients = async (block: number) => {
     const { architecture, weights, values, batch, options } = setup(name);
     const network = flatten(architecture, weights, name);
-    const { model, learning } = trainingGraph(options, () => true);
-    const session = await onnxRuntime("cpu").load(model, { threads: 1 });
+    const { model, learning } = trainingGraph({ ...options, block }, () => true);
+    const session = await onnxRuntime("cpu").load(model, { threads: 1, optimized: block > 1 });
     const { pixels, scale, offset, plate, target } = batch(0, 8);
     const { channels, height, width, plates, classes } = architecture;
     const float = (data: Float32Array, ...shape: number[]) => ({ type: "float32" as const, data, shape });
@@ -112,7 +112,10 @@ for (const name of ["tiny", "tiny-plates"]) {
       assertClose(got, values(`train.grad.${parameter}`), `gradient of ${parameter}`, 1e-3, floor);
     }
     await session.close();
-  });
+  };
+  test(`training - loss and every gradient of ${name} are PyTorch's`, () => gradients(1));
+  test(`training - the same for ${name} in the CPU provider's own layout`, async () =>
+    gradients(await onnxRuntime("cpu").block()));
 
   test(`training - three steps of Adam on ${name} end with PyTorch's weights and statistics`, async () => {
     const { architecture, weights, values, batch, options } = setup(name);
