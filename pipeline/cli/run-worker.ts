@@ -8,6 +8,7 @@ import { logRequest } from "../../gpu-worker/server/worker-log.ts";
 import { workerMetrics } from "../../gpu-worker/server/worker-metrics.ts";
 import { openMetrics } from "../../proto/operations/metrics.ts";
 import { serveProbes } from "../../proto/operations/probes.ts";
+import { listenAddress } from "../../proto/security/listen-address.ts";
 import { readServerSecurity } from "../../proto/security/server-security.ts";
 import { readIdentityFiles } from "../../proto/security/tls.ts";
 import { announceOnBus } from "./announce-worker.ts";
@@ -17,8 +18,10 @@ import type { WorkerOptions } from "./worker.ts";
 /** Resolves when the worker has been told to end and everything under way is finished. */
 export const runWorker = async (options: WorkerOptions): Promise<void> => {
   const { model, listen, provider, threads, maxBatch, sessions } = options;
-  const security = await readServerSecurity(options);
   let log = openLogOn(process.stderr, options);
+  const security = await readServerSecurity(options, (problem) => log.warn(problem.rawMessage));
+  // Before networks are loaded, which may take long.
+  listenAddress(listen, { option: "--listen", who: "the worker", ...security });
   const end = whenToEnd(options.exitWithParent ?? false);
   let notReady: string | undefined = "the networks are being loaded";
   const watched = await openWatched(options, () => notReady);

@@ -41,7 +41,7 @@ export const guard = (
       // From here on nobody needs it, least of all a log.
       metadata.remove("authorization");
       if (method.path.startsWith(health)) return;
-      const entry = tokens === undefined ? undefined : authorise(tokens, header?.toString(), rule?.role);
+      const entry = tokens === undefined ? undefined : authorise(tokens(), header?.toString(), rule?.role);
       const client = entry === undefined ? peerOf(call) : `token ${entry.name}`;
       const underWay = calls.get(client) ?? 0;
       if (underWay >= limits.maxCalls) throw tooMany(limits.maxCalls);

@@ -2,7 +2,7 @@
 import { ServerCredentials } from "@grpc/grpc-js";
 import { PlatestreamError } from "../errors.ts";
 import { readAuthorities, readIdentityFiles, type TlsFiles } from "./tls.ts";
-import { readTokens, type TokenEntry } from "./tokens.ts";
+import { followTokens, type TokenEntry } from "./tokens.ts";
 
 export interface ServerLimits {
   /** Largest message in either direction, bytes. */
@@ -27,8 +27,8 @@ export interface ServerSecurity {
   readonly encrypted: boolean;
   /** Other hosts may connect although nothing is encrypted. */
   readonly insecure: boolean;
-  /** Undefined: nobody is asked for a token. */
-  readonly tokens: readonly TokenEntry[] | undefined;
+  /** Those that are valid at the moment. Undefined: nobody is asked for a token. */
+  readonly tokens: (() => readonly TokenEntry[]) | undefined;
   readonly limits: ServerLimits;
 }
 
@@ -54,8 +54,11 @@ export interface ServerSecurityOptions extends Omit<TlsFiles, "tlsCa"> {
   readonly maxCallTime: number;
 }
 
-/** Reads the files. Throws "invalid-config". */
-export const readServerSecurity = async (options: ServerSecurityOptions): Promise<ServerSecurity> => {
+/** Reads the files. Throws "invalid-config"; what is wrong with a token file that changes later is told. */
+export const readServerSecurity = async (
+  options: ServerSecurityOptions,
+  onProblem: (problem: PlatestreamError) => void,
+): Promise<ServerSecurity> => {
   const identity = await readIdentityFiles(options);
   const clientCa = await readAuthorities(options.tlsClientCa, "--tls-client-ca");
   if (clientCa !== undefined && identity === undefined) {
@@ -75,7 +78,7 @@ export const readServerSecurity = async (options: ServerSecurityOptions): Promis
           ),
     encrypted: identity !== undefined,
     insecure: options.insecure ?? false,
-    tokens: options.tokens === undefined ? undefined : await readTokens(options.tokens),
+    tokens: options.tokens === undefined ? undefined : await followTokens(options.tokens, onProblem),
     limits: {
       maxMessageBytes: options.maxMessage * 2 ** 20,
       maxStreams: options.maxStreams,

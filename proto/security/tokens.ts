@@ -1,5 +1,6 @@
 /** Bearer tokens: who may ask what of a server. A server holds their hashes only. */
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import { watchFile } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { parse as parseYaml } from "yaml";
 import { z } from "zod";
@@ -44,6 +45,28 @@ export const readTokens = async (path: string): Promise<readonly TokenEntry[]> =
     return `${place === "" ? "" : `entry ${place}: `}${message}`;
   });
   return fail(listProblems("must be a list of entries as `pipeline token new` writes them, and is not:", problems));
+};
+
+/**
+ * The tokens of a file, now and after it has changed: it is looked at every other second, for as long as the process lives.
+ * One that is wrong by then is told, and changes nothing.
+ */
+export const followTokens = async (
+  path: string,
+  onProblem: (problem: PlatestreamError) => void,
+  everyMs = 2_000,
+): Promise<() => readonly TokenEntry[]> => {
+  let entries = await readTokens(path);
+  const readAgain = (): void => {
+    readTokens(path).then(
+      (read) => {
+        entries = read;
+      },
+      (error) => onProblem(PlatestreamError.from(error)),
+    );
+  };
+  watchFile(path, { interval: everyMs, persistent: false }, readAgain);
+  return () => entries;
 };
 
 /** Neither text nor parser's complaint is repeated: a token may have been put there by mistake. */

@@ -60,7 +60,7 @@ export const startGuardedWorker = async (
     calibrate: () => ({ add: () => Promise.resolve(), finish: () => Promise.reject(new Error("not used")) }),
     close: () => Promise.resolve(),
   };
-  const security = await readServerSecurity({ ...limits, ...options });
+  const security = await readServerSecurity({ ...limits, ...options }, () => undefined);
   const refused: FinishedRequest[] = [];
   const observe = (request: FinishedRequest) => void (request.from === undefined || refused.push(request));
   const server = await startServer(engine, { listen, security, graceMs: 100, observe });

@@ -68,7 +68,7 @@ test("files that are no certificates, do not fit or are not there are refused by
   const [a, b] = [await lab.certify("a"), await lab.certify("b")];
   const junk = join(await temporaryFolder(t), "junk.pem");
   await writeFile(junk, "junk");
-  const server = (options: object) => readServerSecurity({ ...limits, ...options });
+  const server = (options: object) => readServerSecurity({ ...limits, ...options }, () => undefined);
   await assert.rejects(server({ tlsCert: a.cert }), /\[invalid-config\] --tls-cert needs --tls-key/);
   await assert.rejects(server({ tlsKey: a.key }), /\[invalid-config\] --tls-key needs --tls-cert/);
   await assert.rejects(server({ tlsCert: a.cert, tlsKey: b.key }), /must be a certificate and its unencrypted key/);

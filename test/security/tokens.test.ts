@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { unwatchFile } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { authorise, newToken, readTokens, type TokenEntry } from "../../proto/security/tokens.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import { authorise, followTokens, newToken, readTokens, type TokenEntry } from "../../proto/security/tokens.ts";
 import { temporaryFolder } from "../kit/experiment.ts";
 
 const write = async (t: TestContext, text: string): Promise<string> => {
@@ -48,6 +50,21 @@ test("a token file that is wrong says where, and repeats none of it", async (t) 
     });
   }
   await assert.rejects(readTokens("/no/such/file"), /\[invalid-config\] --tokens \/no\/such\/file cannot be read/);
+});
+
+test("a token file that changes is read again; one that is wrong by then changes nothing and is told", async (t) => {
+  const path = await write(t, `- ${JSON.stringify(lab.entry)}`);
+  t.after(() => unwatchFile(path));
+  const problems: string[] = [];
+  const tokens = await followTokens(path, ({ message }) => problems.push(message), 20);
+  assert.deepEqual(tokens(), [lab.entry]);
+  await writeFile(path, "- nonsense");
+  while (problems.length === 0) await sleep(10);
+  assert.match(problems[0]!, /\[invalid-config\] --tokens .* must be a list of entries/);
+  assert.deepEqual(tokens(), [lab.entry]);
+  await writeFile(path, `- ${JSON.stringify(viewer.entry)}\n`);
+  while (tokens()[0]?.name === "lab") await sleep(10);
+  assert.deepEqual(tokens(), [viewer.entry]);
 });
 
 test("a token opens what its roles allow until it expires", () => {
