@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { nkeys } from "@nats-io/transport-node";
-import { connectNats, parseBusUrl } from "../../pipeline/bus/nats/connection.ts";
+import { connectNats, type OnConnection, parseBusUrl } from "../../pipeline/bus/nats/connection.ts";
 import { type BusSecurityOptions, readBusSecurity } from "../../pipeline/bus/nats/security.ts";
 import { temporaryFolder } from "../kit/experiment.ts";
 import { newAuthority } from "./certificates.ts";
@@ -27,7 +28,7 @@ const fileWith = async (t: TestContext, text: string): Promise<string> => {
 const unauthenticated = /\[unauthenticated\] the NATS server at .* refuses this login/;
 
 test("bus login - a token, from a file or the URL", async (t) => {
-  const address = await startConfigured(t, () => "authorization { token: s3cret }");
+  const { address } = await startConfigured(t, () => "authorization { token: s3cret }");
   await connectTo(`nats://${address}`, { busCreds: await fileWith(t, "token: s3cret\n") });
   await connectTo(`nats://s3cret@${address}`);
   await assert.rejects(connectTo(`nats://${address}`), unauthenticated);
@@ -35,12 +36,32 @@ test("bus login - a token, from a file or the URL", async (t) => {
 });
 
 test("bus login - user and password, where the file counts before the URL", async (t) => {
-  const address = await startConfigured(t, () => 'authorization { user: me, password: "12 34" }');
+  const { address } = await startConfigured(t, () => 'authorization { user: me, password: "12 34" }');
   const busCreds = await fileWith(t, '{"user": "me", "password": "12 34"}');
   await connectTo(`nats://${address}`, { busCreds });
   await connectTo(`nats://me:guess@${address}`, { busCreds });
   await connectTo(`nats://me:12%2034@${address}`);
   await assert.rejects(connectTo(`nats://me:guess@${address}`), unauthenticated);
+});
+
+test("bus login - one that is taken back while it is used is told once, and works again when it is given back", async (t) => {
+  const config = (user: string) => `authorization { user: ${user}, password: secret }`;
+  const { address, reload } = await startConfigured(t, () => config("me"));
+  const told: string[] = [];
+  const onConnection: OnConnection = (state, detail) => void told.push(`${state}: ${detail}`);
+  const { nc } = await connectNats(parseBusUrl(`nats://me:secret@${address}`), "test", onConnection);
+  t.after(() => nc.close());
+  await reload(config("another"));
+  while (!told.some((line) => line.includes("refuses"))) await sleep(10);
+  await sleep(1_500);
+  await reload(config("me"));
+  while (!told.at(-1)?.startsWith("ready")) await sleep(10);
+  assert.deepEqual(told.toSorted(), [
+    `lost: ${address} refuses this login (Authorization Violation); trying again`,
+    `lost: lost ${address}; waiting for it`,
+    `ready: connected to ${address} again`,
+  ]);
+  await nc.flush();
 });
 
 test("bus login - a .creds file of a NATS operator", async (t) => {
@@ -55,7 +76,7 @@ test("bus login - a .creds file of a NATS operator", async (t) => {
   const unlimited = { subs: -1, data: -1, payload: -1 };
   const accountLimits = { ...unlimited, imports: -1, exports: -1, conn: -1, leaf: -1 };
   const accountJwt = jwt(operator, name(account), { type: "account", limits: accountLimits });
-  const address = await startConfigured(
+  const { address } = await startConfigured(
     t,
     () => `operator: "${jwt(operator, name(operator), { type: "operator" })}"
 resolver: MEMORY
@@ -82,14 +103,14 @@ test("bus TLS - the server must be certified, and so must its client where it as
   const [lab, stranger] = [await newAuthority(t, "Lab"), await newAuthority(t, "Stranger")];
   const server = await lab.certify("bus");
   const tls = (more: string) => `tls { cert_file: "${server.cert}", key_file: "${server.key}", ${more} }`;
-  const open = await startConfigured(t, () => tls(""));
+  const { address: open } = await startConfigured(t, () => tls(""));
   await connectTo(`nats://${open}`, { busTlsCa: lab.ca });
   await connectTo(`tls://${open}`, { busTlsCa: lab.ca });
   const refused = /\[bus-unavailable\] .*certificate/;
   await assert.rejects(connectTo(`tls://${open}`), refused);
   await assert.rejects(connectTo(`tls://${open}`, { busTlsCa: stranger.ca }), refused);
 
-  const mutual = await startConfigured(t, () => tls(`ca_file: "${lab.ca}", verify: true`));
+  const { address: mutual } = await startConfigured(t, () => tls(`ca_file: "${lab.ca}", verify: true`));
   const known = await lab.certify("node");
   await connectTo(`tls://${mutual}`, { busTlsCa: lab.ca, busTlsCert: known.cert, busTlsKey: known.key });
   const other = await stranger.certify("node");

@@ -31,7 +31,7 @@ const setup = async (t: TestContext) => {
   const doc = await readFile(packageFile("docs/security.md"), "utf8");
   const [, config = ""] = /```conf\n# nats-server\.conf\n(.*?)```/s.exec(doc) ?? [];
   assert.ok(config.includes("/var/lib/nats"), "docs/security.md has the configuration");
-  const address = await startConfigured(
+  const { address } = await startConfigured(
     t,
     (store) => config.replace("/var/lib/nats", store),
     Object.fromEntries(roles.map((role) => [`${role.toUpperCase()}_PASSWORD`, `secret-of-${role}`])),

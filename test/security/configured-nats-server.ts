@@ -9,12 +9,19 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { findServer, freePort } from "../bus/nats-server.ts";
 import { temporaryFolder } from "../kit/experiment.ts";
 
-/** `host:port` of a server with this configuration; its store is a folder that vanishes with the test. */
+export interface ConfiguredServer {
+  /** `host:port` */
+  readonly address: string;
+  /** Goes on with another configuration. */
+  reload(config: string): Promise<void>;
+}
+
+/** The store is a folder that vanishes with the test. */
 export const startConfigured = async (
   t: TestContext,
   config: (store: string) => string,
   env: Readonly<Record<string, string>> = {},
-): Promise<string> => {
+): Promise<ConfiguredServer> => {
   const folder = await temporaryFolder(t);
   const file = join(folder, "nats-server.conf");
   await writeFile(file, config(join(folder, "store")));
@@ -32,7 +39,13 @@ export const startConfigured = async (
     if (child.exitCode !== null || tries === 100) throw new Error(`nats-server did not start: ${Buffer.concat(said)}`);
     await sleep(50);
   }
-  return `127.0.0.1:${port}`;
+  return {
+    address: `127.0.0.1:${port}`,
+    async reload(changed) {
+      await writeFile(file, changed);
+      child.kill("SIGHUP");
+    },
+  };
 };
 
 const answers = (port: number): Promise<boolean> =>

@@ -89,12 +89,14 @@ export const connectNats = async (
     name,
     timeout: 5_000,
     maxReconnectAttempts: -1,
+    // A server that refuses the login today may know it again tomorrow; so long, it is lost.
+    ignoreAuthErrorAbort: true,
     reconnectTimeWait: 500,
     pingInterval: 10_000,
     ...authentication(security.login ?? login),
     ...(encrypted ? { tls: security.tls ?? {} } : {}),
   }).catch((cause: Error) => {
-    if (cause instanceof errors.AuthorizationError || cause instanceof errors.UserAuthenticationExpiredError) {
+    if (isRefusedLogin(cause)) {
       throw new PlatestreamError(
         "unauthenticated",
         `the NATS server at ${servers.join(", ")} refuses this login (${cause.message}); give another one with --bus-creds FILE`,
@@ -123,10 +125,25 @@ export const connectNats = async (
   return { nc, server, serverIs };
 };
 
+const isRefusedLogin = (error: Error): boolean =>
+  error instanceof errors.AuthorizationError || error instanceof errors.UserAuthenticationExpiredError;
+
 const follow = async (nc: NatsConnection, onChange: OnConnection): Promise<void> => {
+  /** Until it is there again: a server that refuses the login does so at every attempt. */
+  const told = new Set<string>();
+  const tellOnce = (type: string, detail: string) => {
+    if (!told.has(type)) onChange("lost", detail);
+    told.add(type);
+  };
   for await (const status of nc.status()) {
-    if (status.type === "disconnect") onChange("lost", `lost ${status.server}; waiting for it`);
-    if (status.type === "reconnect") onChange("ready", `connected to ${status.server} again`);
+    if (status.type === "disconnect") tellOnce(status.type, `lost ${status.server}; waiting for it`);
+    if (status.type === "error" && isRefusedLogin(status.error)) {
+      tellOnce(status.type, `${nc.getServer()} refuses this login (${status.error.message}); trying again`);
+    }
+    if (status.type === "reconnect" && told.size > 0) {
+      told.clear();
+      onChange("ready", `connected to ${status.server} again`);
+    }
   }
 };
 
