@@ -1,7 +1,7 @@
 /** Many workers as one: spreads batches over them, retries on another, takes those that fail out and back in. */
 import { setMaxListeners } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
-import { errorCodes, listProblems, PlatestreamError } from "../../proto/errors.ts";
+import { type ErrorCode, errorCodes, listProblems, PlatestreamError } from "../../proto/errors.ts";
 import type { CallOptions, ImageBatch, ModelChoice, ModelInfo, Workers } from "../plugin.ts";
 import type { Status } from "../status.ts";
 import type { GrpcWorker, RequestOptions } from "./grpc-worker.ts";
@@ -28,7 +28,7 @@ export interface OpenPool extends WorkerPool {
 export interface PoolOptions {
   /** Requests that one worker is given at a time: while it computes one, the next is on its way. */
   readonly perWorker: number;
-  /** Failures in a row that take a worker out, other than lost connections, which do at once. */
+  /** Failures in a row that take a worker out; lost connections and refused logins do at once. */
   readonly failures: number;
   /** First wait before a worker that was taken out is asked again; it doubles up to sixteen times that. */
   readonly probeMs: number;
@@ -51,6 +51,9 @@ export const defaultPoolOptions: PoolOptions = {
 
 /** Asked before a worker is taken in; what it throws keeps the worker out. */
 export type Accept = (models: readonly ModelInfo[]) => Promise<void>;
+
+/** Failures that every other request to the worker would share. */
+const gone: ReadonlySet<ErrorCode> = new Set(["worker-unavailable", "unauthenticated", "permission-denied"]);
 
 interface Member {
   readonly worker: GrpcWorker;
@@ -212,7 +215,7 @@ export const openPool = (
         if (!errorCodes[error.code].retry) throw error;
         member.lastError = error;
         member.failures += 1;
-        if (error.code === "worker-unavailable" || member.failures >= options.failures) takeOut(member, error);
+        if (gone.has(error.code) || member.failures >= options.failures) takeOut(member, error);
         if (attempt >= retries) throw error;
         tried.add(member);
       } finally {

@@ -79,6 +79,14 @@ test("a batch that one worker fails is predicted by another", async (t) => {
   assert.ok(!states().includes(`${a.address} lost`), "one failure is not enough to take a worker out");
 });
 
+test("a worker that does not know the token any more is taken out at once", async (t) => {
+  const { a, b, predict, states } = await setup(t);
+  a.before = failing("unauthenticated");
+  await Promise.all([predict(), predict()]);
+  assert.equal(b.predictions.length, 2);
+  assert.ok(states().includes(`${a.address} lost`), states().join());
+});
+
 test("a batch is not tried again when it is itself wrong", async (t) => {
   const { a, b, predict } = await setup(t);
   a.before = b.before = failing("invalid-request");
