@@ -1,15 +1,12 @@
 /** The service `platestream.v1.Worker` on an engine. */
-import {
-  type Metadata as GrpcMetadata,
-  Metadata,
-  type ServerDuplexStream,
-  type ServerReadableStream,
-  type ServerUnaryCall,
-  type ServiceError,
-  type sendUnaryData,
-  type UntypedServiceImplementation,
+import type {
+  ServerDuplexStream,
+  ServerReadableStream,
+  ServerUnaryCall,
+  sendUnaryData,
+  UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { errorCodes, PlatestreamError } from "../../proto/errors.ts";
+import { PlatestreamError } from "../../proto/errors.ts";
 import type {
   CalibrateRequest,
   CalibrateResponse,
@@ -19,24 +16,13 @@ import type {
   PredictResponse,
   Sent,
 } from "../../proto/messages.ts";
+import { serviceError } from "../../proto/service-error.ts";
 import type { Calibration, Engine, ModelChoice } from "../engine/engine.ts";
 import { leaving, type Requests } from "./requests.ts";
 import { imagesFrom, modelsOf, responseTo, statisticsFrom } from "./translate.ts";
 
 /** Batches of one stream that are in the engine at once: one computes, others are read and answered meanwhile. */
 const batchesPerStream = 4;
-
-/** An error as gRPC sends it: status and text, and our code in the trailing metadata. */
-const serviceError = (thrown: unknown): ServiceError => {
-  const error = PlatestreamError.from(thrown);
-  const metadata: GrpcMetadata = new Metadata();
-  metadata.set("platestream-code", error.code);
-  return Object.assign(new Error(error.rawMessage), {
-    code: errorCodes[error.code].grpc,
-    details: error.rawMessage.slice(0, 4000), // travels in a header
-    metadata,
-  });
-};
 
 type Asks = (choice: ModelChoice, images: number) => void;
 

@@ -6,14 +6,18 @@ import { PlatestreamError } from "../../proto/errors.ts";
 import type { ExperimentRef } from "../bus/bus.ts";
 import type { Experiment } from "../domain.ts";
 
-/** Reads the sites of an experiment, or throws "invalid-data" where it lies elsewhere. */
-export type LoadExperiment = (experiment: ExperimentRef) => Promise<Experiment>;
+/** Both throw "invalid-data" where something lies elsewhere. Links are followed first, so that none leads out of the roots. */
+export interface DataRoots {
+  /** The tables of a dataset as they are now. */
+  open(data: string): Promise<Dataset>;
+  /** The sites of an experiment; the tables of its dataset are read once. */
+  load(experiment: ExperimentRef): Promise<Experiment>;
+}
 
-/** Links are followed first, so that none leads out of the roots. A dataset's tables are read once. */
 export const openDataRoots = async (
   dirs: readonly string[],
   layout: Dataset["layout"] | "auto",
-): Promise<LoadExperiment> => {
+): Promise<DataRoots> => {
   const roots = await Promise.all(
     dirs.map((dir) =>
       realpath(dir).catch(() => {
@@ -42,26 +46,34 @@ export const openDataRoots = async (
     return entries.filter((entry) => !entry.isFile()).map(({ name }) => join(folder, name));
   };
   const datasets = new Map<string, Promise<Dataset>>();
-  const open = (data: string): Promise<Dataset> => {
+  /** Where a dataset is, once nothing of it leads outside. */
+  const place = async (path: string): Promise<string> => {
+    const data = await inRoots(path);
+    // Before the tables are read: what is wrong with them would be told. They lie here or one level down.
+    for (const folder of await checkLinks(data, () => true)) await checkLinks(folder, () => true);
+    return data;
+  };
+  const read = (data: string): Promise<Dataset> => {
     const dataset = openDataset(data, { layout });
     datasets.set(data, dataset);
     dataset.catch(() => datasets.delete(data));
     return dataset;
   };
 
-  return async ({ id, data: path }) => {
-    const data = await inRoots(path);
-    // Before the tables are read: what is wrong with them would be told. They lie here or one level down.
-    for (const folder of await checkLinks(data, () => true)) await checkLinks(folder, () => true);
-    const read = await (datasets.get(data) ?? open(data));
-    // Its tables may have grown since they were read.
-    const dataset = read.experiments.some((each) => each.id === id) ? read : await open(data);
-    const experiment = await dataset.load(id);
-    const files = new Set(experiment.sites.flatMap(({ images }) => images.map(({ path: file }) => file)));
-    for (const folder of new Set([...files].map((file) => dirname(file)))) {
-      await inRoots(folder);
-      await checkLinks(folder, (name) => files.has(join(folder, name)));
-    }
-    return experiment;
+  return {
+    open: async (path) => read(await place(path)),
+    async load({ id, data: path }) {
+      const data = await place(path);
+      const known = await (datasets.get(data) ?? read(data));
+      // Its tables may have grown since they were read.
+      const dataset = known.experiments.some((each) => each.id === id) ? known : await read(data);
+      const experiment = await dataset.load(id);
+      const files = new Set(experiment.sites.flatMap(({ images }) => images.map(({ path: file }) => file)));
+      for (const folder of new Set([...files].map((file) => dirname(file)))) {
+        await inRoots(folder);
+        await checkLinks(folder, (name) => files.has(join(folder, name)));
+      }
+      return experiment;
+    },
   };
 };

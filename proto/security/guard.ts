@@ -1,13 +1,14 @@
 /** Stands before every call of a gRPC server: asks for the token, counts the client's calls, and ends those that take too long. */
 import {
-  Metadata,
+  type Metadata,
   ResponderBuilder,
   ServerInterceptingCall,
   type ServerInterceptingCallInterface,
   type ServerInterceptor,
   ServerListenerBuilder,
 } from "@grpc/grpc-js";
-import { errorCodes, PlatestreamError } from "../errors.ts";
+import { PlatestreamError } from "../errors.ts";
+import { serviceError } from "../service-error.ts";
 import type { ServerSecurity } from "./server-security.ts";
 import { authorise, type Role } from "./tokens.ts";
 
@@ -48,7 +49,7 @@ export const guard = (
       calls.set(client, underWay + 1);
       const tooLong = rule?.endless
         ? undefined
-        : setTimeout(() => call.sendStatus(statusOf(late(limits.maxCallMs))), limits.maxCallMs);
+        : setTimeout(() => call.sendStatus(serviceError(late(limits.maxCallMs))), limits.maxCallMs);
       done = () => {
         clearTimeout(tooLong);
         const left = calls.get(client)! - 1;
@@ -64,7 +65,7 @@ export const guard = (
         } catch (thrown) {
           const error = PlatestreamError.from(thrown);
           onRefused(method.path.slice(method.path.lastIndexOf("/") + 1), call.getPeer(), error);
-          return call.sendStatus(statusOf(error));
+          return call.sendStatus(serviceError(error));
         }
         next(metadata);
       })
@@ -78,12 +79,6 @@ export const guard = (
 /** Whoever has the same certificate, or else the same address, is one client. */
 const peerOf = (call: ServerInterceptingCallInterface): string =>
   call.getAuthContext().sslPeerCertificate?.fingerprint256 ?? call.getConnectionInfo().remoteAddress ?? "unknown";
-
-const statusOf = (error: PlatestreamError) => {
-  const metadata = new Metadata();
-  metadata.set("platestream-code", error.code);
-  return { code: errorCodes[error.code].grpc, details: error.rawMessage, metadata };
-};
 
 const tooMany = (most: number): PlatestreamError =>
   new PlatestreamError(

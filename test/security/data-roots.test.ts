@@ -19,8 +19,11 @@ const setup = async (t: TestContext) => {
   };
   await mkdir(root);
   await write(outside);
-  const load = await openDataRoots([root], "auto");
-  const read = (data: string) => load({ id: "E", cellType: "unknown", data });
+  const { open, load } = await openDataRoots([root], "auto");
+  const read = async (data: string) => {
+    await open(data);
+    return load({ id: "E", cellType: "unknown", data });
+  };
   return { root, outside, write, read };
 };
 
