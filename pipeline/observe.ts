@@ -1,7 +1,8 @@
 /** Looks at a stage from outside: names the culprit of an error, and tells of a stage that does not end. */
-import { catchError, finalize, type Observable, tap, throwError } from "rxjs";
+import { catchError, finalize, Observable, throwError } from "rxjs";
 import { PlatestreamError } from "../proto/errors.ts";
 import type { Link } from "./chain.ts";
+import { onBehalfOf } from "./escapes.ts";
 import type { Context } from "./plugin.ts";
 
 /** How long a stage may take to complete after its input, before it is named as the one that is waited for. */
@@ -9,8 +10,16 @@ const patienceMs = 120_000;
 
 const named = new WeakSet<PlatestreamError>();
 
-/** Runs one stage on `items`; what it throws names plugin, stage, experiment and the last item that went in. */
-export const observeStage = (items: Observable<unknown>, link: Link, context: Context): Observable<unknown> => {
+/**
+ * Runs one stage on `items`; what it throws names plugin, stage, experiment and the last item that went in. What
+ * it throws outside of the stream goes to `escaped`.
+ */
+export const observeStage = (
+  items: Observable<unknown>,
+  link: Link,
+  context: Context,
+  escaped: (error: PlatestreamError) => void,
+): Observable<unknown> => {
   let last: unknown;
   let watch: NodeJS.Timeout | undefined;
   const { stage, options } = link;
@@ -25,24 +34,34 @@ export const observeStage = (items: Observable<unknown>, link: Link, context: Co
     return located;
   };
 
-  const entering = items.pipe(
-    tap({
-      next: (item) => {
-        last = item;
-      },
-      complete: () => {
-        watch = setTimeout(
-          () => context.note(`stage ${stage.name} has not completed ${patienceMs / 1000} s after its last item`),
-          patienceMs,
-        );
-        watch.unref();
-      },
-    }),
-  );
-  return applyStage(entering, link, options, context, fail).pipe(
-    catchError((thrown) => throwError(() => fail(thrown))),
-    finalize(() => clearTimeout(watch)),
-  );
+  return new Observable((given) => {
+    const inStage = <T>(work: () => T): T => onBehalfOf((thrown) => escaped(fail(thrown)), work);
+    const entering = new Observable((taken) =>
+      items.subscribe({
+        next: (item) => {
+          last = item;
+          inStage(() => taken.next(item));
+        },
+        error: (error) => taken.error(error),
+        complete: () => {
+          watch = setTimeout(
+            () => context.note(`stage ${stage.name} has not completed ${patienceMs / 1000} s after its last item`),
+            patienceMs,
+          );
+          watch.unref();
+          inStage(() => taken.complete());
+        },
+      }),
+    );
+    return inStage(() =>
+      applyStage(entering, link, options, context, fail)
+        .pipe(
+          catchError((thrown) => throwError(() => fail(thrown))),
+          finalize(() => clearTimeout(watch)),
+        )
+        .subscribe(given),
+    );
+  });
 };
 
 const applyStage = (

@@ -1,4 +1,5 @@
 /** One experiment through the chain: the unit of work, an Observable from its first site to its last call. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { from, fromEvent, lastValueFrom, type Observable, takeUntil, tap, toArray } from "rxjs";
 import { PlatestreamError } from "../proto/errors.ts";
 import type { Chain } from "./chain.ts";
@@ -71,9 +72,10 @@ export const runExperiment = async ({
   }));
   onStatus({ type: "experiment-started", experiment: experiment.id, attempt, plates });
 
+  const broken = new AbortController();
   let images = 0;
   const calls$ = chain.reduce<Observable<unknown>>((items, link) => {
-    const given = observeStage(items, link, contextOf(link.stage.name));
+    const given = observeStage(items, link, contextOf(link.stage.name), (error) => broken.abort(error));
     if (link.stage.output !== "site-prediction") return given;
     return given.pipe(
       tap((item) => {
@@ -85,9 +87,12 @@ export const runExperiment = async ({
   }, from(sites));
 
   memories?.add(memory);
-  const calls = await lastValueFrom(
-    (calls$ as Observable<Call>).pipe(takeUntil(fromEvent(signal, "abort")), toArray()),
-  ).finally(() => memories?.delete(memory));
+  const stopped = fromEvent(AbortSignal.any([signal, broken.signal]), "abort");
+  const calls = await lastValueFrom((calls$ as Observable<Call>).pipe(takeUntil(stopped), toArray())).finally(() =>
+    memories?.delete(memory),
+  );
+  await sleep(1); // RxJS tells what an observer threw in a timer of its own, and the stream may end before that
+  broken.signal.throwIfAborted();
   if (signal.aborted) throw cancelled(signal);
   return {
     experiment,

@@ -1,7 +1,9 @@
 #!/usr/bin/env node
 import { errorCodes, PlatestreamError } from "../../proto/errors.ts";
+import { catchEscapes } from "../escapes.ts";
 import { program } from "./program.ts";
 
+catchEscapes();
 try {
   await program().parseAsync();
 } catch (thrown) {
