@@ -5,12 +5,13 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import type { Bus } from "../pipeline/bus/bus.ts";
 import { openEmbeddedBus } from "../pipeline/bus/embedded.ts";
-import { openEvents } from "../pipeline/bus/nats/events.ts";
+import { natsEvents } from "../pipeline/bus/nats/events.ts";
 import { announceNode } from "../pipeline/bus/nats/nodes.ts";
 import { openNats } from "../pipeline/bus/nats/open.ts";
 import { openNatsBus } from "../pipeline/bus/nats/queue.ts";
 import { buildChain, type Chain } from "../pipeline/chain.ts";
 import { parseRunConfig } from "../pipeline/config.ts";
+import { openTeller } from "../pipeline/events/tell.ts";
 import { defineStage, type Experiment, mapOrdered, type Site, type SiteImage, z } from "../pipeline/plugin.ts";
 import type { ExperimentResult } from "../pipeline/results/result.ts";
 import { runNode } from "../pipeline/run.ts";
@@ -108,7 +109,7 @@ const onNats = async (url: string): Promise<Opened> => {
   const parts = await openNats({ url, name: "bench", onConnection: () => undefined });
   const cellTypes = () => ["HUVEC"];
   const bus = await openNatsBus(parts, { node: "bench", cellTypes, untilEmpty: true, onFull: () => undefined });
-  const events = openEvents(parts, "bench", () => "HUVEC");
+  const events = openTeller(natsEvents(parts), "bench", () => "HUVEC");
   const presence = announceNode(parts.nodes, "bench", cellTypes);
   return {
     bus,

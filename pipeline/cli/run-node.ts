@@ -5,13 +5,14 @@ import { PlatestreamError } from "../../proto/errors.ts";
 import { readClientSecurity } from "../../proto/security/client-security.ts";
 import { stages } from "../../stages/index.ts";
 import type { Bus } from "../bus/bus.ts";
-import { openEvents } from "../bus/nats/events.ts";
+import { natsEvents } from "../bus/nats/events.ts";
 import { announceNode } from "../bus/nats/nodes.ts";
 import { openNats } from "../bus/nats/open.ts";
 import { openNatsBus } from "../bus/nats/queue.ts";
 import { readBusSecurity } from "../bus/nats/security.ts";
 import { buildChain, type Chain } from "../chain.ts";
 import type { ModelInfo } from "../domain.ts";
+import { openTeller } from "../events/tell.ts";
 import { openRunFolder } from "../results/run-folder.ts";
 import { runNode } from "../run.ts";
 import type { Status } from "../status.ts";
@@ -90,7 +91,8 @@ export const runBusNode = async (options: StartOptions & { readonly bus: string 
       const counts = cellTypes().map(async (each) => [each, await parts.streams.unsettled(each)] as const);
       return new Map(await Promise.all(counts));
     });
-    const events = openEvents(parts, node, (experiment) => cellTypeOf.get(experiment)!);
+    const store = natsEvents(parts);
+    const events = openTeller(store, node, (experiment) => cellTypeOf.get(experiment)!);
     const presence = announceNode(parts.nodes, node, cellTypes);
     closing.unshift(
       () => presence.close(),

@@ -7,9 +7,10 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
-import { type CallEvent, followEvents, lastEvent } from "../../pipeline/bus/nats/events.ts";
+import { natsEvents } from "../../pipeline/bus/nats/events.ts";
 import { openNats } from "../../pipeline/bus/nats/open.ts";
 import type { Overview } from "../../pipeline/bus/nats/overview.ts";
+import type { CallEvent } from "../../pipeline/events/event.ts";
 import { temporaryFolder } from "../kit/experiment.ts";
 import { startNatsServer } from "./nats-server.ts";
 
@@ -27,10 +28,10 @@ const startNode = (t: TestContext, args: readonly string[]): ChildProcess => {
 const callsOn = async (t: TestContext, url: string): Promise<(readonly [string, string])[]> => {
   const parts = await openNats({ url, name: "test", onConnection: () => {} });
   t.after(() => parts.nc.close());
-  const last = await lastEvent(parts);
+  const last = await natsEvents(parts).last();
   const stop = new AbortController();
   const calls: (readonly [string, string])[] = [];
-  for await (const { seq, value } of followEvents(parts, {}, { after: 0, signal: stop.signal })) {
+  for await (const { seq, value } of natsEvents(parts).follow({}, { after: 0, signal: stop.signal })) {
     if (value.kind === "call") calls.push(called(value));
     if (seq === last) stop.abort();
   }

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
-import { followEvents, lastEvent } from "../../pipeline/bus/nats/events.ts";
+import { natsEvents } from "../../pipeline/bus/nats/events.ts";
 import { openNats } from "../../pipeline/bus/nats/open.ts";
 import type { Overview } from "../../pipeline/bus/nats/overview.ts";
 import { runPipeline, startPipeline } from "../faults/processes.ts";
@@ -62,10 +62,10 @@ test("workers come and go while a node runs, and every well is called once", asy
   );
   const parts = await openNats({ url: server.url, name: "test", onConnection: () => {} });
   t.after(() => parts.nc.close());
-  const last = await lastEvent(parts);
+  const last = await natsEvents(parts).last();
   const stop = new AbortController();
   const calls: string[] = [];
-  for await (const { seq, value } of followEvents(parts, {}, { after: 0, signal: stop.signal })) {
+  for await (const { seq, value } of natsEvents(parts).follow({}, { after: 0, signal: stop.signal })) {
     if (value.kind === "call") calls.push(`${value.experiment} ${value.plate} ${value.well}`);
     if (seq === last) stop.abort();
   }

@@ -1,7 +1,7 @@
 /** What a run has told and stored, and how it compares with a run that nothing disturbed. */
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { BusEvent } from "../../pipeline/bus/nats/events.ts";
+import type { BusEvent } from "../../pipeline/events/event.ts";
 
 export interface Event {
   readonly seq: number;

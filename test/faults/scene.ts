@@ -1,7 +1,7 @@
 /** The processes of one row of the table: a nats-server, workers, nodes, and somebody who follows the events. */
 import { cp, mkdir, readdir, truncate } from "node:fs/promises";
 import { join } from "node:path";
-import { followEvents, lastEvent } from "../../pipeline/bus/nats/events.ts";
+import { natsEvents } from "../../pipeline/bus/nats/events.ts";
 import { type NatsBusParts, openNats } from "../../pipeline/bus/nats/open.ts";
 import { type NatsServer, startNatsServer } from "../bus/nats-server.ts";
 import { type Link, openLink } from "./cut-link.ts";
@@ -177,7 +177,7 @@ export const openScene = async (
           const code = await scene.startNode(name).ended;
           if (code !== 0) throw new Error(`${name} ended with ${code}: ${nodes.at(-1)!.complaints.join(" | ")}`);
         }
-        const last = await lastEvent(bus);
+        const last = await natsEvents(bus).last();
         await Promise.all(subscribers.map((each) => each.until((seen) => seen.at(-1)?.seq === last)));
         const again = subscribe();
         await again.until((seen) => seen.at(-1)?.seq === last);
@@ -202,7 +202,7 @@ const startSubscriber = (bus: NatsBusParts): Subscriber => {
   let reading: Promise<void> = Promise.resolve();
   let goOn = () => {};
   const following = (async () => {
-    for await (const event of followEvents(bus, {}, { after: 0, signal: stop.signal })) {
+    for await (const event of natsEvents(bus).follow({}, { after: 0, signal: stop.signal })) {
       await reading;
       seen.push(event);
       for (const each of watching) each();

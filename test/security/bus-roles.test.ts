@@ -8,7 +8,7 @@ import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { readDeadLetters, replayDeadLetters } from "../../pipeline/bus/nats/dead-letters.ts";
-import { type BusEvent, followEvents, openEvents } from "../../pipeline/bus/nats/events.ts";
+import { natsEvents } from "../../pipeline/bus/nats/events.ts";
 import { announceNode } from "../../pipeline/bus/nats/nodes.ts";
 import { type NatsBusParts, openNats } from "../../pipeline/bus/nats/open.ts";
 import { overview } from "../../pipeline/bus/nats/overview.ts";
@@ -16,6 +16,8 @@ import { openNatsBus } from "../../pipeline/bus/nats/queue.ts";
 import { type BusSecurity, readBusSecurity } from "../../pipeline/bus/nats/security.ts";
 import { submitToNats } from "../../pipeline/bus/nats/submit.ts";
 import { connectWorkerDirectory } from "../../pipeline/bus/nats/workers.ts";
+import type { BusEvent } from "../../pipeline/events/event.ts";
+import { openTeller } from "../../pipeline/events/tell.ts";
 import { announceWorker, type WorkerEntry } from "../../pipeline/workers/directory.ts";
 import { packageFile } from "../../proto/package-file.ts";
 import { writeTinyBundle } from "../gpu-worker/tiny-bundle.ts";
@@ -70,7 +72,7 @@ const work = async (scene: Scene, as: Role): Promise<void> => {
   const cellTypes = () => ["HUVEC"];
   const bus = await openNatsBus(parts, { node: "n", cellTypes, untilEmpty: true, onFull: () => {} });
   const presence = announceNode(parts.nodes, "n", cellTypes);
-  const events = openEvents(parts, "n", () => "HUVEC");
+  const events = openTeller(natsEvents(parts), "n", () => "HUVEC");
   const { signal } = new AbortController();
   try {
     for (let first = true; ; first = false) {
@@ -89,7 +91,9 @@ const work = async (scene: Scene, as: Role): Promise<void> => {
 };
 
 const tellResult = async (scene: Scene, as: Role): Promise<void> =>
-  openEvents(await scene.open(as), "n", () => "HUVEC").tellResult(resultOf("E9", [{ well: "B02", called: "1" }]));
+  openTeller(natsEvents(await scene.open(as)), "n", () => "HUVEC").tellResult(
+    resultOf("E9", [{ well: "B02", called: "1" }]),
+  );
 
 const announce = async (scene: Scene, as: Role): Promise<void> => {
   const security = await scene.login(as);
@@ -118,7 +122,7 @@ const follow = async (scene: Scene, as: Role): Promise<string[]> => {
   const parts = await scene.open(as);
   const stop = new AbortController();
   const seen: string[] = [];
-  for await (const { value } of followEvents(parts, {}, { after: 0, signal: stop.signal })) {
+  for await (const { value } of natsEvents(parts).follow({}, { after: 0, signal: stop.signal })) {
     seen.push(nameOf(value));
     if (seen.at(-1) === "E1 done") stop.abort();
   }

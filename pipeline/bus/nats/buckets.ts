@@ -1,6 +1,6 @@
 /** What is known of every experiment and node, by key: the only file that knows the client's key-value API. */
 import { type KV, Kvm } from "@nats-io/kv";
-import { answerMs, type NatsConnection, surely } from "./connection.ts";
+import { answerMs, isSilence, type NatsConnection, surely } from "./connection.ts";
 import { token } from "./names.ts";
 
 export interface Bucket<T> {
@@ -17,7 +17,8 @@ export interface Bucket<T> {
 /** `forgetMs`: entries vanish when they were not written for so long; 0: never. */
 export const openBucket = async <T>(nc: NatsConnection, name: string, forgetMs: number): Promise<Bucket<T>> => {
   const options = { history: 1, timeout: answerMs, ...(forgetMs > 0 ? { ttl: forgetMs } : {}) };
-  const kv: KV = await surely(nc, () => new Kvm(nc).create(name, options));
+  const open = (): Promise<KV> => surely(nc, () => new Kvm(nc).create(name, options));
+  const kv = await open();
 
   const bucket: Bucket<T> = {
     async get(key) {
@@ -26,14 +27,31 @@ export const openBucket = async <T>(nc: NatsConnection, name: string, forgetMs: 
       return { value: entry.json<T>(), revision: entry.revision };
     },
     async all() {
-      const values: T[] = [];
-      for await (const entry of await surely(nc, () => kv.history())) {
-        if (entry.operation === "PUT") values.push(entry.json<T>());
+      for (;;) {
+        const values: T[] = [];
+        const entries = await surely(nc, () => kv.history());
+        // It never ends where the bucket, or the server, goes away in between.
+        let silent = false;
+        const timer = setTimeout(() => {
+          silent = true;
+          entries.stop();
+        }, answerMs);
+        for await (const entry of entries) {
+          timer.refresh();
+          if (entry.operation === "PUT") values.push(entry.json<T>());
+        }
+        clearTimeout(timer);
+        if (!silent) return values;
       }
-      return values;
     },
     async put(key, value) {
-      await surely(nc, () => kv.put(token(key), JSON.stringify(value)));
+      await surely(nc, () =>
+        kv.put(token(key), JSON.stringify(value)).catch(async (error: unknown) => {
+          // Somebody may have deleted the bucket: then nobody is there to answer.
+          if (isSilence(error)) await open();
+          throw error;
+        }),
+      );
     },
     async replace(key, value, revision) {
       try {

@@ -6,11 +6,11 @@ export const token = (text: string): string =>
     [...Buffer.from(character)].map((byte) => `=${byte.toString(16).padStart(2, "0")}`).join(""),
   );
 
-export interface EventFilter {
-  readonly kind?: "call" | "state";
-  readonly cellType?: string;
-  readonly experiment?: string;
-  readonly plate?: string;
+export interface EventSubject {
+  readonly kind?: string | undefined;
+  readonly cellType?: string | undefined;
+  readonly experiment?: string | undefined;
+  readonly plate?: string | undefined;
 }
 
 export interface Names {
@@ -27,7 +27,7 @@ export interface Names {
   /** `kind` and what it is about, from the general to the particular. */
   event(kind: string, ...about: readonly string[]): string;
   /** The events that fit; what is left out may be anything. Only calls have a plate. */
-  eventsOf(filter: EventFilter): string;
+  eventsOf(about: EventSubject): string;
   /** Everything below a stream. */
   all(stream: "experiments" | "dead-letters" | "events"): string;
 }

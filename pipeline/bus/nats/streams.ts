@@ -2,11 +2,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import {
   AckPolicy,
+  type Consumer,
   DeliverPolicy,
   DiscardPolicy,
   JetStreamApiError,
   type JetStreamClient,
   type JetStreamManager,
+  type JsMsg,
   jetstream,
   jetstreamManager,
   RetentionPolicy,
@@ -15,7 +17,16 @@ import {
   type StreamConfig,
 } from "@nats-io/jetstream";
 import { PlatestreamError } from "../../../proto/errors.ts";
-import { answerMs, type Connected, isSilence, type Msg, type NatsConnection, nanos, surely } from "./connection.ts";
+import {
+  answerMs,
+  type Connected,
+  isSilence,
+  type Msg,
+  type NatsConnection,
+  nanos,
+  nuid,
+  surely,
+} from "./connection.ts";
 import { type Names, namesIn } from "./names.ts";
 
 /** What this program lays out. A later program migrates an earlier one's streams; an earlier one leaves a later one's alone. */
@@ -60,6 +71,8 @@ export interface Streams {
   ): Promise<Published>;
   /** Last message of every subject of a stream, or of one that fits `subject`. */
   last<T>(stream: string, subject: string): Promise<readonly { readonly seq: number; readonly value: T }[]>;
+  /** Sequence number of the last message of a stream whose subject fits `subject`; 0: there is none. */
+  lastOf(stream: string, subject: string): Promise<number>;
   /** From the first message after sequence number `after` on, then whatever comes, until aborted. */
   follow<T>(stream: string, options: FollowOptions): AsyncGenerator<{ readonly seq: number; readonly value: T }>;
   remove(stream: string, seq: number): Promise<void>;
@@ -167,11 +180,10 @@ const streamNameInUse = 10058;
 const consumerNotFound = 10014;
 const wrongLastSequence = 10071;
 const noMessage = 10037;
-/**
- * A server that was killed knows its readers no more. They notice when two heartbeats in a row do not come, and ask for
- * more after `expires` again where the server did not answer.
- */
-const following = { max_messages: 200, expires: 3_000, idle_heartbeat: 1_000 };
+/** What a reader asks for at a time; it asks again when it has read that, so a slow one holds no more. */
+const reading = { max_messages: 200, expires: 3_000, idle_heartbeat: 1_000 };
+const forgetReaderMs = 300_000;
+const readAgainMs = 200;
 
 const codeOf = (error: unknown): number | undefined => (error instanceof JetStreamApiError ? error.code : undefined);
 
@@ -260,27 +272,40 @@ const streamsOn = (
       .map((message) => ({ seq: message.seq, value: message.json<T>() }));
   },
 
-  async *follow<T>(stream: string, { subject, after, signal }: FollowOptions) {
-    const consumer = await surely(nc, () =>
-      client.consumers.get(stream, {
-        filter_subjects: subject,
-        deliver_policy: DeliverPolicy.StartSequence,
-        opt_start_seq: after + 1,
-      }),
+  async lastOf(stream, subject) {
+    const found = await surely(nc, () => manager.streams.getMessage(stream, { last_by_subj: subject })).catch(
+      (error) => {
+        if (codeOf(error) === noMessage) return null;
+        throw error;
+      },
     );
-    const messages = await consumer.consume(following);
-    const stop = () => void messages.close();
-    signal.addEventListener("abort", stop, { once: true });
-    if (signal.aborted) stop();
-    try {
-      for await (const message of messages) {
-        if (signal.aborted) return;
-        yield { seq: message.seq, value: message.json<T>() };
-        if (signal.aborted) return;
+    return found?.seq ?? 0;
+  },
+
+  async *follow<T>(stream: string, { subject, after, signal }: FollowOptions) {
+    let last = after;
+    while (!signal.aborted) {
+      const reader = await surely(nc, () =>
+        manager.consumers.add(stream, {
+          name: `reader-${nuid.next()}`,
+          filter_subject: subject,
+          deliver_policy: DeliverPolicy.StartSequence,
+          opt_start_seq: last + 1,
+          ack_policy: AckPolicy.None,
+          inactive_threshold: nanos(forgetReaderMs),
+          mem_storage: true,
+        }),
+      );
+      try {
+        for await (const message of readAll(client.consumers.getConsumerFromInfo(reader), signal)) {
+          last = message.seq;
+          yield { seq: message.seq, value: message.json<T>() };
+          if (signal.aborted) return;
+        }
+      } finally {
+        manager.consumers.delete(stream, reader.name).catch(() => undefined);
       }
-    } finally {
-      signal.removeEventListener("abort", stop);
-      await messages.close();
+      if (!signal.aborted) await sleep(readAgainMs);
     }
   },
 
@@ -288,3 +313,26 @@ const streamsOn = (
     await surely(nc, () => manager.streams.deleteMessage(stream, seq));
   },
 });
+
+/** Messages in their order without a gap. Ends when aborted, or when some are missing: the server or its answers were lost. */
+async function* readAll(consumer: Consumer, signal: AbortSignal): AsyncGenerator<JsMsg> {
+  let delivered = 0;
+  while (!signal.aborted) {
+    const messages = await consumer.fetch(reading);
+    const stop = () => void messages.close();
+    signal.addEventListener("abort", stop, { once: true });
+    if (signal.aborted) stop();
+    try {
+      for await (const message of messages) {
+        if (signal.aborted || message.info.deliverySequence !== delivered + 1) return;
+        delivered += 1;
+        yield message;
+      }
+    } catch {
+      return;
+    } finally {
+      signal.removeEventListener("abort", stop);
+      await messages.close();
+    }
+  }
+}

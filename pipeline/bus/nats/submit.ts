@@ -1,7 +1,8 @@
 /** Queues experiments, each once. */
+
+import type { StateEvent } from "../../events/event.ts";
 import type { ExperimentRef } from "../bus.ts";
 import { nuid } from "./connection.ts";
-import type { StateEvent } from "./events.ts";
 import type { NatsBusParts } from "./open.ts";
 import type { ExperimentRecord, QueuedExperiment } from "./records.ts";
 

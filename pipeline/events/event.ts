@@ -1,0 +1,80 @@
+/** What happened, as a stream that anybody may follow: every call, and every change of an experiment's state. */
+import type { Call } from "../domain.ts";
+
+export interface About {
+  readonly experiment: string;
+  readonly cellType: string;
+  /** Node that tells it. */
+  readonly node: string;
+  /** ISO 8601 */
+  readonly at: string;
+}
+
+/** The answer for one well. Each is told once, however often its experiment was run. */
+export interface CallEvent extends About {
+  readonly kind: "call";
+  readonly plate: string;
+  readonly well: string;
+  readonly sirna: string;
+  readonly probability: number;
+  readonly margin: number;
+  readonly alternatives: Call["alternatives"];
+  readonly strategy: string;
+  readonly flags: readonly string[];
+  readonly model: string;
+  readonly statistics: string;
+}
+
+export type StateEvent = About & { readonly kind: "state" } & (
+    | { readonly state: "queued" }
+    | { readonly state: "started"; readonly attempt: number }
+    | { readonly state: "retried"; readonly attempt: number; readonly reason: string }
+    | { readonly state: "done"; readonly attempts: number; readonly calls: number; readonly seconds: number }
+    | { readonly state: "given-up"; readonly attempts: number; readonly reason: string }
+  );
+
+export type BusEvent = CallEvent | StateEvent;
+
+/** Sequence numbers grow from 1; within a filter there are gaps. */
+export interface Numbered {
+  readonly seq: number;
+  readonly value: BusEvent;
+}
+
+export const kinds = ["call", "state"] as const;
+
+/** What is left out or empty may be anything. Only calls have a plate. */
+export interface EventFilter {
+  readonly kinds?: readonly BusEvent["kind"][];
+  readonly cellTypes?: readonly string[];
+  readonly experiments?: readonly string[];
+  readonly plates?: readonly string[];
+}
+
+const holds = (list: readonly string[] | undefined, value: string | undefined): boolean =>
+  list === undefined || list.length === 0 || (value !== undefined && list.includes(value));
+
+export const fits = ({ kinds, cellTypes, experiments, plates }: EventFilter, event: BusEvent): boolean =>
+  holds(kinds, event.kind) &&
+  holds(cellTypes, event.cellType) &&
+  holds(experiments, event.experiment) &&
+  holds(plates, event.kind === "call" ? event.plate : undefined);
+
+export const callEvent = (call: Call, about: About): CallEvent => {
+  const { plate, well, model, statistics } = call.prediction;
+  const { sirna, probability, margin, alternatives, strategy, flags } = call;
+  return {
+    kind: "call",
+    ...about,
+    plate,
+    well,
+    sirna,
+    probability,
+    margin,
+    alternatives,
+    strategy,
+    flags,
+    model: `${model.name} ${model.version}`,
+    statistics,
+  };
+};

@@ -1,0 +1,26 @@
+/** Where events are kept: on the server of a bus, or in a file of a run. */
+import type { BusEvent, EventFilter, Numbered } from "./event.ts";
+
+export interface FollowOptions {
+  /** Sequence number to go on after; 0: from the start. */
+  readonly after: number;
+  /** End when what is stored by now was read. */
+  readonly storedOnly?: boolean;
+  readonly signal: AbortSignal;
+}
+
+export interface EventStore {
+  /**
+   * Keeps an event, unless one of this `id` was told just now. With `once` it is told at most once ever: calls are, and
+   * that an experiment is done.
+   */
+  append(event: BusEvent, options: { readonly id: string; readonly once?: boolean }): Promise<void>;
+  /**
+   * Events that fit, in the order of their sequence numbers, until aborted or until there will be no more. Whoever goes on
+   * after the last number that it has seen misses nothing and sees nothing twice. What a slow reader has not read stays
+   * in the store; a few hundred events at most wait in memory.
+   */
+  follow(filter: EventFilter, options: FollowOptions): AsyncGenerator<Numbered>;
+  /** Number of the last event, 0 without any: to follow after it is to follow from now on. */
+  last(): Promise<number>;
+}

@@ -1,0 +1,113 @@
+/** What every store of events does, whatever keeps them. */
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import type { Call } from "../../pipeline/domain.ts";
+import type { EventFilter, Numbered } from "../../pipeline/events/event.ts";
+import type { EventStore } from "../../pipeline/events/store.ts";
+import { openTeller } from "../../pipeline/events/tell.ts";
+import type { ExperimentResult } from "../../pipeline/results/result.ts";
+
+/** An experiment of two plates and `wells` wells on each. */
+export const resultOf = (id: string, wells: number): ExperimentResult => {
+  const calls = ["1", "2"].flatMap((plate) =>
+    Array.from({ length: wells }, (_, w) => {
+      const prediction = { plate, well: `B${w + 2}`, model: { name: "m", version: "v" }, statistics: "s" };
+      const call = { prediction, sirna: String(w), probability: 0.5, margin: 0.1, alternatives: [], flags: [] };
+      return { ...call, strategy: "argmax" } as unknown as Call;
+    }),
+  );
+  const experiment = { id, cellType: "HUVEC", plates: ["1", "2"], sites: [] };
+  return { experiment, calls, leftOut: [], notes: [], attempts: 1, startedAt: "", seconds: 1, images: 0 };
+};
+
+/** The first `count` events after a sequence number. */
+export const read = async (store: EventStore, filter: EventFilter, count: number, after = 0): Promise<Numbered[]> => {
+  const stop = new AbortController();
+  const events: Numbered[] = [];
+  for await (const event of store.follow(filter, { after, signal: stop.signal })) {
+    events.push(event);
+    if (events.length === count) stop.abort();
+  }
+  return events;
+};
+
+const readStored = async (store: EventStore, filter: EventFilter, after = 0): Promise<Numbered[]> => {
+  const events: Numbered[] = [];
+  const { signal } = new AbortController();
+  for await (const event of store.follow(filter, { after, storedOnly: true, signal })) events.push(event);
+  return events;
+};
+
+const wellsOf = (events: readonly Numbered[]) =>
+  events.map(({ value }) => (value.kind === "call" ? `${value.experiment} ${value.plate} ${value.well}` : value.state));
+const upTo = (last: number) => Array.from({ length: last }, (_, i) => i + 1);
+
+export const testEvents = (name: string, open: (t: TestContext) => Promise<EventStore>): void => {
+  const tell = (store: EventStore, node = "a") => openTeller(store, node, () => "HUVEC");
+
+  test(`${name} - a result that is told twice is there once, and done comes after its calls`, async (t) => {
+    const store = await open(t);
+    const nodes = ["a", "b"].map((node) => tell(store, node));
+    await Promise.all(nodes.map((node) => node.tellResult(resultOf("HUVEC-01", 20))));
+    await nodes[0]!.tellResult(resultOf("HUVEC-02", 1));
+    await nodes[1]!.tellResult(resultOf("HUVEC-01", 20));
+    const events = await read(store, { experiments: ["HUVEC-01"] }, 41);
+    assert.equal(new Set(wellsOf(events)).size, 41);
+    assert.equal(wellsOf(events).at(-1), "done");
+    assert.equal(await store.last(), 44);
+  });
+
+  test(`${name} - a subscriber that goes on after its last number misses nothing and sees nothing twice`, async (t) => {
+    const store = await open(t);
+    await tell(store).tellResult(resultOf("HUVEC-01", 30));
+    const seen = await read(store, {}, 23);
+    const rest = await read(store, {}, 38, seen.at(-1)!.seq);
+    assert.deepEqual(
+      [...seen, ...rest].map(({ seq }) => seq),
+      upTo(61),
+    );
+  });
+
+  test(`${name} - a subscriber that is there before the events gets them as they come`, async (t) => {
+    const store = await open(t);
+    const reading = read(store, { kinds: ["call"] }, 10);
+    const node = tell(store);
+    for (const id of ["HUVEC-01", "HUVEC-02", "HUVEC-03"]) await node.tellResult(resultOf(id, 2));
+    assert.equal(new Set(wellsOf(await reading)).size, 10);
+  });
+
+  test(`${name} - a subscriber takes what it asks for`, async (t) => {
+    const store = await open(t);
+    const node = tell(store);
+    node.next({ type: "experiment-started", experiment: "HUVEC-01", attempt: 1, plates: [] });
+    node.next({ type: "experiment-retried", experiment: "HUVEC-01", attempt: 1, reason: "flaky", code: "internal" });
+    await node.tellResult(resultOf("HUVEC-01", 2));
+    await openTeller(store, "c", () => "U2OS").tellResult({
+      ...resultOf("U2OS-01", 1),
+      experiment: { id: "U2OS-01", cellType: "U2OS", plates: ["1", "2"], sites: [] },
+    });
+    assert.deepEqual(wellsOf(await readStored(store, { kinds: ["state"] })), ["started", "retried", "done", "done"]);
+    const plate = await readStored(store, { experiments: ["HUVEC-01"], plates: ["2"] });
+    assert.deepEqual(wellsOf(plate).sort(), ["HUVEC-01 2 B2", "HUVEC-01 2 B3"]);
+    assert.equal((await readStored(store, { plates: ["1", "2"] })).length, 6);
+    assert.equal((await readStored(store, { cellTypes: ["U2OS"] })).length, 3);
+    assert.equal((await readStored(store, { experiments: ["U2OS-01", "HUVEC-01"], kinds: ["call"] })).length, 6);
+    assert.equal((await readStored(store, { experiments: ["RPE-01"] })).length, 0, "ends where nothing fits");
+    assert.equal((await readStored(store, {}, 10)).length, 0, "ends where nothing is left");
+  });
+
+  test(`${name} - a subscriber that does not read holds up nobody`, async (t) => {
+    const store = await open(t);
+    const stop = new AbortController();
+    t.after(() => stop.abort());
+    const stuck = store.follow({}, { after: 0, signal: stop.signal });
+    const first = stuck.next();
+    const node = tell(store);
+    for (let n = 0; n < 10; n++) await node.tellResult(resultOf(`HUVEC-${n}`, 50));
+    assert.equal((await read(store, {}, 1010)).length, 1010, "another one reads on");
+    assert.equal((await first).value.seq, 1);
+    assert.equal((await stuck.next()).value.seq, 2, "and it has missed nothing");
+    stop.abort();
+    await stuck.return(undefined);
+  });
+};
