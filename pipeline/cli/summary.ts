@@ -61,7 +61,7 @@ const files = ({ folder }: RunReport): string[] =>
     [
       ["calls.csv", "the call of every well, and why some have none"],
       ["submission.csv", "the treatment wells in the competition's format"],
-      ["profiles.parquet", "features and Metadata_ columns of every called well"],
+      ["profiles.parquet", "features and Metadata_ columns of every well"],
       ["run.json", "configuration, networks, timings, what was left out"],
     ] as const
   ).map(([name, what]) => `${join(folder, name)}  ${what}`);

@@ -1,6 +1,7 @@
 /**
- * `profiles.parquet`: one row per called well, as profiling tools read them: `Metadata_*` columns that say what the
- * well is, and one float column per feature of the network, named after its bundle: `demo_0`, `demo_1`, and so on.
+ * `profiles.parquet`: one row per well, as profiling tools read them: `Metadata_*` columns that say what the well is, and
+ * one float column per feature of the network, named after its bundle: `demo_0`, `demo_1`, and so on. Controls are there
+ * as any other well; a well that could not be called has null features.
  */
 import { type BasicType, fileWriter, ParquetWriter, schemaFromColumnData } from "hyparquet-writer";
 import type { ExperimentReport, ReportedExperiment, WellRow } from "./report.ts";
@@ -8,20 +9,20 @@ import type { ExperimentReport, ReportedExperiment, WellRow } from "./report.ts"
 interface Column {
   readonly name: string;
   readonly type: BasicType;
-  /** `index` is that of the row among the called wells. */
-  readonly value: (row: WellRow, index: number, experiment: ReportedExperiment) => string | number | undefined;
+  /** `called`: how many wells before the row have a call. */
+  readonly value: (row: WellRow, called: number, experiment: ReportedExperiment) => string | number | undefined;
 }
 
 const ownColumns: readonly Column[] = [
-  { name: "Metadata_Experiment", type: "STRING", value: (_row, _index, { report }) => report.experiment },
-  { name: "Metadata_CellType", type: "STRING", value: (_row, _index, { report }) => report.cellType },
+  { name: "Metadata_Experiment", type: "STRING", value: (_row, _called, { report }) => report.experiment },
+  { name: "Metadata_CellType", type: "STRING", value: (_row, _called, { report }) => report.cellType },
   { name: "Metadata_Plate", type: "STRING", value: ({ plate }) => plate },
   { name: "Metadata_Well", type: "STRING", value: ({ well }) => well },
   { name: "Metadata_WellType", type: "STRING", value: ({ wellType }) => wellType },
   { name: "Metadata_sirna", type: "STRING", value: ({ sirna }) => sirna },
   { name: "Metadata_Call", type: "STRING", value: ({ call }) => call?.sirna },
   { name: "Metadata_Probability", type: "DOUBLE", value: ({ call }) => call?.probability },
-  { name: "Metadata_Sites", type: "INT32", value: ({ call }) => call?.sites.length },
+  { name: "Metadata_Sites", type: "INT32", value: ({ call }) => call?.sites.length ?? 0 },
   { name: "Metadata_Model", type: "STRING", value: ({ call }) => call?.model.name },
   { name: "Metadata_ModelVersion", type: "STRING", value: ({ call }) => call?.model.version },
   { name: "Metadata_Statistics", type: "STRING", value: ({ call }) => call?.statistics },
@@ -46,12 +47,14 @@ export const profileWriter = (path: string, reports: readonly ExperimentReport[]
   });
   return {
     write(experiment) {
-      const rows = experiment.wells.filter(({ call }) => call !== undefined);
-      if (rows.length === 0) return;
+      const { wells } = experiment;
+      if (wells.length === 0) return;
+      let called = 0;
+      const rows = wells.map((row) => ({ row, before: row.call === undefined ? called : called++ }));
       writer.write({
         columnData: columns.map(({ name, value }) => ({
           name,
-          data: rows.map((row, index) => value(row, index, experiment)),
+          data: rows.map(({ row, before }) => value(row, before, experiment)),
         })),
         rowGroupSize: rows.length,
       });
@@ -80,9 +83,9 @@ const featureColumns = (reports: readonly ExperimentReport[]): Column[] => {
       (_, feature): Column => ({
         name: `${prefix}_${feature}`,
         type: "FLOAT",
-        value: (_row, index, { report, features }) =>
-          prefix === featurePrefix(report) && feature < report.featureCount
-            ? features[index * report.featureCount + feature]
+        value: ({ call }, called, { report, features }) =>
+          call !== undefined && prefix === featurePrefix(report) && feature < report.featureCount
+            ? features[called * report.featureCount + feature]
             : undefined,
       }),
     ),

@@ -16,12 +16,12 @@ const profiles = async (t: TestContext, results: readonly ExperimentResult[]) =>
   return { rows: await parquetReadObjects({ file }), metadata: await parquetMetadataAsync(file) };
 };
 
-test("profiles.parquet has a row per called well: what it is, and its features", async (t) => {
+test("profiles.parquet has a row per well, controls and uncalled ones too: what it is, and its features", async (t) => {
   const { rows } = await profiles(t, [
     resultOf("HUVEC-01", [
       { well: "B02", sirna: "5", called: "1", metadata: { Compound: "x", Plate: "not this" } },
       { well: "B03", sirna: "6" },
-      { well: "B04", called: "2" },
+      { well: "B04", called: "2", wellType: "negative_control" },
     ]),
   ]);
   assert.deepEqual(rows, [
@@ -45,7 +45,23 @@ test("profiles.parquet has a row per called well: what it is, and its features",
     },
     {
       ...rows[0],
+      Metadata_Well: "B03",
+      Metadata_sirna: "6",
+      Metadata_Call: null,
+      Metadata_Probability: null,
+      Metadata_Sites: 0,
+      Metadata_Model: null,
+      Metadata_ModelVersion: null,
+      Metadata_Statistics: null,
+      Metadata_Compound: null,
+      demo_0: null,
+      demo_1: null,
+      demo_2: null,
+    },
+    {
+      ...rows[0],
       Metadata_Well: "B04",
+      Metadata_WellType: "negative_control",
       Metadata_sirna: null,
       Metadata_Call: "2",
       Metadata_Compound: null,
@@ -68,18 +84,22 @@ test("experiments are row groups, and columns that one of them lacks are null in
   ]);
   assert.deepEqual(
     metadata.row_groups.map(({ num_rows }) => num_rows),
-    [1n, 2n],
+    [1n, 1n, 2n],
   );
   const shown = rows.map(({ Metadata_Dose, demo_2, my_bundle_0 }) => [Metadata_Dose, demo_2, my_bundle_0]);
   assert.deepEqual(shown, [
     ["3", 0.5, null],
+    [null, null, null],
     [null, null, 0],
     [null, null, 1],
   ]);
 });
 
-test("a run without a called well has a table without rows", async (t) => {
+test("a run without a called well has a table without features", async (t) => {
   const { rows, metadata } = await profiles(t, [resultOf("HUVEC-01", [{ well: "B02" }])]);
-  assert.deepEqual(rows, []);
-  assert.equal(metadata.schema[1]!.name, "Metadata_Experiment");
+  assert.deepEqual(
+    rows.map(({ Metadata_Well, Metadata_Call }) => [Metadata_Well, Metadata_Call]),
+    [["B02", null]],
+  );
+  assert.equal(metadata.schema.at(-1)!.name, "Metadata_Statistics");
 });
