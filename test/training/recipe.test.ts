@@ -22,7 +22,10 @@ test("recipe - the source's rate falls at epochs 320 and 350 of the first 375", 
 
 test("recipe - the demo's recipe is valid", async () => {
   const { stages } = await readRecipe(packageFile("recipes/demo.yaml"));
-  assert.equal(stages.length, 1);
+  assert.deepEqual(
+    stages.map(({ name }) => name),
+    ["whole-network", "mixup"],
+  );
 });
 
 test("recipe - cosine starts at the rate and ends near zero", () => {
