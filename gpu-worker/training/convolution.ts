@@ -72,16 +72,27 @@ const correlateApart = ({ graph }: Arithmetic, left: Value, right: Value): Value
 
 const range = (length: number): number[] => Array.from({ length }, (_, i) => i);
 
-const slice = ({ graph }: Arithmetic, of: Value, from: number, length: number, axis: number): Value =>
-  graph.node("Slice", [of, graph.ints(from), graph.ints(from + length), graph.ints(axis)]);
+/** Every stretch of `length` along an axis that is `taps - 1` steps longer. By Split: Slice runs on one thread. */
+const stretches = (
+  { graph }: Arithmetic,
+  of: Value,
+  taps: number,
+  step: number,
+  length: number,
+  axis: number,
+): Value[] =>
+  range(taps).map((tap) => {
+    const sizes = [tap * step, length, (taps - 1 - tap) * step];
+    const pieces = sizes.map((size, i) => ({ size, name: i === 1 ? graph.fresh("stretch") : graph.fresh("rest") }));
+    const real = pieces.filter(({ size }) => size > 0);
+    const split = graph.ints(...real.map(({ size }) => size));
+    const names = real.map(({ name }) => name);
+    return real.length === 1 ? of : graph.nodes("Split", [of, split], { axis }, names)[tap === 0 ? 0 : 1]!;
+  });
 
 /** Maps moved left by every x below `taps`, side by side: [1, C, N, H, width + taps - 1] -> [1, taps * C, N, H, width]. */
 const shiftedAcross = (a: Arithmetic, maps: Value, taps: number, width: number): Value =>
-  a.graph.node(
-    "Concat",
-    range(taps).map((x) => slice(a, maps, x, width, 4)),
-    { axis: 1 },
-  );
+  a.graph.node("Concat", stretches(a, maps, taps, 1, width, 4), { axis: 1 });
 
 /** Stride 1: the columns are made of the output's gradient, which in a DenseNet has a quarter of the input's channels. */
 const unstridedWeightGradient = (
@@ -101,8 +112,7 @@ const unstridedWeightGradient = (
     : reshape(a, beside, kernel * outputs, images, tall * width);
   const pixels = images * height * width;
   const right = apart ? reshape(a, input, images, inputs, height * width) : reshape(a, input, inputs, pixels);
-  const products = range(kernel).map((y) => {
-    const left = slice(a, lines, y * width, height * width, 2); // whole rows, copied as one
+  const products = stretches(a, lines, kernel, width, height * width, 2).map((left) => {
     return apart ? correlateApart(a, left, right) : correlate(a, reshape(a, left, kernel * outputs, pixels), right);
   });
   const product = a.graph.node("Concat", products, { axis: 0 });
@@ -115,7 +125,7 @@ const stridedWeightGradient = (
   gradient: Value,
   input: Value,
   window: Window,
-  { images, inputs, outputs, height, width }: ConvolutionShape,
+  { images, inputs, outputs, height, width, apart = false }: ConvolutionShape,
 ): Value => {
   const { graph } = a;
   const { kernel, stride, padding } = window;
@@ -124,19 +134,27 @@ const stridedWeightGradient = (
   const [rows, columns] = [tall + taps - 1, wide + taps - 1];
   const after = [stride * rows - height - padding, stride * columns - width - padding] as const;
   const pads = graph.ints(0, 0, padding, padding, 0, 0, ...after);
-  const padded = graph.node("Pad", [reshape(a, input, 1, inputs * images, height, width), pads]);
+  const [outer, depth] = apart ? [images, 1] : [1, images];
+  const padded = graph.node("Pad", [reshape(a, input, outer, inputs * depth, height, width), pads]);
   const phases = graph.node("SpaceToDepth", [padded], { blocksize: stride });
-  const all = reshape(a, phases, 1, stride * stride * inputs, images, rows, columns);
+  const all = reshape(a, phases, outer, stride * stride * inputs, depth, rows, columns);
   const beside = shiftedAcross(a, all, taps, wide);
-  const below = range(taps).map((y) =>
-    graph.node("Pad", [gradient, graph.ints(0, 0, 0, y, 0, 0, 0, 0, taps - 1 - y, 0)]),
-  );
-  const size = images * rows * wide;
-  const product = correlate(
-    a,
-    reshape(a, graph.node("Concat", below, { axis: 1 }), taps * outputs, size),
-    reshape(a, beside, taps * stride * stride * inputs, size),
-  );
+  const across = taps * stride * stride * inputs;
+  const combined = (): Value => {
+    const below = range(taps).map((y) =>
+      graph.node("Pad", [gradient, graph.ints(0, 0, 0, y, 0, 0, 0, 0, taps - 1 - y, 0)]),
+    );
+    const size = images * rows * wide;
+    const left = reshape(a, graph.node("Concat", below, { axis: 1 }), taps * outputs, size);
+    return correlate(a, left, reshape(a, beside, across, size));
+  };
+  const byRow = (): Value => {
+    const left = reshape(a, gradient, images, outputs, tall * wide);
+    const lines = reshape(a, beside, images, across, rows * wide);
+    const products = stretches(a, lines, taps, wide, tall * wide, 2).map((right) => correlateApart(a, left, right));
+    return graph.node("Concat", products, { axis: 0 });
+  };
+  const product = apart ? byRow() : combined();
   const split = reshape(a, product, taps, outputs, taps, stride, stride, inputs);
   const whole = reshape(a, transposed(a, split, 1, 5, 0, 3, 2, 4), outputs, inputs, taps * stride, taps * stride);
   return graph.node("Slice", [whole, graph.ints(0, 0), graph.ints(kernel, kernel), graph.ints(2, 3)]);
@@ -175,11 +193,14 @@ export const affineInputGradients = (
   shape: ConvolutionShape,
 ) => {
   const { graph } = a;
-  const { inputs, height, width } = shape;
+  const { inputs, height, width, apart = false } = shape;
   const single = { ...shape, images: 1, inputs: 1 };
-  const summed = graph.node("ReduceSum", [raise(a, gradient), graph.ints(2)], { keepdims: 1 });
-  const outputs = graph.node("ReduceSum", [summed, graph.ints(0, 2, 3, 4)], { keepdims: 0 });
-  const ones = graph.constant("ones", new Float32Array(height * width).fill(1), [1, 1, 1, height, width]);
+  const summed = graph.node("ReduceSum", [raise(a, gradient), graph.ints(apart ? 0 : 2)], { keepdims: 1 });
+  const outputs = graph.node("ReduceSum", [summed, graph.ints(0, 2, 3, ...(apart ? [] : [4]))], { keepdims: 0 });
+  const ones = graph.constant("ones", new Float32Array(height * width).fill(1), [
+    ...(apart ? [] : [1]),
+    ...[1, 1, height, width],
+  ]);
   const { kernel } = window;
   const asTaps = (value: Value, of: number) => reshape(a, value, shape.outputs, of, kernel, kernel);
   const byInput = asTaps(weightGradient(a, gradient, input, window, shape), inputs);

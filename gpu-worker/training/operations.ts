@@ -214,14 +214,11 @@ export const trainingOperations = (context: TrainingContext): Operations<Signal>
   /** [1, C, N, H, W] -> [N, C, H, W] */
   const perImage = (value: Value, { channels, height, width }: MapShape): Value =>
     graph.node("Transpose", [reshape(a, value, channels, images, height, width)], { perm: [1, 0, 2, 3] });
-  /** [N, C, H, W] -> [1, C, N, H, W] */
-  const perChannel = (value: Value, { height, width }: MapShape): Value =>
-    reshape(a, graph.node("Transpose", [value], { perm: [1, 0, 2, 3] }), 1, -1, images, height, width);
 
   /** The first convolution: it has a bias, and reads the raw pixels through a BatchNorm. */
   const stem = ({ standard, layer: norm }: Normalised, layer: string, window: Window): Maps => {
     const [weight, bias, scale, offset] = [`${layer}.weight`, `${layer}.bias`, `${norm}.weight`, `${norm}.bias`];
-    const shape = shapeOf(standard, weight);
+    const shape = { ...shapeOf(standard, weight), apart: a.block > 1 };
     const { exact, kernel, lowered } = parameters;
     const { output: input, factor } = scaleAndShift(a, standard.values, standard, exact(scale), exact(offset), false);
     const blocked = a.block > 1 ? filterOf(weight, standard, window) : undefined;
@@ -241,8 +238,9 @@ export const trainingOperations = (context: TrainingContext): Operations<Signal>
       const { gradient } = output;
       if (gradient === undefined) return;
       const { maps, inverse } = standard.values;
-      const rows = blocked === undefined ? gradient : perChannel(toRows(a, gradient, shape.outputs), output);
-      const all = affineInputGradients(a, rows, maps, exact(weight), factor, exact(offset), window, shape);
+      const [sent, read] =
+        blocked === undefined ? [gradient, maps] : [toRows(a, gradient, shape.outputs), perImage(maps, standard)];
+      const all = affineInputGradients(a, sent, read, exact(weight), factor, exact(offset), window, shape);
       if (learns(weight)) learnt(weight, all.weight);
       if (learns(bias)) learnt(bias, all.outputs);
       if (learns(scale)) learnt(scale, graph.node("Mul", [all.factor, inverse]));
