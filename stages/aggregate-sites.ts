@@ -110,8 +110,11 @@ const addTo = ({ totals, errors }: Sums, index: number, value: number): void => 
   errors[index]! += before - (total - added) + (value - added);
 };
 
-const meanOf = ({ totals, errors }: Sums, count: number): Float32Array =>
-  Float32Array.from(totals, (total, index) => (total + errors[index]!) / count);
+const meanOf = ({ totals, errors }: Sums, count: number): Float32Array => {
+  const means = new Float32Array(totals.length);
+  for (const [index, total] of totals.entries()) means[index] = (total + errors[index]!) / count;
+  return means;
+};
 
 /** Exact to rounding for any logit: the exponential overflows to Infinity only where the result is 0. */
 const sigmoid = (logit: number): number => 1 / (1 + Math.exp(-logit));

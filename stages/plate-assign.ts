@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import {
   type Call,
   type CallFlag,
@@ -70,13 +71,18 @@ export const plateAssign = defineStage({
     pipe(
       toArray(),
       mergeMap((wells: WellPrediction[]) => callWells(wells, options, context)),
+      mergeMap((calls) => calls),
     ) as (wells: Observable<WellPrediction>) => Observable<Call>,
 });
 
-const callWells = (wells: readonly WellPrediction[], options: Config, context: Context): Call[] => {
+/** Others wait for this thread to be fed, workers above all: between the parts it lets them go on. */
+const others = (): Promise<void> => setImmediate();
+
+const callWells = async (wells: readonly WellPrediction[], options: Config, context: Context): Promise<Call[]> => {
   checkPredictions(wells);
   const treatments = wells.filter(({ wellType }) => wellType === "treatment");
-  const { by, used, chosen, groupOf } = answer(treatments, options, context);
+  const { by, used, chosen, groupOf } = await answer(treatments, options, context);
+  await others();
   const listed = listedSites(context);
   const indexOf = new Map(treatments.map((well, index) => [well, index]));
 
@@ -105,11 +111,14 @@ const callWells = (wells: readonly WellPrediction[], options: Config, context: C
   });
 };
 
-const answer = (treatments: readonly WellPrediction[], options: Config, context: Context): Answers => {
+const answer = async (treatments: readonly WellPrediction[], options: Config, context: Context): Promise<Answers> => {
   const wells = treatments.map((prediction) => ({ prediction, evidence: evidence(prediction.probabilities) }));
   const { classes, groups } = treatmentClasses(treatments);
+  await others();
   const once = oncePerExperiment(wells, classes);
+  await others();
   const grouped = byPlateGroups(wells, classes, groups, options.minMargin);
+  await others();
   const placed = "unreliable" in grouped ? undefined : grouped;
   const by = {
     argmax: byArgmax(wells, classes),

@@ -11,11 +11,14 @@ export const forbidden = -1e9;
  * likely one. In simulated experiments it called as many wells right as the sum of logarithms or more (by up to 0.08,
  * where the network is overconfident), and more than the sum of probabilities where it prefers some classes everywhere.
  */
-export const evidence = (probabilities: Float32Array): Float64Array =>
-  Float64Array.from(probabilities, (probability) => {
+export const evidence = (probabilities: Float32Array): Float64Array => {
+  const logits = new Float64Array(probabilities.length);
+  for (const [k, probability] of probabilities.entries()) {
     const bounded = Math.min(1 - 1e-7, Math.max(1e-7, probability));
-    return Math.log(bounded / (1 - bounded));
-  });
+    logits[k] = Math.log(bounded / (1 - bounded));
+  }
+  return logits;
+};
 
 /**
  * Gives every row a column such that the sum of `scores[row][column]` is largest and no column is given twice. Where

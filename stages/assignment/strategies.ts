@@ -38,7 +38,11 @@ export const byArgmax = (wells: readonly TreatmentWell[], classes: readonly numb
 
 /** Every class once, or, where there are more wells than classes, no more often than it has to be. */
 export const oncePerExperiment = (wells: readonly TreatmentWell[], classes: readonly number[]): Answer => {
-  const scores = wells.map(({ evidence }) => Float64Array.from(classes, (k) => evidence[k]!));
+  const scores = wells.map(({ evidence }) => {
+    const score = new Float64Array(classes.length);
+    for (const [at, k] of classes.entries()) score[at] = evidence[k]!;
+    return score;
+  });
   return { called: assignOnce(scores).map((at) => classes[at]!), open: wells.map(() => classes) };
 };
 
