@@ -11,6 +11,7 @@ export const errorCodes = {
   "worker-unavailable": { grpc: 14, exit: 1, retry: true },
   "no-worker": { grpc: 14, exit: 1, retry: true },
   "bus-unavailable": { grpc: 14, exit: 1, retry: true },
+  "queue-full": { grpc: 14, exit: 1, retry: true },
   deadline: { grpc: 4, exit: 1, retry: true },
   unauthenticated: { grpc: 16, exit: 2, retry: true }, // another worker, or a later moment, may know the token
   "permission-denied": { grpc: 7, exit: 2, retry: true },

@@ -6,6 +6,7 @@ import { packageFile } from "../../proto/package-file.ts";
 import { dataCommand } from "./data.ts";
 import { deadLettersCommand } from "./dead-letters.ts";
 import { evaluateCommand } from "./evaluate.ts";
+import { gatewayCommand } from "./gateway.ts";
 import { modelCommand } from "./model.ts";
 import { stagesCommand } from "./stages.ts";
 import { startCommand } from "./start.ts";
@@ -29,6 +30,7 @@ export const program = (): Command => {
     .addCommand(modelCommand())
     .addCommand(stagesCommand())
     .addCommand(submitCommand())
+    .addCommand(gatewayCommand())
     .addCommand(statusCommand())
     .addCommand(deadLettersCommand())
     .addCommand(tokenCommand())

@@ -1,8 +1,12 @@
 import { Command, Option } from "commander";
-import { withBusSecurity } from "./security-options.ts";
-import type { BusOptions } from "./with-bus.ts";
+import type { ClientSecurityOptions } from "../../proto/security/client-security.ts";
+import type { BusSecurityOptions } from "../bus/nats/security.ts";
+import { withBusSecurity, withClientSecurity } from "./security-options.ts";
 
-export interface SubmitOptions extends BusOptions {
+export interface SubmitOptions extends BusSecurityOptions, ClientSecurityOptions {
+  /** One of the two is given. */
+  readonly bus?: string;
+  readonly gateway?: string;
   readonly data: string;
   readonly layout: "auto" | "rxrx1" | "kaggle" | "wilds" | "table";
   readonly json?: boolean;
@@ -10,10 +14,11 @@ export interface SubmitOptions extends BusOptions {
 
 /** `pipeline submit`: queues experiments for the nodes of a bus. */
 export const submitCommand = (): Command =>
-  withBusSecurity(new Command("submit"))
+  withClientSecurity(withBusSecurity(new Command("submit")))
     .description("queue experiments for the nodes of a bus")
     .argument("[experiments...]", "experiments of the dataset; without any, all of it")
-    .requiredOption("-b, --bus <url>", "NATS server of the bus, nats://HOST:PORT[/NAMESPACE]")
+    .option("-b, --bus <url>", "NATS server of the bus, nats://HOST:PORT[/NAMESPACE]")
+    .option("-g, --gateway <host:port>", "gateway to the bus, instead of --bus")
     .requiredOption("-d, --data <dir>", "folder of the dataset, where the nodes see it as well")
     .addOption(
       new Option("--layout <name>", "how the dataset lies on disk; auto: found out from the files")
@@ -27,6 +32,7 @@ export const submitCommand = (): Command =>
 Examples:
   pipeline submit --bus nats://10.0.0.2 --data /data/rxrx1
   pipeline submit --bus nats://10.0.0.2 --data /data/rxrx1 HUVEC-18 RPE-09
+  pipeline submit --gateway gate:7412 --tls-ca lab-ca.pem --token-file submit.token --data /data/rxrx1
 
 Submitting again is harmless: what is queued, running or done is not queued again, what was given up is.
 While the queue is full the command waits.`,
