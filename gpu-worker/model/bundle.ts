@@ -1,6 +1,6 @@
 /** A bundle: a folder with `bundle.json` and one safetensors file of weights per cell type. */
 import { createHash } from "node:crypto";
-import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { listProblems, PlatestreamError } from "../../proto/errors.ts";
 import { type Architecture, parameters, type Weights } from "./architecture.ts";
@@ -92,8 +92,8 @@ const pickWeights = (tensors: ReadonlyMap<string, { data: unknown }>, architectu
 const hashOf = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 
 /**
- * Writes a bundle: weights first, `bundle.json` last, each to a temporary file that is then renamed. So no file is ever
- * half there, and a reader in between is told by the hashes.
+ * Writes a bundle: weights first, under names that the folder's present bundle does not use, `bundle.json` last, each to a
+ * temporary file that is then renamed. So the folder holds the old bundle or the new one, whenever the process ends.
  */
 export const writeBundle = async (
   folder: string,
@@ -101,16 +101,21 @@ export const writeBundle = async (
   weights: ReadonlyMap<string, Weights>,
 ): Promise<Manifest> => {
   await mkdir(folder, { recursive: true });
+  const old = await readManifest(folder).then(filesOf, () => []);
+  const taken = new Set(old);
   const cellTypes: Record<string, CellTypeEntry> = {};
   for (const [cellType, notes] of Object.entries(manifest.cellTypes)) {
-    cellTypes[cellType] = await writeWeights(folder, cellType, notes, weights.get(cellType), manifest.architecture);
+    cellTypes[cellType] = await writeWeights(
+      folder,
+      cellType,
+      notes,
+      weights.get(cellType),
+      manifest.architecture,
+      taken,
+    );
   }
-  return writeManifest(folder, {
-    format: "platestream-bundle/1",
-    ...manifest,
-    cellTypes,
-    created: new Date().toISOString(),
-  });
+  const created = new Date().toISOString();
+  return replaceManifest(folder, { format: "platestream-bundle/1", ...manifest, cellTypes, created }, old);
 };
 
 /** Adds a network to a bundle, or replaces the one of that cell type. It must be of the bundle's architecture. */
@@ -121,9 +126,12 @@ export const addToBundle = async (
   notes: NetworkNotes,
 ): Promise<Manifest> => {
   const manifest = await readManifest(folder);
-  const entry = await writeWeights(folder, cellType, notes, weights, manifest.architecture);
-  return writeManifest(folder, { ...manifest, cellTypes: { ...manifest.cellTypes, [cellType]: entry } });
+  const old = filesOf(manifest);
+  const entry = await writeWeights(folder, cellType, notes, weights, manifest.architecture, new Set(old));
+  return replaceManifest(folder, { ...manifest, cellTypes: { ...manifest.cellTypes, [cellType]: entry } }, old);
 };
+
+const filesOf = ({ cellTypes }: Manifest): string[] => Object.values(cellTypes).map(({ weights }) => weights);
 
 const writeWeights = async (
   folder: string,
@@ -131,6 +139,7 @@ const writeWeights = async (
   notes: NetworkNotes,
   weights: Weights | undefined,
   architecture: Architecture,
+  taken: Set<string>,
 ): Promise<CellTypeEntry> => {
   if (weights === undefined) throw invalid(`there are no weights for cell type "${cellType}"`);
   const tensors = new Map(
@@ -146,20 +155,26 @@ const writeWeights = async (
   });
   const problems = [...sizes, ...weightProblems(tensors, architecture)];
   if (problems.length > 0) throw invalid(listProblems(`the weights for ${cellType} do not fit the network:`, problems));
-  const file = `${cellType.replaceAll(/[^\w.-]/g, "_")}.safetensors`;
   const bytes = writeSafetensors(tensors);
+  const sha256 = hashOf(bytes);
+  const name = cellType.replaceAll(/[^\w.-]/g, "_");
+  const file = taken.has(`${name}.safetensors`) ? `${name}-${sha256.slice(0, 12)}.safetensors` : `${name}.safetensors`;
+  taken.add(file);
   await replaceFile(join(folder, file), bytes);
-  return { weights: file, sha256: hashOf(bytes), ...notes };
+  return { weights: file, sha256, ...notes };
 };
 
-const writeManifest = async (folder: string, manifest: Manifest): Promise<Manifest> => {
+/** Lets the folder be another bundle, then removes the files that only the one before it named. */
+const replaceManifest = async (folder: string, manifest: Manifest, old: readonly string[]): Promise<Manifest> => {
   const checked = parseManifest(manifest, join(folder, "bundle.json"));
   await replaceFile(join(folder, "bundle.json"), `${JSON.stringify(checked, undefined, 2)}\n`);
+  const named = new Set(filesOf(checked));
+  await Promise.all(old.filter((file) => !named.has(file)).map((file) => rm(join(folder, file), { force: true })));
   return checked;
 };
 
 const replaceFile = async (path: string, content: Uint8Array | string): Promise<void> => {
   const temporary = join(path, "..", `.${basename(path)}.${process.pid}.tmp`);
-  await writeFile(temporary, content);
+  await writeFile(temporary, content, { flush: true });
   await rename(temporary, path);
 };

@@ -54,6 +54,38 @@ test("adding a cell type keeps the others", async (t) => {
   assert.deepEqual(manifest.cellTypes.U2OS!.metrics, { accuracy: 0.5 });
 });
 
+test("a bundle that cannot be changed to the end stays the one that it was; once it is, the old weights go", async (t) => {
+  const folder = await writeTinyBundle(t, { cellTypes: ["HUVEC", "RPE"] });
+  const { version } = await readBundle(folder);
+  const other = new Map(tiny.weights).set("classifier.bias", new Float32Array(12).fill(3));
+  const both = new Map([
+    ["HUVEC", other],
+    ["RPE", other],
+  ]);
+  const inTheWay = join(folder, `.bundle.json.${process.pid}.tmp`);
+  await mkdir(inTheWay);
+  await assert.rejects(addToBundle(folder, "HUVEC", other, { trained: true }), /EISDIR/);
+  assert.equal((await readBundle(folder)).version, version);
+  await assert.rejects(writeBundle(folder, tinyManifest(tiny, ["HUVEC", "RPE"], "new"), both), /EISDIR/);
+  assert.equal((await readBundle(folder)).version, version);
+
+  await rm(inTheWay, { recursive: true });
+  await addToBundle(folder, "HUVEC", other, { trained: true });
+  const { manifest, weights } = await readBundle(folder);
+  assert.deepEqual(weights.get("HUVEC")!.get("classifier.bias"), other.get("classifier.bias"));
+  const files = ["RPE.safetensors", manifest.cellTypes.HUVEC!.weights, "bundle.json"];
+  assert.deepEqual((await readdir(folder)).filter((name) => !name.startsWith("RPE-")).sort(), files.sort());
+});
+
+test("cell types whose names make the same file name keep weights of their own", async (t) => {
+  const folder = await writeTinyBundle(t, { cellTypes: ["a/b"] });
+  const other = new Map(tiny.weights).set("classifier.bias", new Float32Array(12).fill(3));
+  await addToBundle(folder, "a_b", other, { trained: true });
+  const { weights } = await readBundle(folder);
+  assert.deepEqual(weights.get("a/b")!.get("classifier.bias"), tiny.weights.get("classifier.bias"));
+  assert.deepEqual(weights.get("a_b")!.get("classifier.bias"), other.get("classifier.bias"));
+});
+
 test("everything that is wrong with a bundle is listed at once", async (t) => {
   const folder = await writeTinyBundle(t, { cellTypes: ["A", "B", "C"] });
   await rm(join(folder, "A.safetensors"));
