@@ -14,7 +14,10 @@ export interface ClientSecurityOptions extends Omit<TlsFiles, "tlsClientCa"> {
 }
 
 export interface ClientSecurity {
-  /** For a server at `host:port`. Throws "invalid-config" when a token would travel unencrypted to another host. */
+  /**
+   * For a server at `host:port`. Throws "invalid-config" when a token would travel unencrypted to another host, or a
+   * certificate is given and not used.
+   */
   toServer(address: string): {
     readonly credentials: ChannelCredentials;
     /** For the options of a grpc-js client. */
@@ -30,7 +33,7 @@ export const plain: ClientSecurity = {
 /** `--tls-ca system`: the authorities that this machine trusts. */
 const systemAuthorities = "system";
 
-/** Reads the files. Encrypted with `--tls-ca` or `--tls-cert`. Throws "invalid-config". */
+/** Reads the files. Encrypts with `--tls-ca`. Throws "invalid-config". */
 export const readClientSecurity = async (
   options: ClientSecurityOptions,
   env: NodeJS.ProcessEnv = process.env,
@@ -46,10 +49,11 @@ export const readClientSecurity = async (
   const interceptors = token === undefined ? [] : [sendToken(token)];
   return {
     toServer(address) {
-      if (token !== undefined && tlsCa === undefined && !insecure && !isLoopback(hostOf(address))) {
+      const given = token !== undefined ? "a token" : options.tlsCert !== undefined ? "--tls-cert" : undefined;
+      if (given !== undefined && tlsCa === undefined && !insecure && !isLoopback(hostOf(address))) {
         throw new PlatestreamError(
           "invalid-config",
-          `a token would travel to ${address} unencrypted: say whom to trust with --tls-ca (a file, or "system"), or --insecure in a network that you trust`,
+          `${given} is given, and ${address} would be reached unencrypted: say whom to trust with --tls-ca (a file, or "system"), or --insecure in a network that you trust`,
         );
       }
       return { credentials: channel, interceptors };

@@ -62,7 +62,7 @@ test("a token does not travel unencrypted to other hosts, unless told to", async
   const security = await readClientSecurity(told, {});
   assert.throws(
     () => security.toServer("gpu1:7411"),
-    /\[invalid-config\] a token would travel to gpu1:7411 unencrypted/,
+    /\[invalid-config\] a token is given, and gpu1:7411 would be reached unencrypted/,
   );
   security.toServer("[::1]:7411");
   (await readClientSecurity({ ...told, insecure: true }, {})).toServer("gpu1:7411");

@@ -48,6 +48,16 @@ test("TLS and tokens go together, and with TLS a server may listen anywhere", as
   await assert.rejects((await clientOf(t, here, { tlsCa: lab.ca })).listModels({}), { code: status.UNAUTHENTICATED });
 });
 
+test("a certificate without an authority to trust would encrypt nothing, and is refused but on loopback", async (t) => {
+  const lab = await newAuthority(t);
+  const security = await readClientSecurity(files(await lab.certify("node")), {});
+  assert.throws(
+    () => security.toServer("gpu1:7411"),
+    /--tls-cert is given, and gpu1:7411 would be reached unencrypted/,
+  );
+  security.toServer("127.0.0.1:7411");
+});
+
 test("calls of one certificate are counted together", async (t) => {
   const lab = await newAuthority(t);
   const served = { ...files(await lab.certify("worker")), tlsClientCa: lab.ca, maxCalls: 1 };
