@@ -1,4 +1,4 @@
-/** One worker over gRPC. The only file of the pipeline that knows grpc-js. */
+/** One worker over gRPC. */
 import {
   type Channel,
   type ChannelOptions,
