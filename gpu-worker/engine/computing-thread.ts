@@ -10,8 +10,10 @@ import { PlatestreamError } from "../../proto/errors.ts";
 import type { Answer, Job, ThreadOptions } from "./messages.ts";
 
 export interface ComputingThreadOptions extends ThreadOptions {
-  /** Jobs that may wait; more are refused. */
+  /** Jobs that may wait; more are refused with "too-many-calls". */
   readonly queue: number;
+  /** Bytes that the pixels of those jobs may take; a job behind which nothing waits is taken whatever its size. */
+  readonly queueBytes: number;
   /** Sessions that a thread creates before it is replaced. */
   readonly sessionsPerThread: number;
   /** Told of every job that was computed. */
@@ -58,11 +60,21 @@ const timesOf = (
   { inferMs: infer, outputMs: output }: Extract<Answer, { type: "done" }>,
 ): JobTimes => ({ queue: started - arrived, input: performance.now() - started - infer - output, infer, output });
 
+const sizeOf = ({ job }: Waiting): number => job.pixels.byteLength;
+
 const unavailable = (message: string) => new PlatestreamError("worker-unavailable", message);
+
+const overfull = (what: string) =>
+  new PlatestreamError(
+    "too-many-calls",
+    `${what} wait already, which is all that this worker queues; send the batch to another one, or later`,
+  );
+
+const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 
 /** `program`: the file that the thread runs. */
 export const startComputingThread = (
-  { queue: most, sessionsPerThread, observe, ...options }: ComputingThreadOptions,
+  { queue: most, queueBytes, sessionsPerThread, observe, ...options }: ComputingThreadOptions,
   program: URL = new URL("./thread.js", import.meta.url),
 ): ComputingThread => {
   const waiting: Waiting[] = [];
@@ -136,10 +148,10 @@ export const startComputingThread = (
       const cancelled = () => new PlatestreamError("cancelled", "the request was cancelled");
       if (closed) return Promise.reject(unavailable("the worker is shutting down; send the batch to another one"));
       if (signal?.aborted) return Promise.reject(cancelled());
-      if (waiting.length >= most) {
-        return Promise.reject(
-          unavailable(`${most} batches wait already, which is all that this worker queues; send to another, or later`),
-        );
+      if (waiting.length >= most) return Promise.reject(overfull(`${most} batches`));
+      const bytes = waiting.reduce((sum, each) => sum + sizeOf(each), 0);
+      if (waiting.length > 0 && bytes + job.pixels.byteLength > queueBytes) {
+        return Promise.reject(overfull(`batches of ${mebibytes(bytes)} of ${mebibytes(queueBytes)}`));
       }
       return new Promise((resolve, reject) => {
         const forget = () => signal?.removeEventListener("abort", onAbort);

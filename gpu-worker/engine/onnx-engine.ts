@@ -22,6 +22,8 @@ export interface OnnxEngineOptions {
   readonly sessions: number;
   /** Batches that may wait. */
   readonly queue: number;
+  /** Bytes of pixels that may wait. */
+  readonly queueBytes: number;
   /** Sessions that are created before their memory is given back by replacing the thread that computes. */
   readonly sessionsPerThread: number;
   /** Calibrated statistics that are kept. DenseNet-121: 0.7 MB each. */
@@ -46,6 +48,7 @@ export const defaultEngineOptions: OnnxEngineOptions = {
   maxBatch: 128,
   sessions: 8,
   queue: 64,
+  queueBytes: 2 ** 30,
   sessionsPerThread: 32,
   statistics: 64,
   observe: () => undefined,
@@ -84,7 +87,7 @@ const blackImage = (of: Served): Job => {
 
 const firstThatRuns = async (
   served: readonly Served[],
-  { provider, threads, sessions, queue, sessionsPerThread }: OnnxEngineOptions,
+  { provider, threads, sessions, queue, queueBytes, sessionsPerThread }: OnnxEngineOptions,
   observe: (job: Job, times: JobTimes) => void,
 ): Promise<{ thread: ComputingThread; provider: Provider }> => {
   const problems: string[] = [];
@@ -95,6 +98,7 @@ const firstThatRuns = async (
       threads,
       sessions,
       queue,
+      queueBytes,
       sessionsPerThread,
       observe,
     });

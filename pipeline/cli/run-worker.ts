@@ -18,6 +18,7 @@ import type { WorkerOptions } from "./worker.ts";
 /** Resolves when the worker has been told to end and everything under way is finished. */
 export const runWorker = async (options: WorkerOptions): Promise<void> => {
   const { model, listen, provider, threads, maxBatch, sessions } = options;
+  const queueBytes = options.queueMemory * 2 ** 20;
   let log = openLogOn(process.stderr, options);
   const security = await readServerSecurity(options, (problem) => log.warn(problem.rawMessage));
   // Before networks are loaded, which may take long.
@@ -28,7 +29,7 @@ export const runWorker = async (options: WorkerOptions): Promise<void> => {
   try {
     const bundles = await Promise.all(model.map(readBundle));
     const observe = (execution: Execution) => watched?.numbers.execution(execution);
-    const engine = await openOnnxEngine(bundles, { provider, threads, maxBatch, sessions, observe });
+    const engine = await openOnnxEngine(bundles, { provider, threads, maxBatch, sessions, queueBytes, observe });
     try {
       const server = await startServer(engine, {
         listen,

@@ -12,6 +12,7 @@ export interface WorkerOptions extends OperationsOptions, ServerSecurityOptions,
   readonly threads: number;
   readonly maxBatch: number;
   readonly sessions: number;
+  readonly queueMemory: number;
   readonly bus?: string;
   readonly advertise?: string;
   readonly json?: boolean;
@@ -33,6 +34,7 @@ export const workerCommand = (): Command =>
     )
     .option("--threads <n>", "threads that one operation is spread over; 0 is one per core", atLeast(0), 0)
     .option("--max-batch <images>", "largest batch that is taken", atLeast(1), 128)
+    .option("--queue-memory <MiB>", "pixels of batches that may wait; more are refused", atLeast(1), 1024)
     .option("--sessions <n>", "networks kept ready at once, one per kind of statistics", atLeast(1), 8)
     .option("-b, --bus <url>", "tell the nodes of this bus of the worker, nats://HOST:PORT[/NAMESPACE]")
     .option(

@@ -26,7 +26,15 @@ parentPort.on("message", (job) => {
 const start = async (t: TestContext, sessionsPerThread = 1000): Promise<ComputingThread> => {
   const file = join(await temporaryFolder(t), "thread.mjs");
   await writeFile(file, program);
-  const options = { networks: [], provider: "cpu", threads: 1, sessions: 1, queue: 100, sessionsPerThread } as const;
+  const options = {
+    networks: [],
+    provider: "cpu" as const,
+    threads: 1,
+    sessions: 1,
+    queue: 100,
+    queueBytes: 100,
+    sessionsPerThread,
+  };
   const thread = startComputingThread(options, pathToFileURL(file));
   t.after(() => thread.close());
   return thread;
@@ -82,6 +90,19 @@ test("pixels are the caller's unless they may be taken; a part of a larger memor
   assert.equal(given.pixels.length, 0);
   const part = { ...job(1), pixels: Uint8Array.of(9, 8, 7).subarray(1, 2) };
   assert.deepEqual((await thread.run(part, false)).pixel, Float32Array.of(8));
+});
+
+test("what waits is bounded by its bytes; one batch may always wait, and room comes back", async (t) => {
+  const thread = await start(t);
+  const of = (bytes: number) => thread.run(job(...new Array<number>(bytes).fill(1)), false);
+  const taken = [of(500), of(120)];
+  const refused = of(1);
+  await assert.rejects(
+    refused,
+    /\[too-many-calls\] batches of 0\.0 MiB of 0\.0 MiB wait already, .* send the batch to another one, or later/,
+  );
+  await Promise.all(taken);
+  await Promise.all([of(60), of(60), of(40)]);
 });
 
 test("a running job that is cancelled answers at once and does not hold up what follows", async (t) => {

@@ -145,7 +145,7 @@ test("a full queue refuses batches", async (t) => {
     results.map(({ status }) => status),
     ["fulfilled", "fulfilled", "fulfilled", "rejected", "rejected"],
   );
-  assert.match(String((results[4] as PromiseRejectedResult).reason), /\[worker-unavailable\] 2 batches wait already/);
+  assert.match(String((results[4] as PromiseRejectedResult).reason), /\[too-many-calls\] 2 batches wait already/);
 });
 
 test("few sessions and short-lived threads change nothing in the numbers", async (t) => {

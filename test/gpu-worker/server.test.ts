@@ -85,6 +85,19 @@ const failure = (code: number, message: RegExp, ours: string) => (thrown: unknow
   return true;
 };
 
+test("a request that finds the queue full is told so, and the others are answered", async (t) => {
+  const { address } = await startTiny(t, { queueBytes: 8 * 6 * 32 * 32 });
+  const { predict } = clientOf(t, address);
+  const results = await Promise.allSettled(Array.from({ length: 8 }, () => predict({ images: images(0, 8) })));
+  const refused = results.flatMap((result) => (result.status === "rejected" ? [result.reason] : []));
+  assert.ok(refused.length > 0 && refused.length < 8, `${refused.length} of 8 are refused`);
+  for (const error of refused) {
+    assert.ok(
+      failure(status.RESOURCE_EXHAUSTED, /batches of 0\.0 MiB of 0\.0 MiB wait already/, "too-many-calls")(error),
+    );
+  }
+});
+
 test("a client that knows the .proto alone reads probabilities, top classes and features", async (t) => {
   const { address } = await startTiny(t);
   const { predict, listModels } = clientOf(t, address);
