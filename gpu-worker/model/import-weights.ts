@@ -53,8 +53,9 @@ export const classCount = (tensors: Tensors): number | undefined =>
  * Makes the weights of a network from tensors by torchvision's names. Bridged, and told in `notes`:
  * - no `bn`: the BatchNorm over the raw channels becomes the identity;
  * - no `features.conv0.bias`: zeros;
- * - a `features.conv0` for 3 channels: channel c reads the filters of colour c mod 3, times 3/C, so that an image with
- *   equal channels gives what it gave before.
+ * - a `features.conv0` for 3 channels: channel c reads the filters of colour c mod 3, times 3/C. With 6 channels, an image
+ *   whose channels are equal gives what it gave before, so that the layers behind see values of the size that they were
+ *   trained for. The method is timm's (`adapt_input_conv`, which its `in_chans` uses).
  * The classifier is replaced only when asked for. Throws "invalid-model" with everything that is missing, misshapen or
  * unknown; `source` names the file.
  */
