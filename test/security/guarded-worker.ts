@@ -31,6 +31,8 @@ export interface GuardedWorker {
   readonly refused: readonly FinishedRequest[];
   /** Predictions that wait. */
   readonly waiting: number;
+  /** How many predictions waited at a time, at most. */
+  readonly peak: number;
   /** Predictions whose caller is gone. */
   readonly aborted: number;
 }
@@ -41,7 +43,7 @@ export const startGuardedWorker = async (
   options: Partial<ServerSecurityOptions> = {},
   listen = "127.0.0.1:0",
 ): Promise<GuardedWorker> => {
-  let [waiting, aborted] = [0, 0];
+  let [waiting, peak, aborted] = [0, 0, 0];
   const engine: Engine = {
     runtime: "none",
     provider: "none",
@@ -51,6 +53,7 @@ export const startGuardedWorker = async (
     predict: (_choice, _images, _statistics, _plates, signal) =>
       new Promise((_, reject) => {
         waiting += 1;
+        peak = Math.max(peak, waiting);
         signal!.addEventListener("abort", () => {
           waiting -= 1;
           aborted += 1;
@@ -70,6 +73,9 @@ export const startGuardedWorker = async (
     refused,
     get waiting() {
       return waiting;
+    },
+    get peak() {
+      return peak;
     },
     get aborted() {
       return aborted;
