@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFile, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { type TestContext, test } from "node:test";
@@ -19,27 +19,18 @@ import { connectWorkerDirectory } from "../../pipeline/bus/nats/workers.ts";
 import type { BusEvent } from "../../pipeline/events/event.ts";
 import { openTeller } from "../../pipeline/events/tell.ts";
 import { announceWorker, type WorkerEntry } from "../../pipeline/workers/directory.ts";
-import { packageFile } from "../../proto/package-file.ts";
 import { writeTinyBundle } from "../gpu-worker/tiny-bundle.ts";
 import { temporaryFolder } from "../kit/experiment.ts";
 import { resultOf } from "../results/results.ts";
-import { startConfigured } from "./configured-nats-server.ts";
+import { type BusRole, passwordOf, startDocumented } from "./configured-nats-server.ts";
 
-const roles = ["submitter", "node", "worker", "subscriber"] as const;
-type Role = (typeof roles)[number];
+type Role = BusRole;
 
-/** The configuration that docs/security.md gives, on a server of its own, and a login for every role. */
+/** The documented server, and a login for every role. */
 const setup = async (t: TestContext) => {
-  const doc = await readFile(packageFile("docs/security.md"), "utf8");
-  const [, config = ""] = /```conf\n# nats-server\.conf\n(.*?)```/s.exec(doc) ?? [];
-  assert.ok(config.includes("/var/lib/nats"), "docs/security.md has the configuration");
-  const { address } = await startConfigured(
-    t,
-    (store) => config.replace("/var/lib/nats", store),
-    Object.fromEntries(roles.map((role) => [`${role.toUpperCase()}_PASSWORD`, `secret-of-${role}`])),
-  );
+  const { address } = await startDocumented(t);
   const folder = await temporaryFolder(t);
-  const creds = async (role: string, password = `secret-of-${role}`): Promise<string> => {
+  const creds = async (role: string, password = passwordOf(role as Role)): Promise<string> => {
     const path = join(folder, role);
     await writeFile(path, `user: ${role}\npassword: ${password}\n`);
     return path;

@@ -1,13 +1,26 @@
 /** A nats-server with a configuration of its own. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { packageFile } from "../../proto/package-file.ts";
 import { findServer, freePort } from "../bus/nats-server.ts";
 import { temporaryFolder } from "../kit/experiment.ts";
+
+export const busRoles = ["submitter", "node", "worker", "subscriber"] as const;
+export type BusRole = (typeof busRoles)[number];
+export const passwordOf = (role: BusRole): string => `secret-of-${role}`;
+
+/** The configuration that docs/security.md gives, with `more` after it. */
+export const startDocumented = async (t: TestContext, more = ""): Promise<ConfiguredServer> => {
+  const doc = await readFile(packageFile("docs/security.md"), "utf8");
+  const [, config] = /```conf\n# nats-server\.conf\n(.*?)```/s.exec(doc)!;
+  const env = Object.fromEntries(busRoles.map((role) => [`${role.toUpperCase()}_PASSWORD`, passwordOf(role)]));
+  return startConfigured(t, (store) => `${config!.replace("/var/lib/nats", store)}${more}`, env);
+};
 
 export interface ConfiguredServer {
   /** `host:port` */
