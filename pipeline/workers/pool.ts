@@ -107,6 +107,7 @@ export const openPool = (
   accept: Accept = async () => undefined,
 ): OpenPool => {
   const closing = new AbortController();
+  setMaxListeners(0, closing.signal);
   const members = new Set<Member>();
   const versions = networkVersions();
   const ready = () => [...members].filter(({ state }) => state === "ready");

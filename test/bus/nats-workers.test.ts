@@ -22,6 +22,16 @@ testDirectory("NATS", async (t) => {
   return { directory: await openWorkerDirectory(nc, namesIn(address.namespace), 1_000), forgetMs: 1_000 };
 });
 
+test("NATS directory - what is no worker's entry is passed over", async (t) => {
+  const address = parseBusUrl(server.namespace());
+  const { nc } = await connectNats(address, "test", () => undefined);
+  t.after(() => nc.close());
+  const directory = await openWorkerDirectory(nc, namesIn(address.namespace));
+  await directory.put("a", entryOf("127.0.0.1:1"));
+  await directory.put("b", { address: 5 } as never);
+  assert.deepEqual(await directory.all(), [entryOf("127.0.0.1:1")]);
+});
+
 test("NATS directory - a bucket that somebody deleted is made again by the workers that announce themselves", async (t) => {
   const address = parseBusUrl(server.namespace());
   const { nc } = await connectNats(address, "test", () => undefined);
