@@ -144,6 +144,37 @@ export const blockedInputGradient = (
   return a.graph.node(nchwc("Conv"), [gradient, backward(a, filter, channels)], back);
 };
 
+type PointwiseShape = Pick<MapShape, "height" | "width"> & { readonly inputs: number; readonly outputs: number };
+
+/** Whether `blockedPointwiseWeightGradient` can do it, and an image's part of the maps stays in the processor's cache. */
+export const fitsPointwise = ({ block }: Arithmetic, { kernel }: Window, { height, width }: PointwiseShape): boolean =>
+  kernel === 1 && (height * width) % block === 0 && height * width <= 4096;
+
+/**
+ * Gradient of the output in rows and the blocked input -> gradient of the weights of a 1x1 convolution, [O, I]. The
+ * blocked maps of an image are laid out as filters that read every block of an image's pixels as channels: a convolution
+ * of the rows with them sums over the pixels, and the maps need not go into rows.
+ */
+export const blockedPointwiseWeightGradient = (
+  a: Arithmetic,
+  gradient: Value,
+  input: Value,
+  { height, width, inputs, outputs }: PointwiseShape,
+): Value => {
+  const { graph, images, block } = a;
+  const steps = (height * width) / block;
+  const rows = reshape(a, gradient, 1, images * block, 1, outputs * steps);
+  const filters = reshape(a, input, images * inputs, block, 1, steps);
+  const sums = graph.node(nchwc("Conv"), [rows, filters], {
+    group: images,
+    kernel_shape: [1, steps],
+    strides: [1, steps],
+  });
+  const byImage = reshape(a, sums, images, inputs / block, outputs, block);
+  const total = graph.node("ReduceSum", [byImage, graph.ints(0)], { keepdims: 0 });
+  return reshape(a, graph.node("Transpose", [total], { perm: [1, 0, 2] }), outputs, inputs);
+};
+
 /** 2x2 averages, stride 2, and back: every pixel four times. */
 export const blockedHalved = ({ graph }: Arithmetic, maps: Value): Value =>
   graph.node(nchwc("AveragePool"), [maps], { kernel_shape: [2, 2], strides: [2, 2] });

@@ -1,10 +1,19 @@
 /** The network's operations with batch statistics and a tape: what `densenet()` is walked with to train. */
 import { PlatestreamError } from "../../proto/errors.ts";
-import { channelsIn, joinSlots, slotsOf } from "../model/blocked-layout.ts";
+import { channelsIn, slotsOf } from "../model/blocked-layout.ts";
 import type { Operations, Window } from "../model/densenet.ts";
 import type { Value } from "../onnx/graph.ts";
 import { type Arithmetic, type MapShape, reshape } from "./arithmetic.ts";
-import { type BlockedFilter, blockedConvolve, blockedInputGradient, compact, spread, toRows } from "./blocked-maps.ts";
+import {
+  type BlockedFilter,
+  blockedConvolve,
+  blockedInputGradient,
+  blockedPointwiseWeightGradient,
+  compact,
+  fitsPointwise,
+  spread,
+  toRows,
+} from "./blocked-maps.ts";
 import {
   affineInputGradients,
   type ConvolutionShape,
@@ -13,18 +22,10 @@ import {
   outputSize,
   weightGradient,
 } from "./convolution.ts";
-import { averagePool, cosines, globalAveragePool, linear, maxPool, scaleAndShift, standardise } from "./derivatives.ts";
+import { averagePool, cosines, globalAveragePool, linear, maxPool, scaleAndShift } from "./derivatives.ts";
 import type { ParameterInput } from "./inputs.ts";
-import {
-  type Maps,
-  type Normalised,
-  type Rows,
-  type Signal,
-  type Standard,
-  send,
-  sendStandard,
-  type Tape,
-} from "./tape.ts";
+import { standardiser } from "./standardiser.ts";
+import { type Maps, type Normalised, type Rows, type Signal, send, type Tape } from "./tape.ts";
 
 export interface BatchStatistics {
   readonly mean: Value;
@@ -62,67 +63,10 @@ const unexpected = (operation: string, { kind }: Signal) =>
     `training has no ${operation} of ${kind}: the network changed, and training did not`,
   );
 
-/** Several maps as standardised maps; a prefix that was joined before is used again. */
-const standardiser = ({ arithmetic: a, tape }: TrainingContext) => {
-  const { graph } = a;
-  const known = new Map<string, Standard>();
-
-  const single = (maps: Maps): Standard => {
-    const step = standardise(a, maps.value, maps);
-    const { channels, height, width, slots, learns } = maps;
-    const standard: Standard = { channels, height, width, slots, learns, values: step.output };
-    tape.record(() => {
-      if (standard.gradient && learns) send(graph, maps, step.inputGradient(standard.gradient));
-    });
-    return standard;
-  };
-
-  const joined = (left: Standard, right: Standard): Standard => {
-    const join = (l: Value, r: Value, axis: number) => graph.node("Concat", [l, r], { axis });
-    const mean = join(left.values.mean, right.values.mean, 0);
-    const standard: Standard = {
-      channels: left.channels + right.channels,
-      height: left.height,
-      width: left.width,
-      slots: left.slots && right.slots && joinSlots([left.slots, right.slots]),
-      learns: left.learns || right.learns,
-      values: {
-        maps: join(left.values.maps, right.values.maps, 1),
-        shift: left.values.shift && mean,
-        mean,
-        variance: join(left.values.variance, right.values.variance, 0),
-        inverse: join(left.values.inverse, right.values.inverse, 0),
-      },
-    };
-    tape.record(() => {
-      if (standard.gradient === undefined) return;
-      const split = (value: Value, axis: number) =>
-        graph.nodes("Split", [value, graph.ints(left.channels, right.channels)], { axis }, [
-          graph.fresh("left"),
-          graph.fresh("right"),
-        ]);
-      const [maps, deviation] = [split(standard.gradient.maps, 1), split(standard.gradient.deviation, 0)];
-      [left, right].forEach((to, i) => {
-        if (to.learns) sendStandard(graph, to, { maps: maps[i]!, deviation: deviation[i]! });
-      });
-    });
-    return standard;
-  };
-
-  const of = (parts: readonly Maps[]): Standard => {
-    const key = parts.map(({ value }) => value).join();
-    const last = parts.at(-1)!;
-    const standard = known.get(key) ?? (parts.length === 1 ? single(last) : joined(of(parts.slice(0, -1)), of([last])));
-    known.set(key, standard);
-    return standard;
-  };
-  return of;
-};
-
 export const trainingOperations = (context: TrainingContext): Operations<Signal> => {
   const { arithmetic: a, parameters, tape, learns, learnt } = context;
   const { graph, images } = a;
-  const standardised = standardiser(context);
+  const standardised = standardiser(a, tape);
 
   const shapeOf = ({ channels, height, width }: MapShape, weight: string): ConvolutionShape => ({
     images,
@@ -186,9 +130,11 @@ export const trainingOperations = (context: TrainingContext): Operations<Signal>
       const { gradient } = output;
       if (gradient === undefined) return;
       if (learns(weight)) {
-        const rows = [toRows(a, gradient, outputs), toRows(a, input.value, channels)] as const;
         const shape = { images, inputs: channels, outputs, height, width, apart: true };
-        const all = weightGradient(a, ...rows, window, shape);
+        const sent = toRows(a, gradient, outputs);
+        const all = fitsPointwise(a, window, shape)
+          ? blockedPointwiseWeightGradient(a, sent, input.value, shape)
+          : weightGradient(a, sent, toRows(a, input.value, channels), window, shape);
         learnt(weight, compact(a, compact(a, all, filter.outputs, 0), input.slots, 1));
       }
       if (input.learns) send(graph, input, blockedInputGradient(a, gradient, input, filter, window));
