@@ -24,6 +24,12 @@ export type MethodRules = Readonly<Record<string, MethodRule>>;
 /** A call that was not let in: its method, the address it came from, and why. */
 export type OnRefused = (method: string, from: string, error: PlatestreamError) => void;
 
+/** A token that is taken back, or expires, ends what it opened. */
+const askAgainMs = 2_000;
+
+/** Of a timer. */
+const longestMs = 2 ** 31 - 1;
+
 const health = "/grpc.health.v1.Health/";
 
 export const guard = (
@@ -42,16 +48,27 @@ export const guard = (
       // From here on nobody needs it, least of all a log.
       metadata.remove("authorization");
       if (method.path.startsWith(health)) return;
-      const entry = tokens === undefined ? undefined : authorise(tokens(), header?.toString(), rule?.role);
+      const ask = () => (tokens === undefined ? undefined : authorise(tokens(), header?.toString(), rule?.role));
+      const entry = ask();
       const client = entry === undefined ? peerOf(call) : `token ${entry.name}`;
       const underWay = calls.get(client) ?? 0;
       if (underWay >= limits.maxCalls) throw tooMany(limits.maxCalls);
       calls.set(client, underWay + 1);
-      const tooLong = rule?.endless
-        ? undefined
-        : setTimeout(() => call.sendStatus(serviceError(late(limits.maxCallMs))), limits.maxCallMs);
+      const askAgain = () => {
+        try {
+          ask();
+        } catch (thrown) {
+          call.sendStatus(serviceError(thrown));
+        }
+      };
+      const timer = rule?.endless
+        ? setInterval(askAgain, askAgainMs)
+        : setTimeout(
+            () => call.sendStatus(serviceError(late(limits.maxCallMs))),
+            Math.min(limits.maxCallMs, longestMs),
+          );
       done = () => {
-        clearTimeout(tooLong);
+        clearTimeout(timer);
         const left = calls.get(client)! - 1;
         if (left === 0) calls.delete(client);
         else calls.set(client, left);

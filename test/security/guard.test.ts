@@ -126,6 +126,17 @@ test("a call that takes too long ends, in the engine too, whatever its client's 
   await client.listModels({});
 });
 
+test("a stream goes on for longer than a call may take, and ends when its token is taken back", async (t) => {
+  const { file, tokenOf } = await writeTokens(t);
+  const { address } = await startGuardedWorker(t, { tokens: file, maxCallTime: 1 });
+  const client = await clientOf(t, address, { tokenFile: tokenOf("predict") });
+  const opened = Date.now();
+  const ended = client.streamEnds();
+  await writeFile(file, "[]");
+  await assert.rejects(ended, { code: status.UNAUTHENTICATED, details: /does not know the token/ });
+  assert.ok(Date.now() - opened > 1_000);
+});
+
 test("a message over the limit is refused", async (t) => {
   const { address } = await startGuardedWorker(t, { maxMessage: 1 });
   const client = await clientOf(t, address);

@@ -88,6 +88,8 @@ export type Ask = (request: object, signal?: AbortSignal) => Promise<unknown>;
 export interface GuardedClient {
   readonly listModels: Ask;
   readonly predict: Ask;
+  /** Opens a stream, which nothing is sent on; rejects with how it ends. */
+  readonly streamEnds: () => Promise<void>;
   readonly health: Ask;
   /** Resolves to the names of the services. */
   readonly reflect: () => Promise<string[]>;
@@ -106,6 +108,13 @@ export const clientOf = async (
   const channel = { interceptors, "grpc.use_local_subchannel_pool": 1, "grpc.enable_retries": 0 };
   const worker = new platestream.v1.Worker(address, credentials, channel);
   const health = new (makeGenericClientConstructor(healthService, "Health"))(address, credentials, channel);
+  const streamEnds = () =>
+    new Promise<void>((resolve, reject) => {
+      const stream = worker.PredictStream!();
+      stream.on("error", reject);
+      stream.on("end", resolve);
+      stream.resume();
+    });
   const { grpc } = loadPackageDefinition(
     loadSync(packageFile("node_modules/@grpc/reflection/build/proto/grpc/reflection/v1/reflection.proto")),
   ) as unknown as { grpc: { reflection: { v1: { ServerReflection: ServiceClientConstructor } } } };
@@ -137,6 +146,7 @@ export const clientOf = async (
   return {
     listModels: ask(worker, "ListModels"),
     predict: ask(worker, "Predict"),
+    streamEnds,
     health: ask(health, "Check"),
     reflect,
   };
