@@ -13,7 +13,15 @@ export const dataCommand = (): Command =>
     .description("make, check and describe datasets")
     .addCommand(synthCommand())
     .addCommand(verifyCommand())
-    .addCommand(infoCommand());
+    .addCommand(infoCommand())
+    .addHelpText(
+      "after",
+      `
+Examples:
+  pipeline data synth data/demo --experiments HUVEC-17,RPE-08
+  pipeline data verify rxrx1
+  pipeline data info plates/load_data.csv`,
+    );
 
 const layoutOption = (): Option =>
   new Option("--layout <name>", "how the dataset lies on disk; auto: found out from its files")

@@ -18,6 +18,7 @@ export const deadLettersCommand = (): Command =>
     .addCommand(
       subcommand("list", "one line per experiment: attempts, stage and reason")
         .option("--json", "write each as a line of JSON")
+        .addHelpText("after", "\nExamples:\n  pipeline dead-letters list --bus nats://10.0.0.2 --json")
         .action(async (options: DeadLetterOptions) => {
           const { listLetters } = await import("./dead-letters-run.ts");
           await listLetters(options);
@@ -26,6 +27,7 @@ export const deadLettersCommand = (): Command =>
     .addCommand(
       subcommand("show", "all that is known of one")
         .argument("<experiment>", "its id")
+        .addHelpText("after", "\nExamples:\n  pipeline dead-letters show HUVEC-18 --bus nats://10.0.0.2")
         .action(async (experiment: string, options: DeadLetterOptions) => {
           const { showLetter } = await import("./dead-letters-run.ts");
           await showLetter(experiment, options);
@@ -34,6 +36,7 @@ export const deadLettersCommand = (): Command =>
     .addCommand(
       subcommand("replay", "queue them again, with all their attempts")
         .argument("[experiments...]", "their ids; without any, all")
+        .addHelpText("after", "\nExamples:\n  pipeline dead-letters replay HUVEC-18 --bus nats://10.0.0.2")
         .action(async (experiments: string[], options: DeadLetterOptions) => {
           const { replayLetters } = await import("./dead-letters-run.ts");
           await replayLetters(experiments, options);

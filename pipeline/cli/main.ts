@@ -4,6 +4,10 @@ import { catchEscapes } from "../escapes.ts";
 import { program } from "./program.ts";
 
 catchEscapes();
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(); // whoever reads has left, as head does
+  throw error;
+});
 try {
   await program().parseAsync();
 } catch (thrown) {

@@ -43,7 +43,15 @@ export const modelCommand = (): Command =>
     .addCommand(newCommand())
     .addCommand(infoCommand())
     .addCommand(exportCommand())
-    .addCommand(importCommand());
+    .addCommand(importCommand())
+    .addHelpText(
+      "after",
+      `
+Examples:
+  pipeline model new --layout rxrx1 --out models/mine
+  pipeline model info models/mine
+  pipeline model export models/mine --cell-type HUVEC --onnx huvec.onnx`,
+    );
 
 const size = (text: string): { height: number; width: number } => {
   const [, height, width] = /^(\d+)(?:x(\d+))?$/.exec(text) ?? [];

@@ -7,12 +7,26 @@ export const stagesCommand = (): Command =>
   new Command("stages")
     .description("show the stages that a pipeline can be built of")
     .addCommand(listCommand())
-    .addCommand(inspectCommand());
+    .addCommand(inspectCommand())
+    .addHelpText(
+      "after",
+      `
+Examples:
+  pipeline stages list
+  pipeline stages inspect ./my-stage.ts`,
+    );
 
 const listCommand = (): Command =>
   new Command("list")
     .description("list the built-in stages in the order of the usual chain")
     .option("--json", "one JSON array")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  pipeline stages list
+  pipeline stages list --json`,
+    )
     .action(async ({ json }: { json?: boolean }) => {
       const { stages } = await import("../../stages/index.ts");
       const rows = Object.values(stages).map(({ name, input, output, description }) => ({

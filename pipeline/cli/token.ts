@@ -12,7 +12,15 @@ const roles: readonly Role[] = ["predict", "subscribe", "submit"];
 
 /** `pipeline token`: tokens for clients of workers and of results. */
 export const tokenCommand = (): Command =>
-  new Command("token").description("make tokens that open a worker or a stream of results").addCommand(newCommand());
+  new Command("token")
+    .description("make tokens that open a worker or a stream of results")
+    .addCommand(newCommand())
+    .addHelpText(
+      "after",
+      `
+Examples:
+  pipeline token new --name lab-3 --role predict`,
+    );
 
 const newCommand = (): Command =>
   new Command("new")

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import type { Command } from "commander";
 import { program } from "../../pipeline/cli/program.ts";
 
 const mistakes: readonly (readonly [line: string, problem: string])[] = [
@@ -24,6 +25,20 @@ test("a command line that is not understood is wrong input: what is wrong, and w
       message: `[invalid-config] ${problem}`,
     });
   }
+});
+
+const withSubcommands = (command: Command): Command[] => [command, ...command.commands.flatMap(withSubcommands)];
+
+test("the help of every command has examples", () => {
+  const without = withSubcommands(program()).filter((command) => {
+    let help = "";
+    command.configureOutput({ writeOut: (text) => (help += text) }).outputHelp();
+    return !/\nExamples:\n {2}pipeline /.test(help);
+  });
+  assert.deepEqual(
+    without.map((command) => command.name()),
+    [],
+  );
 });
 
 const run = (...words: string[]): Promise<{ code: number; stdout: string; stderr: string }> =>
