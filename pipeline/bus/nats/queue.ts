@@ -22,6 +22,9 @@ export interface NatsBusOptions {
 /** Messages arrive at once; this finds what comes back: retries, and what a dead node had. */
 const lookAgainMs = 1_000;
 
+/** How often a node that has nothing to do looks for messages that nobody gets. */
+const tidyMs = 5_000;
+
 const queuedSchema = z.object({
   id: z.string(),
   cellType: z.string(),
@@ -45,6 +48,7 @@ export const openNatsBus = async (parts: NatsBusParts, options: NatsBusOptions):
     await streams.openConsumers([cellType]);
   };
   let turn = 0;
+  let tidyAt = Date.now() + tidyMs;
 
   /** The next message of any cell type; they take turns, so that none starves. */
   const nextMessage = async (): Promise<Msg | undefined> => {
@@ -85,6 +89,10 @@ export const openNatsBus = async (parts: NatsBusParts, options: NatsBusOptions):
         } else if (options.untilEmpty && (await isEmpty(parts, [...arrivals.keys()]))) {
           return undefined;
         } else {
+          if (Date.now() >= tidyAt) {
+            tidyAt = Date.now() + tidyMs;
+            await dropSettled(parts, [...arrivals.keys()]);
+          }
           await pause(signal);
         }
       }
@@ -101,6 +109,20 @@ const isEmpty = async ({ streams }: NatsBusParts, cellTypes: readonly string[]):
   if (cellTypes.length === 0) return false;
   for (const cellType of cellTypes) if ((await streams.unsettled(cellType)) > 0) return false;
   return true;
+};
+
+/** A server that was killed may have kept messages that it knows to be settled: it hands them to nobody. */
+const dropSettled = async ({ streams, records }: NatsBusParts, cellTypes: readonly string[]): Promise<void> => {
+  const { queue, experimentsOf } = streams.names;
+  for (const cellType of cellTypes) {
+    // One that is no experiment is not this one's to settle.
+    const waiting = await streams.last<QueuedExperiment>(queue, experimentsOf(cellType)).catch(() => []);
+    for (const { seq, value } of waiting) {
+      const { state, submission } = (await records.get(value.id))?.value ?? {};
+      const settled = submission === value.submission && (state === "done" || state === "given-up");
+      if (settled) await streams.remove(queue, seq).catch(() => undefined); // gone by now
+    }
+  }
 };
 
 /** Notes that this node has it, and keeps it while it is worked on. Undefined: there is nothing to do for it. */
