@@ -43,5 +43,7 @@ export type Status =
     }
   /** The connection to the bus of many machines. */
   | { readonly type: "bus"; readonly state: "ready" | "lost"; readonly detail: string }
+  /** Of the service that subscribers follow results at. */
+  | { readonly type: "results-service"; readonly detail: string }
   | { readonly type: "draining"; readonly reason: string }
   | { readonly type: "run-done"; readonly seconds: number };

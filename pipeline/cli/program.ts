@@ -8,6 +8,7 @@ import { deadLettersCommand } from "./dead-letters.ts";
 import { evaluateCommand } from "./evaluate.ts";
 import { gatewayCommand } from "./gateway.ts";
 import { modelCommand } from "./model.ts";
+import { resultsCommand } from "./results.ts";
 import { stagesCommand } from "./stages.ts";
 import { startCommand } from "./start.ts";
 import { statusCommand } from "./status.ts";
@@ -32,6 +33,7 @@ export const program = (): Command => {
     .addCommand(submitCommand())
     .addCommand(gatewayCommand())
     .addCommand(statusCommand())
+    .addCommand(resultsCommand())
     .addCommand(deadLettersCommand())
     .addCommand(tokenCommand())
     .addHelpText(

@@ -21,6 +21,8 @@ export interface Progress {
   close(): void;
 }
 
+const quiet = ["experiment-done", "experiment-failed", "bus", "results-service"] as const;
+
 /** People read `err`, so that `out` stays free for what a run gives; only `json` goes to `out`. */
 export const renderProgress = (mode: ProgressMode, { out, err }: Streams): Progress => {
   if (mode === "silent") return { next: () => undefined, close: () => undefined };
@@ -30,8 +32,7 @@ export const renderProgress = (mode: ProgressMode, { out, err }: Streams): Progr
       ? (status: Status) =>
           void out.write(`${JSON.stringify({ time: new Date().toISOString(), ...compact(status) })}\n`)
       : (status: Status) => {
-          if (status.type === "experiment-done" || status.type === "experiment-failed" || status.type === "bus")
-            err.write(`${sentence(status)}\n`);
+          if (quiet.some((type) => type === status.type)) err.write(`${sentence(status)}\n`);
         };
   return { next: write, close: () => undefined };
 };
@@ -65,6 +66,8 @@ const sentence = (status: Status): string | undefined => {
       return status.state === "lost" ? `worker ${status.address} is lost: ${status.detail}` : undefined;
     case "bus":
       return `bus: ${status.detail}`;
+    case "results-service":
+      return status.detail;
     case "draining":
       return status.reason;
     default:

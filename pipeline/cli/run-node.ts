@@ -12,7 +12,7 @@ import { openNatsBus } from "../bus/nats/queue.ts";
 import { readBusSecurity } from "../bus/nats/security.ts";
 import { buildChain, type Chain } from "../chain.ts";
 import type { ModelInfo } from "../domain.ts";
-import { openTeller } from "../events/tell.ts";
+import { openTeller, toldFirst } from "../events/tell.ts";
 import { openRunFolder } from "../results/run-folder.ts";
 import { runNode } from "../run.ts";
 import type { Status } from "../status.ts";
@@ -21,6 +21,7 @@ import { interruptible } from "./interruptible.ts";
 import { openWorkers } from "./open-workers.ts";
 import { renderProgress } from "./progress.ts";
 import { openRunOperations } from "./run-operations.ts";
+import { openResultsService } from "./serve-results.ts";
 import type { StartOptions } from "./start.ts";
 import { readConfig } from "./start-run.ts";
 import { renderSummary } from "./summary.ts";
@@ -92,6 +93,8 @@ export const runBusNode = async (options: StartOptions & { readonly bus: string 
       return new Map(await Promise.all(counts));
     });
     const store = natsEvents(parts);
+    const service = await openResultsService(options, store, (detail) => onStatus({ type: "results-service", detail }));
+    closing.unshift(() => service.close(0));
     const events = openTeller(store, node, (experiment) => cellTypeOf.get(experiment)!);
     const presence = announceNode(parts.nodes, node, cellTypes);
     closing.unshift(
@@ -107,15 +110,7 @@ export const runBusNode = async (options: StartOptions & { readonly bus: string 
       bus,
       chain,
       workers,
-      results: {
-        done: results.done,
-        fail: results.fail,
-        async write(result) {
-          // The folder comes last: what is in it counts as told.
-          await events.tellResult(result);
-          await results.write(result);
-        },
-      },
+      results: toldFirst(results, events),
       load,
       memoryBytes,
       memories: operations.memories,

@@ -1,5 +1,6 @@
 /** What `pipeline start` does: puts together dataset, chain, workers, bus and results, and runs them here. */
 import { readFile } from "node:fs/promises";
+import { hostname } from "node:os";
 import { dirname, resolve } from "node:path";
 import { parse as parseYaml } from "yaml";
 import { type Dataset, openDataset } from "../../datasets/open.ts";
@@ -10,6 +11,8 @@ import { openEmbeddedBus } from "../bus/embedded.ts";
 import { buildChain, type Chain } from "../chain.ts";
 import { parseRunConfig, type RunConfig, withSettings } from "../config.ts";
 import type { ModelInfo } from "../domain.ts";
+import { openFileEvents } from "../events/file.ts";
+import { openTeller, toldFirst } from "../events/tell.ts";
 import { openRunFolder } from "../results/run-folder.ts";
 import { runNode } from "../run.ts";
 import type { Status } from "../status.ts";
@@ -20,8 +23,12 @@ import { ladderTable } from "./ladder-table.ts";
 import { openWorkers } from "./open-workers.ts";
 import { renderProgress } from "./progress.ts";
 import { openRunOperations } from "./run-operations.ts";
+import { openResultsService } from "./serve-results.ts";
 import type { StartOptions } from "./start.ts";
 import { renderSummary } from "./summary.ts";
+
+/** How long subscribers may take to read the rest when a run is over. */
+const readTheRestMs = 5_000;
 
 /** Returns the exit code: 0 all called, 1 experiments were given up, 130 interrupted. */
 export const startRun = async (options: StartOptions): Promise<number> => {
@@ -41,9 +48,9 @@ export const startRun = async (options: StartOptions): Promise<number> => {
         ? "live"
         : "quiet";
   const progress = renderProgress(mode, { out: process.stdout, err: process.stderr });
+  const followers: ((status: Status) => void)[] = [progress.next, operations.next];
   const onStatus = (status: Status) => {
-    progress.next(status);
-    operations.next(status);
+    for (const follower of followers) follower(status);
   };
   const { drain, signal, close: endInterrupts } = interruptible(onStatus, options.grace * 1_000);
   const started = Date.now();
@@ -57,6 +64,15 @@ export const startRun = async (options: StartOptions): Promise<number> => {
       config: { ...config, models },
       fresh: options.fresh ?? false,
     });
+    const events = await openFileEvents(resolve(config.out, "events.jsonl"));
+    closing.unshift(events.close);
+    const service = await openResultsService(options, events, (detail) =>
+      onStatus({ type: "results-service", detail }),
+    );
+    closing.unshift(() => service.close(0));
+    const cellTypes = new Map(experiments.map(({ id, cellType }) => [id, cellType]));
+    const teller = openTeller(events, options.node ?? `${hostname()}-${process.pid}`, (id) => cellTypes.get(id)!);
+    followers.push(teller.next);
     const bus = await openEmbeddedBus(resolve(config.out, "bus.json"));
     operations.watch(async () => bus.unsettled());
     try {
@@ -66,7 +82,7 @@ export const startRun = async (options: StartOptions): Promise<number> => {
         bus,
         chain,
         workers,
-        results,
+        results: toldFirst(results, teller),
         load: ({ id }) => dataset.load(id),
         memoryBytes,
         memories: operations.memories,
@@ -79,6 +95,9 @@ export const startRun = async (options: StartOptions): Promise<number> => {
         onStatus,
       });
       onStatus({ type: "run-done", seconds: (Date.now() - started) / 1000 });
+      await teller.settled();
+      events.end();
+      await service.close(readTheRestMs);
     } finally {
       progress.close();
       await bus.close();

@@ -2,10 +2,15 @@ import { Command, Option } from "commander";
 import type { ClientSecurityOptions } from "../../proto/security/client-security.ts";
 import type { BusSecurityOptions } from "../bus/nats/security.ts";
 import { type OperationsOptions, withOperations } from "./operations.ts";
-import { withBusSecurity, withClientSecurity } from "./security-options.ts";
+import { withBusSecurity, withClientSecurity, withServerSecurity } from "./security-options.ts";
+import type { ResultsServiceOptions } from "./serve-results.ts";
 import { atLeast } from "./whole-number.ts";
 
-export interface StartOptions extends ClientSecurityOptions, BusSecurityOptions, OperationsOptions {
+export interface StartOptions
+  extends ClientSecurityOptions,
+    BusSecurityOptions,
+    OperationsOptions,
+    ResultsServiceOptions {
   readonly config?: string;
   readonly data?: string;
   readonly layout?: string;
@@ -30,7 +35,7 @@ const collect = (value: string, previous: string[] = []): string[] => [...previo
 
 /** `pipeline start`: runs the given experiments to their end; without any, the demo. */
 export const startCommand = (): Command =>
-  withOperations(withBusSecurity(withClientSecurity(new Command("start"))))
+  withOperations(withServerSecurity(withBusSecurity(withClientSecurity(new Command("start")))))
     .description("call every well of some experiments; without --data or --config, of synthetic ones that it generates")
     .option("-c, --config <file>", "YAML file with any of the options below and the chain of stages")
     .option(
@@ -78,6 +83,10 @@ export const startCommand = (): Command =>
       "with --bus: silence of a node after which others take its experiments; the same for all nodes (default: 30)",
       atLeast(1),
     )
+    .option(
+      "--results-listen <host:port>",
+      "serve calls and states to subscribers while they appear, see `pipeline results`; --tokens and limits are for them",
+    )
     .option("--json", "write every event as one line of JSON, the last one with the summary")
     .addHelpText(
       "after",
@@ -89,6 +98,7 @@ Examples:
   pipeline start --data rxrx1 --worker gpu1:7411 --tls-ca lab-ca.pem --token-file predict.token
   pipeline start --data plates/load_data.csv --model models/mine --set batch-by-experiment.within=experiment
   pipeline start --config run.yaml --json | jq .type
+  pipeline start --data rxrx1 --model models/mine --results-listen 127.0.0.1:7413
   pipeline start --bus nats://10.0.0.2 --data-root /data --out /results/node-1
 
 Ctrl-C finishes the experiments that are running and stops; SIGTERM the same, within --grace seconds; a second of either

@@ -1,7 +1,6 @@
 /** Events of a run on one machine: a file with one line of JSON per event; the line's number is the sequence number. */
 import { type FileHandle, open } from "node:fs/promises";
-import type { BusEvent } from "./event.ts";
-import { fits } from "./event.ts";
+import { type BusEvent, fits } from "./event.ts";
 import type { EventStore } from "./store.ts";
 
 export interface FileEvents extends EventStore {
@@ -43,12 +42,15 @@ export const openFileEvents = async (path: string): Promise<FileEvents> => {
   let writing: Promise<void> | undefined;
 
   const end = (): number => starts.at(-1)!;
-  const remember = ({ experiment, kind, ...event }: BusEvent, once: string | undefined): void => {
-    if (once === undefined) return;
-    if (kind === "state" && "state" in event && event.state === "done") {
+  const remember = (event: BusEvent, once: string | undefined): void => {
+    const { experiment } = event;
+    const state = event.kind === "state" ? event.state : undefined;
+    if (state === "given-up") told.get(experiment)?.delete(`${experiment} queued`);
+    if (once === undefined || done.has(experiment)) return;
+    if (state === "done") {
       done.add(experiment);
       told.delete(experiment);
-    } else if (!done.has(experiment)) told.set(experiment, (told.get(experiment) ?? new Set()).add(once));
+    } else told.set(experiment, (told.get(experiment) ?? new Set()).add(once));
   };
   const wake = (): void => {
     for (const reader of readers) reader();
@@ -61,6 +63,7 @@ export const openFileEvents = async (path: string): Promise<FileEvents> => {
       const lines = batch.map(({ text }) => Buffer.from(`${text}\n`));
       try {
         await file.appendFile(Buffer.concat(lines));
+        await file.datasync();
         for (const line of lines) starts.push(end() + line.length);
         for (const { stored } of batch) stored();
       } catch (error) {
@@ -123,6 +126,35 @@ export const openFileEvents = async (path: string): Promise<FileEvents> => {
     },
   };
 };
+
+/** What a run has told by now, whether it still runs or not. */
+export const readFileEvents = (path: string): Pick<EventStore, "follow" | "last"> => ({
+  async *follow(filter, { after, signal }) {
+    const file = await open(path, "r");
+    try {
+      let seq = 0;
+      for await (const { text } of linesOf(file, 0, (await file.stat()).size)) {
+        seq += 1;
+        if (seq <= after) continue;
+        const { event } = JSON.parse(text) as Line;
+        if (fits(filter, event)) yield { seq, value: event };
+        if (signal.aborted) return;
+      }
+    } finally {
+      await file.close();
+    }
+  },
+  async last() {
+    const file = await open(path, "r");
+    try {
+      let count = 0;
+      for await (const _ of linesOf(file, 0, (await file.stat()).size)) count += 1;
+      return count;
+    } finally {
+      await file.close();
+    }
+  },
+});
 
 const somethingNew = (readers: Set<() => void>, signal: AbortSignal): Promise<void> =>
   new Promise((resolve) => {

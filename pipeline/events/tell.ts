@@ -1,6 +1,7 @@
 /** What a node tells while it works. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ExperimentResult } from "../results/result.ts";
+import type { ResultStore } from "../run.ts";
 import type { Status } from "../status.ts";
 import { type About, callEvent, type StateEvent } from "./event.ts";
 import type { EventStore } from "./store.ts";
@@ -13,6 +14,16 @@ export interface Teller {
   /** Waits for what `next` was given; states for which there is no room are then given up. */
   settled(): Promise<void>;
 }
+
+/** The store of results, after everything was told: what it holds counts as told. */
+export const toldFirst = (results: ResultStore, teller: Teller): ResultStore => ({
+  done: results.done,
+  fail: results.fail,
+  async write(result) {
+    await teller.tellResult(result);
+    await results.write(result);
+  },
+});
 
 /** Calls under way to the store at a time. */
 const inFlight = 64;
@@ -29,10 +40,12 @@ export const openTeller = (store: EventStore, node: string, cellTypeOf: (experim
     at: new Date().toISOString(),
   });
   const tellSurely = async (event: StateEvent): Promise<void> => {
-    const id = `${event.experiment} ${event.state} ${event.at}`;
+    // An experiment that is queued by every start of a run is queued once.
+    const once = event.state === "queued";
+    const id = `${event.experiment} ${event.state}${once ? "" : ` ${event.at}`}`;
     for (;;) {
       try {
-        return await store.append(event, { id });
+        return await store.append(event, { id, once });
       } catch (error) {
         if (leaving || !isNoRoom(error)) return;
         await sleep(lookForRoomMs);
@@ -66,6 +79,10 @@ export const openTeller = (store: EventStore, node: string, cellTypeOf: (experim
       await store.append(done, { id: `${id} done`, once: true });
     },
     next(status) {
+      if (status.type === "run-started") {
+        for (const { id, cellType } of status.experiments)
+          if (!status.done.includes(id)) tellState({ kind: "state", ...about(id), cellType, state: "queued" });
+      }
       if (status.type === "experiment-started") {
         const { experiment, attempt } = status;
         tellState({ kind: "state", ...about(experiment), state: "started", attempt });

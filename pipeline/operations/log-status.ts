@@ -44,6 +44,8 @@ const lineOf = (status: Status): Line | undefined => {
     }
     case "worker":
       return [severity(status.state), `worker ${status.state}`, { worker: status.address, detail: status.detail }];
+    case "results-service":
+      return ["info", status.detail];
     case "bus":
       return [severity(status.state), `bus ${status.state}`, { detail: status.detail }];
     case "draining":

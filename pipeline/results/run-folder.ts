@@ -36,12 +36,13 @@ export interface RunFolderOptions {
   readonly fresh: boolean;
 }
 
-/** All that a run puts into its folder; the bus keeps its journal there. Nothing else is ever removed. */
+/** All that a run puts into its folder; the bus keeps its journal and events there. Nothing else is ever removed. */
 const contents = [
   "experiments",
   "failures",
   "origin.json",
   "bus.json",
+  "events.jsonl",
   "calls.csv",
   "submission.csv",
   "profiles.parquet",
