@@ -24,14 +24,15 @@ import type { Bench } from "./figure.ts";
 import { median } from "./run-chain.ts";
 
 /** For a batch of 8 images. */
-const delayMs = 200;
+const delayMs = 400;
+/** The faster the workers, the more NATS weighs. */
+const delayWithNatsMs = 200;
 const [wells, sites] = [308, 2];
 const imagesPerPlate = wells * sites;
 /** So many make an experiment of RxRx1. */
 const mostPlates = 4;
 /** The default memory, in images: of 6x512x512. */
 const imagesInMemory = Math.floor((1024 * 2 ** 20) / (6 * 512 * 512));
-const platesPerWorker = 2;
 const rounds = 3;
 const pixels = 64;
 
@@ -74,7 +75,7 @@ const makeImages = defineStage({
     }),
 });
 
-const withWorkers = async <T>(count: number, use: (workers: WorkerPool) => Promise<T>): Promise<T> => {
+const withWorkers = async <T>(count: number, delayMs: number, use: (workers: WorkerPool) => Promise<T>): Promise<T> => {
   const script = fileURLToPath(new URL("./delayed-workers-process.js", import.meta.url));
   const child = spawn(process.execPath, [script, String(count), String(delayMs)], {
     stdio: ["pipe", "pipe", "inherit"],
@@ -180,16 +181,15 @@ export const scale: Bench = {
         report({ figure, value, unit, reference: 1, ratio: value });
       let one: number | undefined;
       for (const count of [1, 2, 4, 8]) {
-        // As many for each: the runs take about the same time.
-        const plates = platesPerWorker * count;
-        const seconds = await withWorkers(count, (workers) => runPlates(plates, workers, embedded));
-        const speed = (plates * imagesPerPlate) / seconds;
+        // A plate for each: the runs take about the same time.
+        const seconds = await withWorkers(count, delayMs, (workers) => runPlates(count, workers, embedded));
+        const speed = (count * imagesPerPlate) / seconds;
         one ??= speed;
         log(`${count} workers: ${speed.toFixed(1)} images/s, ${seconds.toFixed(1)} s`);
         fraction(`scale.${count}-workers`, "of linear", speed / (count * one));
       }
       const costs: number[] = [];
-      await withWorkers(8, async (workers) => {
+      await withWorkers(8, delayWithNatsMs, async (workers) => {
         for (let round = 1; round <= rounds; round++) {
           const without = await runPlates(8, workers, embedded);
           const withNats = await runPlates(8, workers, () => onNats(nats.namespace()));
