@@ -25,8 +25,6 @@ import { median } from "./run-chain.ts";
 
 /** For a batch of 8 images. */
 const delayMs = 400;
-/** The faster the workers, the more NATS weighs. */
-const delayWithNatsMs = 200;
 const [wells, sites] = [308, 2];
 const imagesPerPlate = wells * sites;
 /** So many make an experiment of RxRx1. */
@@ -75,7 +73,7 @@ const makeImages = defineStage({
     }),
 });
 
-const withWorkers = async <T>(count: number, delayMs: number, use: (workers: WorkerPool) => Promise<T>): Promise<T> => {
+const withWorkers = async <T>(count: number, use: (workers: WorkerPool) => Promise<T>): Promise<T> => {
   const script = fileURLToPath(new URL("./delayed-workers-process.js", import.meta.url));
   const child = spawn(process.execPath, [script, String(count), String(delayMs)], {
     stdio: ["pipe", "pipe", "inherit"],
@@ -182,14 +180,14 @@ export const scale: Bench = {
       let one: number | undefined;
       for (const count of [1, 2, 4, 8]) {
         // A plate for each: the runs take about the same time.
-        const seconds = await withWorkers(count, delayMs, (workers) => runPlates(count, workers, embedded));
+        const seconds = await withWorkers(count, (workers) => runPlates(count, workers, embedded));
         const speed = (count * imagesPerPlate) / seconds;
         one ??= speed;
         log(`${count} workers: ${speed.toFixed(1)} images/s, ${seconds.toFixed(1)} s`);
         fraction(`scale.${count}-workers`, "of linear", speed / (count * one));
       }
       const costs: number[] = [];
-      await withWorkers(8, delayWithNatsMs, async (workers) => {
+      await withWorkers(8, async (workers) => {
         for (let round = 1; round <= rounds; round++) {
           const without = await runPlates(8, workers, embedded);
           const withNats = await runPlates(8, workers, () => onNats(nats.namespace()));
