@@ -5,6 +5,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { type TestContext, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { readDeadLetters, replayDeadLetters } from "../../pipeline/bus/nats/dead-letters.ts";
@@ -28,7 +29,7 @@ type Role = BusRole;
 
 /** The documented server, and a login for every role. */
 const setup = async (t: TestContext) => {
-  const { address } = await startDocumented(t);
+  const { address, violations } = await startDocumented(t);
   const folder = await temporaryFolder(t);
   const creds = async (role: string, password = passwordOf(role as Role)): Promise<string> => {
     const path = join(folder, role);
@@ -43,7 +44,7 @@ const setup = async (t: TestContext) => {
     t.after(() => parts.nc.close());
     return parts;
   };
-  return { url, open, login, creds };
+  return { url, open, login, creds, violations };
 };
 
 type Scene = Awaited<ReturnType<typeof setup>>;
@@ -148,13 +149,18 @@ test("with the documented configuration every role does its work, and is refused
   assert.ok(seen.includes("E1 called B02") && seen.includes("E1 done"), seen.join(", "));
   assert.deepEqual(await replayDeadLetters(submitter, letters, () => {}), { queued: 1, known: 0 });
   await follow(scene, "node");
+  const { streams } = await scene.open("node");
+  const [kept] = await streams.last(streams.names.queue, streams.names.experimentsOf("HUVEC"));
+  await streams.remove(streams.names.queue, kept!.seq);
 
+  assert.deepEqual(scene.violations(), []);
   await refusedTo(submit, scene, ["node", "worker", "subscriber"]);
   await refusedTo(lookAtBus, scene, ["worker", "subscriber"]);
   await refusedTo(work, scene, ["submitter", "worker", "subscriber"]);
   await refusedTo(tellResult, scene, ["submitter", "worker", "subscriber"]);
   await refusedTo(announce, scene, ["submitter", "node", "subscriber"]);
   await refusedTo(follow, scene, ["submitter", "worker"]);
+  while (scene.violations().length < 16) await sleep(10);
 });
 
 test("no role may delete a stream, listen to another's answers, or read what it is not given", async (t) => {

@@ -25,6 +25,8 @@ export const startDocumented = async (t: TestContext, more = ""): Promise<Config
 export interface ConfiguredServer {
   /** `host:port` */
   readonly address: string;
+  /** What it has logged that somebody tried and may not. */
+  violations(): string[];
   /** Goes on with another configuration. */
   reload(config: string): Promise<void>;
 }
@@ -54,6 +56,11 @@ export const startConfigured = async (
   }
   return {
     address: `127.0.0.1:${port}`,
+    violations: () =>
+      Buffer.concat(said)
+        .toString()
+        .split("\n")
+        .filter((line) => /Violation/.test(line)),
     async reload(changed) {
       await writeFile(file, changed);
       child.kill("SIGHUP");

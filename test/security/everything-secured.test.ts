@@ -15,7 +15,7 @@ test("an experiment goes from a gateway to its calls, encrypted and with a login
   const at = (name: string) => join(folder, name);
   const lab = await newAuthority(t);
   const [server, client] = [await lab.certify("server"), await lab.certify("client")];
-  const { address } = await startDocumented(
+  const { address, violations } = await startDocumented(
     t,
     `\ntls { cert_file: "${server.cert}", key_file: "${server.key}", ca_file: "${lab.ca}", verify: true }\n`,
   );
@@ -50,7 +50,8 @@ test("an experiment goes from a gateway to its calls, encrypted and with a login
   const worker = start("worker", "worker", ...(await bus("worker")), ...served, ...any, "--model", at("model"));
   await worker.hear(({ type }) => type === "ready");
   const told = ["--data-root", at("data"), "--out", at("results"), "--json"];
-  const node = start("node", "start", ...(await bus("node")), ...known, tokenOf("predict"), ...told);
+  const results = ["--results-listen", "127.0.0.1:0", "--tokens", tokens, "--tls-client-ca", lab.ca];
+  const node = start("node", "start", ...(await bus("node")), ...known, tokenOf("predict"), ...told, ...results);
   await node.hear(({ type, state }) => type === "worker" && state === "ready");
   const gateway = start(
     "gateway",
@@ -65,10 +66,19 @@ test("an experiment goes from a gateway to its calls, encrypted and with a login
 
   await runPipeline("submit", "--gateway", gate!, "--data", at("data"), ...known, tokenOf("submit"));
   await node.hear(({ type, experiment }) => type === "experiment-done" && experiment === "HUVEC-01");
+  const { detail } = await node.hear(({ detail }) => /results are served on/.test(detail ?? ""));
+  const follow = ["results", "--server", detail!.split(" ").at(-1)!, "--json", ...known];
+  const calls = (text: string) => text.split("\n").filter((line) => line.includes('"kind":"call"')).length;
+  const streamed = calls(await runPipeline(...follow, tokenOf("subscribe")));
+  assert.ok(streamed > 0);
+  await assert.rejects(runPipeline(...follow, tokenOf("predict")), /\[permission-denied\].* the role subscribe/);
+  assert.equal(calls(await runPipeline("results", ...(await bus("subscriber")), "--json")), streamed);
+
   for (const process of [gateway, node, worker]) {
     process.signal("SIGTERM");
     assert.equal(await process.ended, 0);
   }
   const seen = JSON.parse(await runPipeline("status", ...(await bus("submitter")), "--json")) as Overview;
   assert.deepEqual([seen.counts.done, seen.nodes, seen.workers], [1, [], []]);
+  assert.deepEqual(violations(), []);
 });
