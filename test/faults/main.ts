@@ -44,7 +44,7 @@ const main = async (wanted: readonly string[]): Promise<number> => {
 
 const render = (rows: readonly Row[]): string => {
   const table = new Table({
-    head: ["fault", "called", "lost", "doubled", "equal", "recovery (s)", "passes"],
+    head: ["fault", "experiments called", "lost", "doubled", "equal", "recovery (s)", "passes"],
     style: { head: [], border: [] },
   });
   for (const { fault, called, lost, doubled, equal, recoverySeconds, problems } of rows) {
