@@ -1,0 +1,45 @@
+// Prints every call of a run or a bus, from the first one on and through lost connections.
+//
+//   npx jiti subscribe.ts 127.0.0.1:7413
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import {
+  credentials,
+  loadPackageDefinition,
+  type ServiceClientConstructor,
+  type ServiceError,
+  status,
+} from "@grpc/grpc-js";
+import { loadSync } from "@grpc/proto-loader";
+
+const [address] = process.argv.slice(2) as [string];
+const proto = fileURLToPath(import.meta.resolve("platestream/proto/results.proto"));
+const loaded = loadPackageDefinition(loadSync(proto, { keepCase: true, longs: Number, defaults: true }));
+const { Results } = (loaded as unknown as { platestream: { v1: { Results: ServiceClientConstructor } } }).platestream
+  .v1;
+const results = new Results(address, credentials.createInsecure(), { "grpc.keepalive_time_ms": 20_000 });
+
+interface CallEvent {
+  seq: number;
+  experiment: string;
+  call: { plate: string; well: string; sirna: string; probability: number };
+}
+
+// Keep it where your program keeps what it has made of the events, and nothing is missed or seen twice.
+let lastSeen = 0;
+for (;;) {
+  try {
+    for await (const event of results.Subscribe!({ kinds: ["call"], after: lastSeen })) {
+      const { seq, experiment, call } = event as CallEvent;
+      console.log(seq, experiment, call.plate, call.well, call.sirna, call.probability.toFixed(3));
+      lastSeen = seq;
+    }
+    break; // the run is over
+  } catch (error) {
+    const { code, details } = error as ServiceError;
+    if (code !== status.UNAVAILABLE) throw error;
+    console.error(`${details}; again after event ${lastSeen}`);
+    await sleep(1_000);
+  }
+}
+results.close();
