@@ -146,16 +146,16 @@ export const blockedInputGradient = (
 
 type PointwiseShape = Pick<MapShape, "height" | "width"> & { readonly inputs: number; readonly outputs: number };
 
-/** Whether `blockedPointwiseWeightGradient` can do it, and an image's part of the maps stays in the processor's cache. */
-export const fitsPointwise = ({ block }: Arithmetic, { kernel }: Window, { height, width }: PointwiseShape): boolean =>
-  kernel === 1 && (height * width) % block === 0 && height * width <= 4096;
+/** Whether `blockedPointwiseGradient` can do it, and an image's part of the maps stays in the processor's cache. */
+export const fitsPointwise = ({ block }: Arithmetic, { height, width }: PointwiseShape): boolean =>
+  (height * width) % block === 0 && height * width <= 4096;
 
 /**
  * Gradient of the output in rows and the blocked input -> gradient of the weights of a 1x1 convolution, [O, I]. The
  * blocked maps of an image are laid out as filters that read every block of an image's pixels as channels: a convolution
  * of the rows with them sums over the pixels, and the maps need not go into rows.
  */
-export const blockedPointwiseWeightGradient = (
+export const blockedPointwiseGradient = (
   a: Arithmetic,
   gradient: Value,
   input: Value,

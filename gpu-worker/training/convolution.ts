@@ -2,6 +2,7 @@
 import type { Window } from "../model/densenet.ts";
 import type { Value } from "../onnx/graph.ts";
 import { type Arithmetic, lower, raise, reshape } from "./arithmetic.ts";
+import { blockedPointwiseGradient, fitsPointwise, toRows } from "./blocked-maps.ts";
 
 /** Of the input; `outputs` are the channels that leave. */
 export interface ConvolutionShape {
@@ -10,7 +11,10 @@ export interface ConvolutionShape {
   readonly outputs: number;
   readonly height: number;
   readonly width: number;
-  /** For `weightGradient`: maps are [N, C, H, W] rather than [1, C, N, H, W]. */
+  /**
+   * For `weightGradient`: the output's gradient is [N, C, H, W] rather than [1, C, N, H, W], and so is the input where the
+   * stride is above 1; else the input is blocked.
+   */
   readonly apart?: boolean;
 }
 
@@ -70,6 +74,16 @@ const correlateApart = ({ graph }: Arithmetic, left: Value, right: Value): Value
   return graph.node("ReduceSum", [products, graph.ints(0)], { keepdims: 0 });
 };
 
+/** Rows [N, r, H * W] times the blocked input transposed, summed over the images -> [r, inputs]. */
+const blockedCorrelation = (a: Arithmetic, input: Value, shape: ConvolutionShape) => {
+  const { images, inputs, height, width } = shape;
+  if (fitsPointwise(a, shape))
+    return (left: Value, outputs: number): Value => blockedPointwiseGradient(a, left, input, { ...shape, outputs });
+  const right = reshape(a, toRows(a, input, inputs), images, inputs, height * width);
+  return (left: Value, outputs: number): Value =>
+    correlateApart(a, reshape(a, left, images, outputs, height * width), right);
+};
+
 const range = (length: number): number[] => Array.from({ length }, (_, i) => i);
 
 /** Every stretch of `length` along an axis that is `taps - 1` steps longer. By Split: Slice runs on one thread. */
@@ -100,8 +114,9 @@ const unstridedWeightGradient = (
   gradient: Value,
   input: Value,
   { kernel, padding }: Window,
-  { images, inputs, outputs, height, width, apart = false }: ConvolutionShape,
+  shape: ConvolutionShape,
 ): Value => {
+  const { images, inputs, outputs, height, width, apart = false } = shape;
   const back = kernel - 1 - padding;
   const maps = apart ? reshape(a, gradient, images, outputs, 1, height, width) : gradient;
   const padded = a.graph.node("Pad", [maps, a.graph.ints(0, 0, 0, back, back, 0, 0, 0, back, back)]);
@@ -111,10 +126,14 @@ const unstridedWeightGradient = (
     ? reshape(a, beside, images, kernel * outputs, tall * width)
     : reshape(a, beside, kernel * outputs, images, tall * width);
   const pixels = images * height * width;
-  const right = apart ? reshape(a, input, images, inputs, height * width) : reshape(a, input, inputs, pixels);
-  const products = stretches(a, lines, kernel, width, height * width, 2).map((left) => {
-    return apart ? correlateApart(a, left, right) : correlate(a, reshape(a, left, kernel * outputs, pixels), right);
-  });
+  const together = (): ((left: Value) => Value) => {
+    const right = reshape(a, input, inputs, pixels);
+    return (left) => correlate(a, reshape(a, left, kernel * outputs, pixels), right);
+  };
+  const multiply = apart ? blockedCorrelation(a, input, shape) : together();
+  const products = stretches(a, lines, kernel, width, height * width, 2).map((left) =>
+    multiply(left, kernel * outputs),
+  );
   const product = a.graph.node("Concat", products, { axis: 0 });
   return flipped(a, transposed(a, reshape(a, product, kernel, kernel, outputs, inputs), 2, 3, 0, 1));
 };
@@ -171,9 +190,9 @@ export const weightGradient = (
   const { images, inputs, outputs, height, width, apart = false } = shape;
   if (window.stride > 1) return stridedWeightGradient(a, gradient, input, window, shape);
   if (window.kernel > 1) return unstridedWeightGradient(a, gradient, input, window, shape);
-  const rows = (maps: Value, channels: number) =>
-    apart ? reshape(a, maps, images, channels, height * width) : reshape(a, maps, channels, images * height * width);
-  return (apart ? correlateApart : correlate)(a, rows(gradient, outputs), rows(input, inputs));
+  if (apart) return blockedCorrelation(a, input, shape)(gradient, outputs);
+  const rows = (maps: Value, channels: number) => reshape(a, maps, channels, images * height * width);
+  return correlate(a, rows(gradient, outputs), rows(input, inputs));
 };
 
 /**

@@ -4,16 +4,7 @@ import { channelsIn, slotsOf } from "../model/blocked-layout.ts";
 import type { Operations, Window } from "../model/densenet.ts";
 import type { Value } from "../onnx/graph.ts";
 import { type Arithmetic, type MapShape, reshape } from "./arithmetic.ts";
-import {
-  type BlockedFilter,
-  blockedConvolve,
-  blockedInputGradient,
-  blockedPointwiseWeightGradient,
-  compact,
-  fitsPointwise,
-  spread,
-  toRows,
-} from "./blocked-maps.ts";
+import { type BlockedFilter, blockedConvolve, blockedInputGradient, compact, spread, toRows } from "./blocked-maps.ts";
 import {
   affineInputGradients,
   type ConvolutionShape,
@@ -131,10 +122,7 @@ export const trainingOperations = (context: TrainingContext): Operations<Signal>
       if (gradient === undefined) return;
       if (learns(weight)) {
         const shape = { images, inputs: channels, outputs, height, width, apart: true };
-        const sent = toRows(a, gradient, outputs);
-        const all = fitsPointwise(a, window, shape)
-          ? blockedPointwiseWeightGradient(a, sent, input.value, shape)
-          : weightGradient(a, sent, toRows(a, input.value, channels), window, shape);
+        const all = weightGradient(a, toRows(a, gradient, outputs), input.value, window, shape);
         learnt(weight, compact(a, compact(a, all, filter.outputs, 0), input.slots, 1));
       }
       if (input.learns) send(graph, input, blockedInputGradient(a, gradient, input, filter, window));
