@@ -18,7 +18,7 @@ const wellPattern = /^(?:[A-Z]|A[A-F])(?:0?[1-9]|[1-3]\d|4[0-8])$/;
 const wellTypes: readonly string[] = ["treatment", "positive_control", "negative_control"];
 const absent = ["", "nan", "none", "na"];
 
-export const parseWell = (text: string): string | undefined => {
+const parseWell = (text: string): string | undefined => {
   const name = text.toUpperCase();
   if (!wellPattern.test(name)) return undefined;
   const letters = name.replace(/\d+$/, "");

@@ -6,12 +6,12 @@ import { gatherProblems, type Problems } from "./csv.ts";
 import type { Dataset, Layout } from "./dataset.ts";
 import { openKaggle } from "./kaggle.ts";
 import { openRxrx1 } from "./rxrx1.ts";
-import { openTable, type TableOptions } from "./table.ts";
+import { openTable } from "./table.ts";
 import { openWilds } from "./wilds.ts";
 
 export type { Dataset, Layout } from "./dataset.ts";
 
-export interface OpenOptions extends TableOptions {
+export interface OpenOptions {
   /** `auto` looks at the files. */
   readonly layout?: Layout | "auto" | undefined;
   /** Gets what is wrong with the rows instead of an error; the dataset has the rows that are right. */
@@ -25,13 +25,10 @@ export interface OpenOptions extends TableOptions {
  *
  * @throws PlatestreamError `invalid-data` with everything that is wrong with the tables, each with file, line and column
  */
-export const openDataset = async (
-  dir: string,
-  { layout = "auto", onProblems, ...options }: OpenOptions = {},
-): Promise<Dataset> => {
+export const openDataset = async (dir: string, { layout = "auto", onProblems }: OpenOptions = {}): Promise<Dataset> => {
   const place = await locate(resolve(dir));
   const problems = gatherProblems();
-  const dataset = await openLayout(layout === "auto" ? await guessLayout(place) : layout, place, options, problems);
+  const dataset = await openLayout(layout === "auto" ? await guessLayout(place) : layout, place, problems);
   if (dataset.experiments.length === 0 && problems.found.length === 0) problems.add(`${dataset.root} lists no site`);
   if (problems.found.length === 0) return dataset;
   if (onProblems === undefined) {
@@ -41,7 +38,7 @@ export const openDataset = async (
   return dataset;
 };
 
-const openLayout = (layout: Layout, place: Place, options: TableOptions, problems: Problems): Promise<Dataset> => {
+const openLayout = (layout: Layout, place: Place, problems: Problems): Promise<Dataset> => {
   switch (layout) {
     case "rxrx1":
       return openRxrx1(place.root, problems);
@@ -50,7 +47,7 @@ const openLayout = (layout: Layout, place: Place, options: TableOptions, problem
     case "kaggle":
       return openKaggle(place.root, problems);
     case "table":
-      return openTable(tableOf(place), options, problems);
+      return openTable(tableOf(place), problems);
   }
 };
 

@@ -2,7 +2,7 @@
  * A table for everybody else: a CSV with a row per site, an image per channel and `Metadata_` columns, as Cell Painting
  * pipelines write it (`load_data.csv`). Any number of channels; 8 or 16 bit.
  *
- * Images: `URL_<channel>`, or `FileName_<channel>` with or without `PathName_<channel>`, or the columns that are named.
+ * Images: `URL_<channel>`, or `FileName_<channel>` with or without `PathName_<channel>`.
  * `Metadata_Plate`, `Metadata_Well` and `Metadata_Site` say where an image was taken. Optional: `Metadata_Experiment` or
  * `Metadata_Batch` (default: the file is one experiment), `Metadata_CellType` or `Metadata_Cell_Line` (default:
  * unknown), the class, and the kind of well. Everything else is kept as metadata.
@@ -13,13 +13,6 @@ import { PlatestreamError, type WellType } from "../pipeline/plugin.ts";
 import { hasColumns, type Problems, type Row, readTable, type Table } from "./csv.ts";
 import { type Dataset, type ListedSite, makeDataset } from "./dataset.ts";
 import { duplicateFinder, rowReader } from "./fields.ts";
-
-export interface TableOptions {
-  /** Columns with the paths of the images, in the order of the channels. */
-  readonly images?: readonly string[] | undefined;
-  /** Column with the class of the well. */
-  readonly label?: string | undefined;
-}
 
 const experimentColumns = ["Metadata_Experiment", "Metadata_Batch"];
 const cellTypeColumns = ["Metadata_CellType", "Metadata_Cell_Type", "Metadata_Cell_Line"];
@@ -38,13 +31,12 @@ const wellTypes: Readonly<Record<string, WellType>> = {
   untreated: "negative_control",
 };
 
-export const openTable = async (path: string, options: TableOptions, problems: Problems): Promise<Dataset> => {
+export const openTable = async (path: string, problems: Problems): Promise<Dataset> => {
   const table = await readTable(path);
-  const channels = findChannels(table, options.images);
-  const needed = ["Metadata_Plate", "Metadata_Well", "Metadata_Site", ...(options.label ? [options.label] : [])];
-  const rows = hasColumns(table, needed, problems) ? table.rows : [];
+  const channels = findChannels(table);
+  const rows = hasColumns(table, ["Metadata_Plate", "Metadata_Well", "Metadata_Site"], problems) ? table.rows : [];
   const isNew = duplicateFinder(problems);
-  const read = siteReader(table, options, problems);
+  const read = siteReader(table, problems);
   const listed = rows.flatMap((row): ListedSite[] => {
     const site = read(row);
     const paths = channels.map((channel) => imagePath(table, row, channel, problems));
@@ -56,11 +48,11 @@ export const openTable = async (path: string, options: TableOptions, problems: P
   return makeDataset({ layout: "table", root: path, channels: channels.map(({ name }) => name) }, listed, problems);
 };
 
-const siteReader = (table: Table, { label }: TableOptions, problems: Problems) => {
+const siteReader = (table: Table, problems: Problems) => {
   const first = (names: readonly string[]) => names.find((name) => table.columns.includes(name));
   const experimentColumn = first(experimentColumns);
   const cellTypeColumn = first(cellTypeColumns);
-  const labelColumn = label ?? first(labelColumns);
+  const labelColumn = first(labelColumns);
   const kindColumns = wellTypeColumns.filter((name) => table.columns.includes(name));
   const known = ["Metadata_Plate", "Metadata_Well", "Metadata_Site", experimentColumn, cellTypeColumn, ...kindColumns];
   const extra = table.columns.filter((name) => name.startsWith("Metadata_") && !known.includes(name));
@@ -106,20 +98,15 @@ interface Channel {
 }
 
 /** Illumination functions stand among the images of some tables; they are no channels. */
-const findChannels = (table: Table, named: readonly string[] | undefined): Channel[] => {
-  if (named !== undefined) {
-    const unknown = named.filter((name) => !table.columns.includes(name));
-    if (unknown.length === 0) return named.map((column) => ({ name: column, column }));
-    throw new PlatestreamError("invalid-data", `${table.path} has no column ${unknown.join(", ")}`);
-  }
+const findChannels = (table: Table): Channel[] => {
   for (const prefix of ["URL_", "FileName_"]) {
     const columns = table.columns.filter((name) => name.startsWith(prefix) && !name.startsWith(`${prefix}Illum`));
     if (columns.length > 0) return columns.map((column) => channelOf(table, column, prefix));
   }
   throw new PlatestreamError(
     "invalid-data",
-    `${table.path} names no images: expected columns URL_<channel>, or FileName_<channel> and PathName_<channel>, ` +
-      `or a choice of columns; got ${table.columns.join(",")}`,
+    `${table.path} names no images: expected columns URL_<channel>, or FileName_<channel> and PathName_<channel>; ` +
+      `got ${table.columns.join(",")}`,
   );
 };
 

@@ -22,7 +22,7 @@ const stageEntry = z
     return { use, options: options ?? {} };
   });
 
-export const defaultStages: readonly string[] = [
+const defaultStages: readonly string[] = [
   "decode",
   "normalize",
   "batch-by-experiment",
@@ -31,7 +31,7 @@ export const defaultStages: readonly string[] = [
   "plate-assign",
 ];
 
-export const runConfig = z.strictObject({
+const runConfig = z.strictObject({
   data: z.string().min(1).describe("folder of the dataset, or its CSV"),
   layout: z
     .enum(["auto", "rxrx1", "kaggle", "wilds", "table"])

@@ -34,7 +34,7 @@ export default defineStage({
     }),
 });
 
-export const sharpestChannel = ({ pixels, channels, height, width }: SiteImage): number => {
+const sharpestChannel = ({ pixels, channels, height, width }: SiteImage): number => {
   const sharpness = Array.from({ length: channels }, (_, c) =>
     sharpnessOf(pixels.subarray(c * height * width, (c + 1) * height * width), height, width),
   );

@@ -42,7 +42,7 @@ export interface Execution {
   readonly times: JobTimes;
 }
 
-export const defaultEngineOptions: OnnxEngineOptions = {
+const defaultEngineOptions: OnnxEngineOptions = {
   provider: "auto",
   threads: 0,
   maxBatch: 128,

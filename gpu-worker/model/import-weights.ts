@@ -27,7 +27,7 @@ const oldName = /(denselayer\d+\.(?:norm|conv))\.([12]\.)/;
  * Puts tensors under the network's names: without the `module.` of a data-parallel wrapper, in torchvision's present
  * spelling, without the counters of batches that PyTorch keeps.
  */
-export const networkNames = (tensors: Tensors): Tensors =>
+const networkNames = (tensors: Tensors): Tensors =>
   new Map(
     [...tensors]
       .filter(([name]) => !name.endsWith(".num_batches_tracked"))
@@ -35,7 +35,7 @@ export const networkNames = (tensors: Tensors): Tensors =>
   );
 
 /** The named variant that has as many dense layers per block as the tensors. */
-export const variantOf = (tensors: Tensors): Variant | undefined => {
+const variantOf = (tensors: Tensors): Variant | undefined => {
   const layers = new Map<string, Set<string>>();
   for (const name of networkNames(tensors).keys()) {
     const [, block, layer] = /^features\.denseblock(\d+)\.denselayer(\d+)\./.exec(name) ?? [];

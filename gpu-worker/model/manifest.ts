@@ -20,7 +20,7 @@ const cellTypeSchema = z.strictObject({
   metrics: z.record(z.string(), z.unknown()).optional().describe("what was measured when it was trained"),
 });
 
-export const manifestSchema = z
+const manifestSchema = z
   .strictObject({
     format: z.literal("platestream-bundle/1"),
     name: z.string().min(1).describe("what clients call it"),

@@ -21,7 +21,7 @@ export interface ServerOptions {
   readonly observe: ObserveRequest;
 }
 
-export const defaultServerOptions: ServerOptions = {
+const defaultServerOptions: ServerOptions = {
   listen: "127.0.0.1:7411",
   security: openToThisHost,
   graceMs: 20_000,

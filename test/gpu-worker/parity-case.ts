@@ -75,7 +75,7 @@ const norm = (values: Iterable<number>): number => {
 };
 
 /** Norm of the difference over the norm of what is expected. */
-export const relativeError = (actual: ArrayLike<number>, expected: ArrayLike<number>): number =>
+const relativeError = (actual: ArrayLike<number>, expected: ArrayLike<number>): number =>
   norm(Array.from(expected, (value, index) => actual[index]! - value)) / norm(Array.from(expected));
 
 export const assertClose = (actual: ArrayLike<number>, expected: ArrayLike<number>, what: string, limit = 1e-4) => {
