@@ -1,7 +1,7 @@
 /** Submits through a gateway. */
 import type { Client, ClientUnaryCall, ServiceError } from "@grpc/grpc-js";
-import { type ErrorCode, errorCodes, PlatestreamError } from "../../proto/errors.ts";
 import type { ClientSecurity } from "../../proto/security/client-security.ts";
+import { errorOfService } from "../../proto/service-error.ts";
 import { loadSubmissions, type SubmitRequest, type SubmitResponse } from "./wire.ts";
 
 /** Throws what the gateway says, as a `PlatestreamError`; "bus-unavailable" when it does not answer. */
@@ -24,16 +24,10 @@ export const submitThrough = async (
   try {
     return await new Promise((resolve, reject) => {
       client.submit(request, (error, response) =>
-        error === null ? resolve(response!) : reject(translate(address, error)),
+        error === null ? resolve(response!) : reject(errorOfService(`gateway ${address}`, error, "bus-unavailable")),
       );
     });
   } finally {
     client.close();
   }
-};
-
-const translate = (address: string, error: ServiceError): PlatestreamError => {
-  const [sent] = error.metadata.get("platestream-code");
-  const code = typeof sent === "string" && Object.hasOwn(errorCodes, sent) ? (sent as ErrorCode) : "bus-unavailable";
-  return new PlatestreamError(code, `gateway ${address}: ${error.details}`, { cause: error });
 };

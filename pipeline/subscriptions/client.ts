@@ -1,8 +1,8 @@
 /** Follows the results of a node or a run, through lost connections. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Client, type ClientReadableStream, type Metadata, type ServiceError, status } from "@grpc/grpc-js";
-import { type ErrorCode, errorCodes, PlatestreamError } from "../../proto/errors.ts";
 import type { ClientSecurity } from "../../proto/security/client-security.ts";
+import { errorOfService } from "../../proto/service-error.ts";
 import type { EventFilter, Numbered } from "../events/event.ts";
 import { afterHeader, fromMessage, loadResults, type ResultEvent, type SubscribeRequest } from "./wire.ts";
 
@@ -57,7 +57,7 @@ export async function* subscribe(
         return;
       } catch (thrown) {
         if (signal.aborted) return;
-        const error = translate(address, thrown as ServiceError);
+        const error = errorOfService(`results service ${address}`, thrown as ServiceError, "bus-unavailable");
         if (!reached || (thrown as ServiceError).code !== status.UNAVAILABLE) throw error;
         onLost(error.rawMessage);
         await sleep(againMs, undefined, { signal }).catch(() => undefined);
@@ -77,9 +77,3 @@ const wireFilter = ({ experiments = [], cellTypes = [], plates = [], kinds = [] 
   plates,
   kinds,
 });
-
-const translate = (address: string, error: ServiceError): PlatestreamError => {
-  const [sent] = error.metadata?.get("platestream-code") ?? [];
-  const code = typeof sent === "string" && Object.hasOwn(errorCodes, sent) ? (sent as ErrorCode) : "bus-unavailable";
-  return new PlatestreamError(code, `results service ${address}: ${error.details ?? error.message}`, { cause: error });
-};

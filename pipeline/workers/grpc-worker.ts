@@ -12,7 +12,7 @@ import {
   type ServiceError,
 } from "@grpc/grpc-js";
 import { service as healthService } from "grpc-health-check";
-import { type ErrorCode, errorCodes, PlatestreamError } from "../../proto/errors.ts";
+import { type ErrorCode, PlatestreamError } from "../../proto/errors.ts";
 import { loadProto } from "../../proto/load.ts";
 import type {
   CalibrateRequest,
@@ -24,6 +24,7 @@ import type {
 } from "../../proto/messages.ts";
 import { identityKey, type RequestIdentity, writeIdentity } from "../../proto/operations/request-identity.ts";
 import { type ClientSecurity, plain } from "../../proto/security/client-security.ts";
+import { errorOfService } from "../../proto/service-error.ts";
 import type { ImageBatch, ModelChoice, ModelInfo, Predictions, Statistics } from "../plugin.ts";
 import { packBatch } from "./pack.ts";
 import { modelInfo, readFloats, wireChoice, wireImages, wireStatistics } from "./wire.ts";
@@ -295,13 +296,10 @@ const codeOfStatus: Partial<Record<number, ErrorCode>> = {
 /** The worker's own code where it sent one, else what the gRPC status comes closest to. */
 const translate = (address: string, error: ServiceError | PlatestreamError): PlatestreamError => {
   if (error instanceof PlatestreamError) return error;
-  const [sent] = error.metadata.get("platestream-code");
-  const ours = typeof sent === "string" && Object.hasOwn(errorCodes, sent) ? (sent as ErrorCode) : undefined;
+  const code = codeOfStatus[error.code] ?? "internal";
+  const answer = errorOfService(`worker ${address}`, error, code);
   // Whoever cancelled, it was not this side.
-  const code = ours === undefined || ours === "cancelled" ? (codeOfStatus[error.code] ?? "internal") : ours;
-  return new PlatestreamError(code, `worker ${address}: ${error.details.replace(/^\[[a-z-]+\] /, "")}`, {
-    cause: error,
-  });
+  return answer.code === "cancelled" ? new PlatestreamError(code, answer.rawMessage, { cause: error }) : answer;
 };
 
 const cancelled = (signal: AbortSignal): PlatestreamError =>
