@@ -1,4 +1,7 @@
 /** The things that flow through a pipeline, in the order in which the built-in stages make them. */
+import type { ModelInfo } from "../proto/model-info.ts";
+
+export type { ModelInfo } from "../proto/model-info.ts";
 
 export type WellType = "treatment" | "positive_control" | "negative_control";
 
@@ -67,27 +70,6 @@ export interface Batch {
   readonly round: number;
   readonly index: number;
   readonly images: readonly SiteImage[];
-}
-
-/** One network that a worker holds. */
-export interface ModelInfo {
-  readonly name: string;
-  /** Hash of weights and manifest. */
-  readonly version: string;
-  readonly cellType: string;
-  readonly trained: boolean;
-  /** Class names in the order of the logits. */
-  readonly classes: readonly string[];
-  /** Indices of the classes that are controls. */
-  readonly controls: readonly number[];
-  /** Groups of class indices that occur together on one plate; empty where none were learnt. */
-  readonly plateGroups: readonly (readonly number[])[];
-  readonly channels: number;
-  readonly height: number;
-  readonly width: number;
-  /** Length of the plate one-hot input, 0 for none. */
-  readonly plates: number;
-  readonly featureCount: number;
 }
 
 /** What the network says of one site in one round. */

@@ -2,6 +2,7 @@
  * What a worker can do, apart from the messages that ask for it: any service (Platestream's own, the Open Inference
  * Protocol) is a translation to and from this interface.
  */
+import type { ModelInfo } from "../../proto/model-info.ts";
 
 /** N images and how they become the network's input: pixel * scale + offset. */
 export interface PixelBatch {
@@ -21,22 +22,7 @@ export type StatisticsChoice =
   /** `data` may be absent where the engine has seen these statistics before; it throws "unknown-statistics" if not. */
   | { readonly kind: "calibrated"; readonly id: string; readonly data?: Uint8Array };
 
-export interface ServedModel {
-  readonly name: string;
-  /** Hash of weights and manifest. */
-  readonly version: string;
-  readonly cellType: string;
-  readonly trained: boolean;
-  /** Class names in the order of the logits. */
-  readonly classes: readonly string[];
-  readonly controls: readonly number[];
-  readonly plateGroups: readonly (readonly number[])[];
-  readonly channels: number;
-  readonly height: number;
-  readonly width: number;
-  readonly plates: number;
-  readonly featureCount: number;
-}
+export type ServedModel = ModelInfo;
 
 /** Empty strings mean "the only one there is". */
 export interface ModelChoice {

@@ -1,0 +1,20 @@
+/** One network that a worker holds. */
+export interface ModelInfo {
+  readonly name: string;
+  /** Hash of weights and manifest. */
+  readonly version: string;
+  readonly cellType: string;
+  readonly trained: boolean;
+  /** Class names in the order of the logits. */
+  readonly classes: readonly string[];
+  /** Indices of the classes that are controls. */
+  readonly controls: readonly number[];
+  /** Groups of class indices that occur together on one plate; empty where none were learnt. */
+  readonly plateGroups: readonly (readonly number[])[];
+  readonly channels: number;
+  readonly height: number;
+  readonly width: number;
+  /** Length of the plate one-hot input, 0 for none. */
+  readonly plates: number;
+  readonly featureCount: number;
+}
