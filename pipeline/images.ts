@@ -22,7 +22,7 @@ export interface ImageHeader {
 }
 
 const unreadable = (path: string, cause: unknown): PlatestreamError => {
-  const said = (cause as Error).message.replaceAll(path, "").trim();
+  const said = (cause as Error).message.replaceAll(path, "").trim().replace(/:$/, "");
   const reason = said === "Unknown error" ? "the file is truncated or damaged" : said; // libvips keeps no reason for some
   return new PlatestreamError("unreadable-image", `${path}: ${reason}`, { cause });
 };

@@ -112,7 +112,7 @@ const tabulate = ({ experiment, calls, leftOut }: ExperimentResult) => {
     if (!wellOf.has(key(well))) wellOf.set(key(well), well);
   }
   const reasonsOf = new Map<string, string[]>();
-  for (const { stage, site, reason } of leftOut) {
+  for (const { stage, site, reason } of [...leftOut].sort((a, b) => a.site.site - b.site.site)) {
     reasonsOf.set(key(site), [...(reasonsOf.get(key(site)) ?? []), `site ${site.site}: ${reason} (${stage})`]);
   }
   const wells = [...wellOf].map(([id, well]) => wellRow(well, callOf.get(id), reasonsOf.get(id) ?? []));
