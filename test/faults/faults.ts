@@ -2,6 +2,9 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { natsEvents } from "../../pipeline/bus/nats/events.ts";
+import { freePort } from "../bus/nats-server.ts";
+import { openLink } from "./cut-link.ts";
 import { mountDisk } from "./disk.ts";
 import type { Arrangement, Scene } from "./scene.ts";
 
@@ -131,6 +134,28 @@ export const faults: readonly Fault[] = [
       scene.strike();
       await scene.settled(experiments);
       slow.goOn();
+    },
+  },
+  {
+    name: "a subscriber over gRPC stops reading until all is done, then its connection is cut",
+    arrange: { workers: 1, nodes: 0 },
+    async break(scene) {
+      const address = `127.0.0.1:${await freePort()}`;
+      const node = scene.startNode("node-1", "--results-listen", address);
+      await node.hear(({ type }) => type === "experiment-started");
+      const link = await openLink(address);
+      scene.onClose(link.close);
+      const slow = scene.followResults(link.address);
+      await slow.until((seen) => seen.some(({ value }) => value.kind === "call"));
+      slow.stopReading();
+      scene.strike();
+      await scene.settled(experiments);
+      link.cut();
+      link.mend();
+      slow.goOn();
+      const last = await natsEvents(scene.bus).last();
+      await slow.until((seen) => seen.at(-1)?.seq === last);
+      node.signal("SIGTERM");
     },
   },
   {

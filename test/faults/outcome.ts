@@ -1,6 +1,7 @@
 /** What a run has told and stored, and how it compares with a run that nothing disturbed. */
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import type { BusEvent } from "../../pipeline/events/event.ts";
 
 export interface Event {
@@ -92,7 +93,7 @@ export const compare = async (
   const numbers = events.map(({ seq }) => seq);
   if (numbers.some((seq, index) => seq !== index + 1)) wrong.push("the sequence numbers have gaps");
   for (const each of seen) {
-    if (JSON.stringify(each) === JSON.stringify(events)) continue;
+    if (isDeepStrictEqual(each, events)) continue;
     wrong.push(`a subscriber saw ${each.length} events and ${events.length} are stored, or others`);
   }
   return { lost, doubled, different, wrong };

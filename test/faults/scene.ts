@@ -8,6 +8,7 @@ import { type Link, openLink } from "./cut-link.ts";
 import { type Disk, mountDisk } from "./disk.ts";
 import type { Event } from "./outcome.ts";
 import { type Process, runPipeline, startPipeline } from "./processes.ts";
+import { type Subscriber, subscribeAsProcess, subscribeToBus } from "./subscriber.ts";
 
 export interface Arrangement {
   readonly workers: number;
@@ -31,7 +32,12 @@ export interface Scene {
   /** Events as subscribers see them from the start on, while they come; the first one reads at once. */
   readonly subscribers: readonly Subscriber[];
   subscribe(): Subscriber;
-  /** Starts another node, or one again that has ended: its results folder is its name's. */
+  /** A process that follows the results service at an address. */
+  followResults(address: string): Subscriber;
+  /**
+   * Starts another node, or one again that has ended: its results folder is its name's. It leaves when all is settled; one
+   * that serves results stays.
+   */
   startNode(name: string, ...options: string[]): Process;
   startWorker(listen: string): Promise<Worker>;
   /** What has to be undone in the end. */
@@ -50,16 +56,6 @@ export interface Scene {
 
 export interface Worker extends Process {
   readonly address: string;
-}
-
-export interface Subscriber {
-  readonly seen: readonly Event[];
-  /** Reads nothing from now on, and is not told that there is something. */
-  stopReading(): void;
-  goOn(): void;
-  /** Resolves when the events that it has seen fulfil this. */
-  until(fulfilled: (seen: readonly Event[]) => boolean): Promise<void>;
-  close(): Promise<void>;
 }
 
 /** Seconds of silence after which a node counts as dead. */
@@ -108,11 +104,11 @@ export const openScene = async (
     closing.push(() => bus.nc.close());
     const subscribers: Subscriber[] = [];
     closing.push(() => Promise.all(subscribers.map((subscriber) => subscriber.close())));
-    const subscribe = () => {
-      const subscriber = startSubscriber(bus);
+    const keep = (subscriber: Subscriber) => {
       subscribers.push(subscriber);
       return subscriber;
     };
+    const subscribe = () => keep(subscribeToBus(bus));
     const { until } = subscribe();
     await runPipeline("submit", "--bus", server.url, "--data", data);
 
@@ -126,6 +122,7 @@ export const openScene = async (
       bus,
       subscribers,
       subscribe,
+      followResults: (address) => keep(subscribeAsProcess(address)),
       onClose: (undo) => void closing.push(undo),
       async startWorker(listen) {
         const worker = await startWorker(`worker-${workers.length + 1}`, model, listen);
@@ -146,7 +143,7 @@ export const openScene = async (
             join(folder, name),
             "--json",
           ],
-          ...["--lost-after", String(lostAfter), "--until-empty"],
+          ...["--lost-after", String(lostAfter), ...(options.includes("--results-listen") ? [] : ["--until-empty"])],
           ...["--set", `infer.deadlineMs=${deadlineMs}`, "--set", "infer.images=16"],
           ...addresses.flatMap((address) => ["--worker", address]),
           ...options,
@@ -192,50 +189,6 @@ export const openScene = async (
     await close();
     throw error;
   }
-};
-
-/** Follows the events from the start on. */
-const startSubscriber = (bus: NatsBusParts): Subscriber => {
-  const seen: Event[] = [];
-  const watching = new Set<() => void>();
-  const stop = new AbortController();
-  let reading: Promise<void> = Promise.resolve();
-  let goOn = () => {};
-  const following = (async () => {
-    for await (const event of natsEvents(bus).follow({}, { after: 0, signal: stop.signal })) {
-      await reading;
-      seen.push(event);
-      for (const each of watching) each();
-    }
-  })();
-  following.catch(() => undefined); // awaited in the end
-  return {
-    seen,
-    stopReading() {
-      reading = new Promise((resolve) => {
-        goOn = resolve;
-      });
-    },
-    goOn: () => goOn(),
-    until: (fulfilled) =>
-      Promise.race([
-        following.then(() => Promise.reject(new Error("a subscriber's events ended"))),
-        new Promise<void>((resolve) => {
-          const look = () => {
-            if (!fulfilled(seen)) return;
-            watching.delete(look);
-            resolve();
-          };
-          watching.add(look);
-          look();
-        }),
-      ]),
-    async close() {
-      stop.abort();
-      goOn();
-      await following;
-    },
-  };
 };
 
 /** A copy of the dataset in which every image file of one experiment ends after a few bytes. */
