@@ -120,16 +120,20 @@ const spreadColours = (shape: readonly number[], filters: Float32Array, channels
 const misfit = (
   problems: readonly string[],
   tensors: Tensors,
-  { blocks }: Architecture,
+  { blocks, channels }: Architecture,
   source: string,
 ): PlatestreamError => {
   const variant = variantOf(tensors);
   const other = variant !== undefined && String(variants[variant].blocks) !== String(blocks);
+  const read = networkNames(tensors).get("features.conv0.weight")?.shape[1];
   const advice = [
-    ...(problems.some((problem) => problem.startsWith("classifier."))
+    ...(problems.every((problem) => problem.startsWith("classifier."))
       ? ["--new-head starts a classifier of its own"]
       : []),
     ...(other ? [`by its dense layers it is a ${variant}`] : []),
+    ...(read !== undefined && read !== channels
+      ? [`its first convolution reads ${read} channels, which --channels ${read} takes as it is`]
+      : []),
   ];
   const heading = `${source} does not hold the weights of this network${advice.length > 0 ? ` (${advice.join("; ")})` : ""}:`;
   return new PlatestreamError("invalid-model", listProblems(heading, problems));

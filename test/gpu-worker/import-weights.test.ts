@@ -93,6 +93,18 @@ test("a classifier of other classes is replaced only when that is asked for", ()
   assert.deepEqual(notes, ["the classifier starts anew, with 30 classes"]);
 });
 
+test("a network of other channels, but three, is refused with what it reads", () => {
+  const four = stored();
+  for (const [name, { shape }] of [...four].filter(([name]) => /^bn\.|^features\.conv0\.weight$/.test(name))) {
+    const fitting = name.startsWith("bn.") ? [4] : [shape[0]!, 4, shape[2]!, shape[3]!];
+    four.set(name, { shape: fitting, data: new Float32Array(fitting.reduce((all, size) => all * size, 1)) });
+  }
+  assert.throws(
+    () => importWeights(four, tiny.architecture, taken, file),
+    /its first convolution reads 4 channels, which --channels 4 takes as it is\):\n.*bn\.weight has shape \[4\], it must be \[6\]/,
+  );
+});
+
 test("everything that is missing, misshapen or not a number is listed at once", () => {
   const broken = stored();
   broken.delete("features.norm0.bias");
