@@ -42,7 +42,10 @@ export const runWorker = async (options: WorkerOptions): Promise<void> => {
       });
       log = log.with({ worker: server.address });
       watched?.numbers.serve(engine, server);
-      const announcement = await announceOnBus(options, server, engine, log);
+      const announcement = await announceOnBus(options, server, engine, log).catch(async (error) => {
+        await server.close();
+        throw error;
+      });
       notReady = undefined;
       sayReady(server.address, engine, options.json ?? false);
       log.info("ready", { provider: engine.provider, metrics: watched?.probes.url });

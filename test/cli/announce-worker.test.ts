@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { hostname } from "node:os";
 import { test } from "node:test";
 import { advertisedAddress } from "../../pipeline/cli/announce-worker.ts";
+import { runPipeline } from "../faults/processes.ts";
+import { writeTinyBundle } from "../gpu-worker/tiny-bundle.ts";
 
 test("a worker advertises where it listens; any address becomes the name of its machine", () => {
   assert.equal(advertisedAddress("127.0.0.1:7411"), "127.0.0.1:7411");
@@ -17,4 +19,12 @@ test("an advertised address without a port is refused with an example", () => {
       message: `[invalid-config] --advertise is the HOST:PORT under which nodes reach the worker, for instance gpu1:7411, not "${wrong}"`,
     });
   }
+});
+
+test("a worker that cannot announce itself ends, and says why", { timeout: 60_000 }, async (t) => {
+  const worker = ["worker", "--model", await writeTinyBundle(t), "--provider", "cpu", "--listen", "127.0.0.1:0"];
+  await assert.rejects(
+    runPipeline(...worker, "--bus", "nats://127.0.0.1:1"),
+    /\[bus-unavailable\] no NATS server answers at 127\.0\.0\.1:1/,
+  );
 });
