@@ -21,10 +21,20 @@ export const buildChain = async (
   baseFolder: string,
 ): Promise<Chain> => {
   const chain: Link[] = [];
+  const problems: PlatestreamError[] = [];
   for (const [index, { use, options }] of entries.entries()) {
-    const stage = builtIn[use] ?? (await loadPlugin(use, baseFolder, Object.keys(builtIn)));
-    chain.push({ stage, options: parse(stage.config, options, `stages[${index}] (${use})`), use });
+    try {
+      const stage = builtIn[use] ?? (await loadPlugin(use, baseFolder, Object.keys(builtIn)));
+      chain.push({ stage, options: parse(stage.config, options, `stages[${index}] (${use})`), use });
+    } catch (thrown) {
+      problems.push(PlatestreamError.from(thrown));
+    }
   }
+  if (problems.length > 1) {
+    const told = problems.map(({ rawMessage }) => rawMessage);
+    throw new PlatestreamError("invalid-config", listProblems("the stages cannot be used:", told));
+  }
+  if (problems.length === 1) throw problems[0];
   checkPorts(chain);
   return chain;
 };

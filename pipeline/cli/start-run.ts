@@ -143,7 +143,7 @@ export const readConfig = async (options: StartOptions): Promise<Told> => {
   } catch (thrown) {
     throw thrown instanceof PlatestreamError
       ? thrown
-      : new PlatestreamError("invalid-config", `${options.config} is not YAML: ${(thrown as Error).message}`);
+      : new PlatestreamError("invalid-config", `${options.config} is not YAML: ${(thrown as Error).message.trimEnd()}`);
   }
 };
 

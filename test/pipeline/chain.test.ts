@@ -48,6 +48,14 @@ test("chain - an unknown option lists the known ones; a wrong one says what was 
   });
 });
 
+test("chain - what is wrong with several stages is told at once", async (t) => {
+  const { stages: wrong } = parseRunConfig({ data: "d", stages: [{ decode: { concurency: 2 } }, "normalise"] }, "test");
+  await assert.rejects(
+    buildChain(wrong, stages, await temporaryFolder(t)),
+    /cannot be used:\n {2}- stages\[0\] \(decode\): unknown key "concurency".*\n {2}- there is no stage "normalise"/,
+  );
+});
+
 test("config - an unknown key names its place", () => {
   assert.throws(() => parseRunConfig({ data: "d", memory: 5 }, "run.yaml"), {
     message:
