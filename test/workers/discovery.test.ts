@@ -14,6 +14,8 @@ import { batchOf, type FakeOptions, type FakeWorker, startFakeWorker } from "./f
 
 const call: CallOptions = { signal: new AbortController().signal, deadlineMs: 5_000, retries: 3 };
 const impatient = { ...defaultPoolOptions, probeMs: 20, patienceMs: 200, backOffMs: 5, askMs: 300 };
+/** For tests in which everybody answers, however busy the machine. */
+const patient = { ...impatient, askMs: 10_000 };
 
 interface Announced extends FakeWorker {
   /** Out of the directory. */
@@ -29,13 +31,13 @@ const setup = async (t: TestContext, accept: Accept = async () => undefined, con
     await directory.put(fake.address, entryOf(fake.address, { host: hostname(), since }));
     return Object.assign(fake, { vanish: () => directory.remove(fake.address) });
   };
-  const open = async () => {
+  const open = async (pooling = impatient) => {
     const pool = await discoverWorkers(directory, {
       connect: (address) => connect(address),
       onStatus: (status) => statuses.push(status),
       accept,
       everyMs: 20,
-      pool: impatient,
+      pool: pooling,
     });
     t.after(() => pool.close());
     const predict = (batch: ImageBatch = batchOf(1), options: Partial<CallOptions> = {}) =>
@@ -56,7 +58,7 @@ test("those who are in the directory are there when the pool opens", async (t) =
   const { announce, open } = await setup(t);
   await announce();
   await announce({ cellTypes: ["RPE"] });
-  const { pool } = await open();
+  const { pool } = await open(patient);
   assert.equal(pool.concurrency, 4);
   assert.deepEqual(
     pool
