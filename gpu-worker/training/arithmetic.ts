@@ -1,9 +1,10 @@
 /**
  * What the derivatives write their nodes into, and in which precision the large arrays are computed.
  *
- * Feature maps are [1, C, N, H, W]: the images of a batch are the depth of one. All values of a channel lie in one piece,
- * so that sums over a channel, normalisation, joining maps, and products of matrices run over long rows, however small
- * the maps are; a convolution with a kernel of depth 1 keeps the images apart.
+ * Where feature maps are not blocked (`blocked-maps.ts`), they are [1, C, N, H, W]: the images of a batch are the depth of
+ * one. All values of a channel lie in one piece, so that sums over a channel, normalisation, joining maps, and products
+ * of matrices run over long rows, however small the maps are; a convolution with a kernel of depth 1 keeps the images
+ * apart.
  */
 import type { Slots } from "../model/blocked-layout.ts";
 import { elementTypes, type OnnxGraph, type Value } from "../onnx/graph.ts";

@@ -86,7 +86,10 @@ const blockedCorrelation = (a: Arithmetic, input: Value, shape: ConvolutionShape
 
 const range = (length: number): number[] => Array.from({ length }, (_, i) => i);
 
-/** Every stretch of `length` along an axis that is `taps - 1` steps longer. By Split: Slice runs on one thread. */
+/**
+ * The `taps` stretches of `length` along an axis that is (taps - 1) * step longer, one per step. By Split, which is spread
+ * over threads; Slice is not.
+ */
 const stretches = (
   { graph }: Arithmetic,
   of: Value,
@@ -94,15 +97,21 @@ const stretches = (
   step: number,
   length: number,
   axis: number,
-): Value[] =>
-  range(taps).map((tap) => {
-    const sizes = [tap * step, length, (taps - 1 - tap) * step];
-    const pieces = sizes.map((size, i) => ({ size, name: i === 1 ? graph.fresh("stretch") : graph.fresh("rest") }));
-    const real = pieces.filter(({ size }) => size > 0);
-    const split = graph.ints(...real.map(({ size }) => size));
-    const names = real.map(({ name }) => name);
-    return real.length === 1 ? of : graph.nodes("Split", [of, split], { axis }, names)[tap === 0 ? 0 : 1]!;
+): Value[] => {
+  if (taps === 1) return [of];
+  return range(taps).map((tap) => {
+    const stretch = graph.fresh("stretch");
+    const pieces = [
+      { size: tap * step, name: graph.fresh("before") },
+      { size: length, name: stretch },
+      { size: (taps - 1 - tap) * step, name: graph.fresh("behind") },
+    ].filter(({ size }) => size > 0);
+    const sizes = graph.ints(...pieces.map(({ size }) => size));
+    const names = pieces.map(({ name }) => name);
+    graph.nodes("Split", [of, sizes], { axis }, names);
+    return stretch;
   });
+};
 
 /** Maps moved left by every x below `taps`, side by side: [1, C, N, H, width + taps - 1] -> [1, taps * C, N, H, width]. */
 const shiftedAcross = (a: Arithmetic, maps: Value, taps: number, width: number): Value =>
