@@ -116,7 +116,7 @@ export const faults: readonly Fault[] = [
     },
   },
   {
-    name: "an experiment with images that cannot be decoded",
+    name: "an experiment whose images cannot be decoded",
     arrange: { workers: 1, nodes: 1, poison: "HUVEC-03" },
     async break(scene) {
       await scene.nodes[0]!.hear(({ type, experiment }) => type === "experiment-started" && experiment === "HUVEC-03");

@@ -89,7 +89,12 @@ export const openScene = async (
     const disk = serverDisk === undefined ? undefined : await mountDisk(join(folder, "nats"), serverDisk);
     closing.push(() => disk?.unmount());
     const server = await startNatsServer({ folder: disk?.folder ?? folder });
-    closing.push(() => server.close());
+    const killServer = () => void process.kill(server.pid, "SIGKILL");
+    process.once("exit", killServer);
+    closing.push(() => {
+      process.off("exit", killServer);
+      return server.close();
+    });
     const workers: Worker[] = [];
     closing.push(() => Promise.all(workers.map((worker) => worker.kill())));
     for (let index = 1; index <= workerCount; index++) workers.push(await startWorker(`worker-${index}`, model));
@@ -130,20 +135,10 @@ export const openScene = async (
         return worker;
       },
       startNode(name, ...options) {
+        const stay = options.includes("--results-listen");
         const node = startPipeline(name, [
-          ...[
-            "start",
-            "--bus",
-            urlOf(name),
-            "--node",
-            name,
-            "--data-root",
-            data,
-            "--out",
-            join(folder, name),
-            "--json",
-          ],
-          ...["--lost-after", String(lostAfter), ...(options.includes("--results-listen") ? [] : ["--until-empty"])],
+          ...["start", "--json", "--bus", urlOf(name), "--node", name, "--data-root", data],
+          ...["--out", join(folder, name), "--lost-after", String(lostAfter), ...(stay ? [] : ["--until-empty"])],
           ...["--set", `infer.deadlineMs=${deadlineMs}`, "--set", "infer.images=16"],
           ...addresses.flatMap((address) => ["--worker", address]),
           ...options,
