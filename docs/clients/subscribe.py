@@ -9,16 +9,18 @@ import grpc
 import results_pb2 as pb
 from results_pb2_grpc import ResultsStub
 
-results = ResultsStub(grpc.insecure_channel(sys.argv[1], options=[("grpc.keepalive_time_ms", 20_000)]))
+address = sys.argv[1]
 
 # Keep it where your program keeps what it has made of the events, and nothing is missed or seen twice.
 last_seen = 0
 while True:
     try:
-        for event in results.Subscribe(pb.SubscribeRequest(kinds=["call"], after=last_seen)):
-            call = event.call
-            print(event.seq, event.experiment, call.plate, call.well, call.sirna, f"{call.probability:.3f}", flush=True)
-            last_seen = event.seq
+        # A new channel tries at once; one that failed before waits for longer and longer.
+        with grpc.insecure_channel(address, options=[("grpc.keepalive_time_ms", 20_000)]) as channel:
+            for event in ResultsStub(channel).Subscribe(pb.SubscribeRequest(kinds=["call"], after=last_seen)):
+                call = event.call
+                print(event.seq, event.experiment, call.plate, call.well, call.sirna, f"{call.probability:.3f}", flush=True)
+                last_seen = event.seq
         break  # the run is over
     except grpc.RpcError as error:
         if error.code() != grpc.StatusCode.UNAVAILABLE:

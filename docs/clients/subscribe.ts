@@ -17,7 +17,10 @@ const proto = fileURLToPath(import.meta.resolve("platestream/proto/results.proto
 const loaded = loadPackageDefinition(loadSync(proto, { keepCase: true, longs: Number, defaults: true }));
 const { Results } = (loaded as unknown as { platestream: { v1: { Results: ServiceClientConstructor } } }).platestream
   .v1;
-const results = new Results(address, credentials.createInsecure(), { "grpc.keepalive_time_ms": 20_000 });
+const results = new Results(address, credentials.createInsecure(), {
+  "grpc.keepalive_time_ms": 20_000,
+  "grpc.max_reconnect_backoff_ms": 2_000,
+});
 
 interface CallEvent {
   seq: number;

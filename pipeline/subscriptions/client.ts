@@ -32,7 +32,12 @@ export async function* subscribe(
 ): AsyncGenerator<Numbered> {
   const { credentials, interceptors } = security.toServer(address);
   const { Client } = loadResults();
-  const options = { interceptors, "grpc.keepalive_time_ms": 20_000, "grpc.keepalive_timeout_ms": 10_000 };
+  const options = {
+    interceptors,
+    "grpc.keepalive_time_ms": 20_000,
+    "grpc.keepalive_timeout_ms": 10_000,
+    "grpc.max_reconnect_backoff_ms": 2_000,
+  };
   const client = new Client(address, credentials, options) as unknown as ResultsClient;
   let place: SubscribeRequest = from === "now" ? { now: {} } : from === "start" ? { start: {} } : { after: from };
   let reached = false;
