@@ -1,5 +1,5 @@
 /** What a run measured, one line of JSON per epoch, and the picture of it. */
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { drawCurves } from "./curves.ts";
 
@@ -34,7 +34,8 @@ export const openMetrics = async (folder: string, title: string, stage: number, 
     records,
     async add(record) {
       records.push(record);
-      await writeFile(path, records.map((each) => `${JSON.stringify(each)}\n`).join(""));
+      await writeFile(`${path}.part`, records.map((each) => `${JSON.stringify(each)}\n`).join(""));
+      await rename(`${path}.part`, path);
       await writeFile(join(folder, "curves.svg"), drawCurves(title, records));
     },
   };

@@ -37,7 +37,7 @@ const decode = async (site: Site): Promise<Picture> => {
   return { pixels, channels: bands.length, height, width };
 };
 
-/** Keeps what was decoded until `cacheBytes` are full; what comes after is decoded every time. */
+/** Keeps what was decoded as long as it fits into `cacheBytes`; what comes after is decoded every time. */
 export const openPictures = (cacheBytes: number): Pictures => {
   const kept = new Map<Site, Promise<Picture>>();
   let bytes = 0;
@@ -50,7 +50,8 @@ export const openPictures = (cacheBytes: number): Pictures => {
       kept.set(site, picture);
       picture.then(
         ({ pixels }) => {
-          bytes += pixels.length;
+          if (bytes + pixels.length > cacheBytes) kept.delete(site);
+          else bytes += pixels.length;
         },
         () => kept.delete(site),
       );

@@ -8,7 +8,7 @@ import { plainImages, type TrainingBatch, trainingBatch } from "./batches.ts";
 import { type Checkpoint, type Progress, readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
 import { flatten, unflatten } from "./flat.ts";
 import type { Learner } from "./learner.ts";
-import { openMetrics } from "./metrics.ts";
+import { type EpochRecord, openMetrics } from "./metrics.ts";
 import {
   architectureOf,
   evaluationImages,
@@ -28,7 +28,7 @@ import { linearHead, startWeights, withNewHead } from "./weights.ts";
 export interface TrainedNetwork {
   readonly weights: Weights;
   readonly classes: readonly string[];
-  /** Of the last validation of what is returned; absent without held-out experiments. */
+  /** Of the best network of the last stage that held experiments out; absent where none did. */
   readonly score?: Pick<Score, "running" | "calibrated">;
   /** What the last stage started with; absent where it was made for other classes, or there is one stage. */
   readonly before?: Weights;
@@ -168,14 +168,23 @@ export const trainNetwork = async (task: NetworkTask): Promise<TrainedNetwork> =
   const previous = recipe.stages.at(-2);
   const started = previous && haveSameClasses(previous, finalStage) ? await readCheckpoint(beforePath) : undefined;
   const classes = stageClasses(task.classes, finalStage, recipe);
-  const last = metrics.records.findLast((record) => record.calibrated !== undefined);
-  const score = last && { running: last.running!, calibrated: last.calibrated! };
+  const score = bestScore(metrics.records);
   return {
     weights,
     classes,
     ...(score === undefined ? {} : { score }),
     ...(started === undefined ? {} : { before: unflatten(architecture, started.state.network) }),
   };
+};
+
+/** Of the epoch whose network went on: the first best one of the last stage that was validated. */
+const bestScore = (records: readonly EpochRecord[]): TrainedNetwork["score"] => {
+  const scores = records.flatMap(({ stage, running, calibrated }) =>
+    running === undefined || calibrated === undefined ? [] : [{ stage, running, calibrated }],
+  );
+  const ofStage = scores.filter(({ stage }) => stage === scores.at(-1)!.stage);
+  const [best] = ofStage.toSorted((a, b) => b.calibrated - a.calibrated);
+  return best && { running: best.running, calibrated: best.calibrated };
 };
 
 const haveSameClasses = (one: Stage, other: Stage): boolean =>

@@ -22,11 +22,10 @@ export const progressLine = (what: string, stream: NodeJS.WriteStream): Progress
       drawn = now;
       const full = Math.floor((barWidth * done) / Math.max(1, all));
       const perSecond = done / Math.max(0.001, (now - started) / 1000);
-      const left = perSecond === 0 ? "" : `${formatDuration((all - done) / perSecond)} left`;
+      const left = `${formatDuration((all - done) / perSecond)} left`;
       const bar = "█".repeat(full) + "░".repeat(barWidth - full);
-      stream.write(
-        `\r\u001b[K${what}  ${bar}  ${done}/${all}  ${formatRate(perSecond, what)}  ${left}  ${note}`.trimEnd(),
-      );
+      const speed = perSecond === 0 ? "" : `  ${formatRate(perSecond, what)}  ${left}`;
+      stream.write(`\r\u001b[K${what}  ${bar}  ${done}/${all}${speed}  ${note}`.trimEnd());
     },
     close: () => void stream.write("\r\u001b[K"),
   };

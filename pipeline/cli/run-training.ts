@@ -8,17 +8,12 @@ import { readRecipe } from "../../gpu-worker/training/recipe.ts";
 import { trainBundle } from "../../gpu-worker/training/train-bundle.ts";
 import { packageFile } from "../../proto/package-file.ts";
 import { interruptible } from "./interruptible.ts";
+import { formatDuration } from "./live-view.ts";
 import type { TrainFlags } from "./train.ts";
-
-const duration = (seconds: number): string => {
-  if (!Number.isFinite(seconds)) return "?";
-  const minutes = Math.round(seconds / 60);
-  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
-};
 
 const stepLine = ({ cellType, stage, epoch, epochs, batch, batches, loss, imagesPerSecond, secondsLeft }: StepStatus) =>
   `${cellType} ${stage} ${epoch + 1}/${epochs}   micro-batch ${batch}/${batches}   loss ${loss.toPrecision(4)}   ` +
-  `${imagesPerSecond.toFixed(1)} images/s   ${duration(secondsLeft)} left`;
+  `${imagesPerSecond.toFixed(1)} images/s   ${formatDuration(secondsLeft)} left`;
 
 const recipeFile = (name: string): string => {
   const shipped = packageFile(`recipes/${name.replace(/\.yaml$/, "")}.yaml`);
@@ -60,6 +55,8 @@ export const runTraining = async (flags: TrainFlags): Promise<void> => {
       },
       onEpoch: say,
     });
+    if (recipe.normalize === "image")
+      say("its networks read images of zero mean and unit deviation: serve it with --set normalize.by=image");
     process.stdout.write(`${flags.out}\n`);
   } finally {
     if (process.stderr.isTTY) live.clear();
