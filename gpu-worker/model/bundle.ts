@@ -92,7 +92,7 @@ const pickWeights = (tensors: ReadonlyMap<string, { data: unknown }>, architectu
 const hashOf = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 
 /**
- * Writes a bundle: weights first, under names that the folder's present bundle does not use, `bundle.json` last, each to a
+ * Writes a bundle: weights first, under names that the folder's present bundle does not use for others, `bundle.json` last, each to a
  * temporary file that is then renamed. So the folder holds the old bundle or the new one, whenever the process ends.
  */
 export const writeBundle = async (
@@ -101,8 +101,8 @@ export const writeBundle = async (
   weights: ReadonlyMap<string, Weights>,
 ): Promise<Manifest> => {
   await mkdir(folder, { recursive: true });
-  const old = await readManifest(folder).then(filesOf, () => []);
-  const taken = new Set(old);
+  const old = await readManifest(folder).then(filesOf, () => new Map<string, string>());
+  const taken = new Map(old);
   const cellTypes: Record<string, CellTypeEntry> = {};
   for (const [cellType, notes] of Object.entries(manifest.cellTypes)) {
     cellTypes[cellType] = await writeWeights(
@@ -127,11 +127,13 @@ export const addToBundle = async (
 ): Promise<Manifest> => {
   const manifest = await readManifest(folder);
   const old = filesOf(manifest);
-  const entry = await writeWeights(folder, cellType, notes, weights, manifest.architecture, new Set(old));
+  const entry = await writeWeights(folder, cellType, notes, weights, manifest.architecture, new Map(old));
   return replaceManifest(folder, { ...manifest, cellTypes: { ...manifest.cellTypes, [cellType]: entry } }, old);
 };
 
-const filesOf = ({ cellTypes }: Manifest): string[] => Object.values(cellTypes).map(({ weights }) => weights);
+/** Names of the files of weights, with their hashes. */
+const filesOf = ({ cellTypes }: Manifest): Map<string, string> =>
+  new Map(Object.values(cellTypes).map(({ weights, sha256 }) => [weights, sha256]));
 
 const writeWeights = async (
   folder: string,
@@ -139,7 +141,7 @@ const writeWeights = async (
   notes: NetworkNotes,
   weights: Weights | undefined,
   architecture: Architecture,
-  taken: Set<string>,
+  taken: Map<string, string>,
 ): Promise<CellTypeEntry> => {
   if (weights === undefined) throw invalid(`there are no weights for cell type "${cellType}"`);
   const tensors = new Map(
@@ -158,18 +160,26 @@ const writeWeights = async (
   const bytes = writeSafetensors(tensors);
   const sha256 = hashOf(bytes);
   const name = cellType.replaceAll(/[^\w.-]/g, "_");
-  const file = taken.has(`${name}.safetensors`) ? `${name}-${sha256.slice(0, 12)}.safetensors` : `${name}.safetensors`;
-  taken.add(file);
+  const plain = `${name}.safetensors`;
+  const other = (taken.get(plain) ?? sha256) !== sha256;
+  const file = other ? `${name}-${sha256.slice(0, 12)}.safetensors` : plain;
+  taken.set(file, sha256);
   await replaceFile(join(folder, file), bytes);
   return { weights: file, sha256, ...notes };
 };
 
 /** Lets the folder be another bundle, then removes the files that only the one before it named. */
-const replaceManifest = async (folder: string, manifest: Manifest, old: readonly string[]): Promise<Manifest> => {
+const replaceManifest = async (
+  folder: string,
+  manifest: Manifest,
+  old: ReadonlyMap<string, string>,
+): Promise<Manifest> => {
   const checked = parseManifest(manifest, join(folder, "bundle.json"));
   await replaceFile(join(folder, "bundle.json"), `${JSON.stringify(checked, undefined, 2)}\n`);
-  const named = new Set(filesOf(checked));
-  await Promise.all(old.filter((file) => !named.has(file)).map((file) => rm(join(folder, file), { force: true })));
+  const named = filesOf(checked);
+  await Promise.all(
+    [...old.keys()].filter((file) => !named.has(file)).map((file) => rm(join(folder, file), { force: true })),
+  );
   return checked;
 };
 
