@@ -92,8 +92,9 @@ const pickWeights = (tensors: ReadonlyMap<string, { data: unknown }>, architectu
 const hashOf = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 
 /**
- * Writes a bundle: weights first, under names that the folder's present bundle does not use for others, `bundle.json` last, each to a
- * temporary file that is then renamed. So the folder holds the old bundle or the new one, whenever the process ends.
+ * Writes a bundle: weights first, under names that the folder's present bundle does not use for others, `bundle.json`
+ * last, each to a temporary file that is then renamed. So the folder holds the old bundle or the new one, whenever the
+ * process ends.
  */
 export const writeBundle = async (
   folder: string,

@@ -10,7 +10,7 @@ import { addToBundle, type NewManifest, readManifest, writeBundle } from "../mod
 import type { NetworkTask } from "./network-task.ts";
 import { openPictures } from "./pictures.ts";
 import type { Recipe } from "./recipe.ts";
-import { type Classes, classesOf, type Sample, samplesOf } from "./samples.ts";
+import { type Classes, classesOf, isControl, type Sample, samplesOf } from "./samples.ts";
 import { trainNetwork } from "./train.ts";
 
 export type BundleOptions = Pick<
@@ -26,7 +26,7 @@ export type BundleOptions = Pick<
   readonly name: string;
   /** Absent: all cell types of the dataset, one after the other. */
   readonly cellTypes?: readonly string[] | undefined;
-  /** Experiments held out; absent: the last of every cell type that has several. */
+  /** Experiments held out; absent: of every cell type with several, the last whose treatments are labelled. */
   readonly validation?: readonly string[] | undefined;
 };
 
@@ -43,6 +43,14 @@ export const trainBundle = async (dataset: Dataset, options: BundleOptions): Pro
 
   for (const cellType of cellTypes) {
     const own = (all: readonly Experiment[]) => all.filter((each) => each.cellType === cellType).flatMap(samplesOf);
+    const [training, validation] = [own(visible), own(experiments.filter(({ id }) => heldOut.has(id)))];
+    if (validation.length === 0)
+      options.onEpoch(`${cellType}: no labelled experiment is held out, so nothing is scored`);
+    else if (training.length === 0)
+      throw new PlatestreamError(
+        "invalid-config",
+        `all labelled experiments of ${cellType} are held out (${validationOf(cellType).join(", ")}); leave one to learn from`,
+      );
     const {
       weights,
       classes: names,
@@ -53,8 +61,8 @@ export const trainBundle = async (dataset: Dataset, options: BundleOptions): Pro
       cellType,
       architecture,
       classes,
-      training: own(visible),
-      validation: own(experiments.filter(({ id }) => heldOut.has(id))),
+      training,
+      validation,
       folder: join(out, "training", cellType.replaceAll(/[^\w.-]/g, "_")),
     });
     const metrics = score === undefined ? {} : { validation: { ...score, experiments: validationOf(cellType) } };
@@ -105,7 +113,8 @@ const chooseValidation = (all: readonly Experiment[], wanted: readonly string[] 
     throw new PlatestreamError("invalid-config", `there is no experiment ${unknown.join(", ")} to hold out`);
   }
   const cellTypes = new Map<string, string[]>();
-  for (const { id, cellType } of all) cellTypes.set(cellType, [...(cellTypes.get(cellType) ?? []), id]);
+  const labelled = all.filter((each) => samplesOf(each).some((sample) => !isControl(sample)));
+  for (const { id, cellType } of labelled) cellTypes.set(cellType, [...(cellTypes.get(cellType) ?? []), id]);
   return new Set([...cellTypes.values()].flatMap((ids) => (ids.length > 1 ? [ids.at(-1)!] : [])));
 };
 

@@ -1,5 +1,5 @@
 /** What `pipeline train` does: reads the recipe and the dataset, trains, and tells how it goes. */
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { createLogUpdate } from "log-update";
 import { openDataset } from "../../datasets/open.ts";
@@ -17,7 +17,8 @@ const stepLine = ({ cellType, stage, epoch, epochs, batch, batches, loss, images
 
 const recipeFile = (name: string): string => {
   const shipped = packageFile(`recipes/${name.replace(/\.yaml$/, "")}.yaml`);
-  return !existsSync(name) && !name.includes("/") && existsSync(shipped) ? shipped : name;
+  const given = statSync(name, { throwIfNoEntry: false })?.isFile() ?? false;
+  return !given && !name.includes("/") && existsSync(shipped) ? shipped : name;
 };
 
 export const runTraining = async (flags: TrainFlags): Promise<void> => {

@@ -35,7 +35,7 @@ export const trainCommand = (): Command =>
     .option("--cell-type <name>", "train this one; may be given several times (default: all)", collect)
     .option(
       "--validation <experiment>",
-      "experiment to hold out; may be given several times (default: the last of every cell type)",
+      "experiment to hold out; may be given several times (default: the last labelled one of every cell type)",
       collect,
     )
     .addOption(new Option("--provider <name>", "what computes").choices(["cpu", "cuda", "webgpu"]).default("cpu"))

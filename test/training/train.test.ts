@@ -176,3 +176,27 @@ test("training - CosFace trains, and its bundle holds a linear classifier withou
   const { weights } = await readBundle(join(folder, "cosface"));
   assert.deepEqual([...weights.get("A")!.get("classifier.bias")!], [0, 0, 0, 0]);
 });
+
+test("training - the last experiment with labelled treatments is held out; all of them leave nothing to learn from", async () => {
+  const [stage] = recipe.stages.slice(1, 2);
+  const short = { ...recipe, stages: [{ ...stage!, epochs: 1 }] };
+  const unlabelled = (id: string): Experiment => {
+    const experiment = experiments.find((each) => each.id === id)!;
+    const sites = experiment.sites.map(({ sirna, ...site }) =>
+      site.wellType === "treatment" ? site : { ...site, sirna },
+    );
+    return { ...experiment, sites: sites as Site[] };
+  };
+  const mixed: Dataset = {
+    ...dataset,
+    load: async (id) => (id === "A-03" ? unlabelled(id) : experiments.find((experiment) => experiment.id === id)!),
+  };
+  await trainBundle(mixed, options("mixed", { recipe: short }));
+  const { manifest } = await readBundle(join(folder, "mixed"));
+  const { validation } = manifest.cellTypes.A!.metrics as { validation: { experiments: string[] } };
+  assert.deepEqual(validation.experiments, ["A-02"]);
+  await assert.rejects(
+    trainBundle(dataset, options("nothing", { recipe: short, validation: ["A-01", "A-02", "A-03"] })),
+    { code: "invalid-config", message: /leave one to learn from/ },
+  );
+});
