@@ -71,8 +71,11 @@ export const openRemoteLearner = async (
     measure: (images) => ask({ ask: "measure", images }),
     predict: (images, statistics) => ask({ ask: "predict", images, statistics }),
     async close() {
-      if (broken === undefined) await ask({ ask: "close" });
-      await end();
+      try {
+        if (broken === undefined) await ask({ ask: "close" });
+      } finally {
+        await end();
+      }
     },
   };
 };
