@@ -41,4 +41,4 @@ export const evaluateBundle = async (options: EvaluateOptions): Promise<void> =>
 };
 
 const captionOf = ({ experiments }: Evaluation, model: string, data: string): string =>
-  `${experiments.length} experiments of ${data}, bundle ${model}; chance is one over the number of classes`;
+  `${experiments.length} ${experiments.length === 1 ? "experiment" : "experiments"} of ${data}, bundle ${model}; chance is one over the number of classes`;
