@@ -1,6 +1,7 @@
 /** What `pipeline data info` shows. */
 import Table from "cli-table3";
-import { type Dataset, type Layout, openDataset } from "../../datasets/open.ts";
+import { type Dataset, openDataset } from "../../datasets/open.ts";
+import type { LayoutChoice } from "./layout-option.ts";
 
 interface ExperimentInfo {
   readonly experiment: string;
@@ -16,9 +17,9 @@ interface ExperimentInfo {
 
 export const describeData = async (
   dir: string,
-  { layout, json }: { readonly layout: string; readonly json?: boolean },
+  { layout, json }: { readonly layout: LayoutChoice; readonly json?: boolean },
 ): Promise<string> => {
-  const dataset = await openDataset(dir, { layout: layout as Layout | "auto" });
+  const dataset = await openDataset(dir, { layout });
   const experiments: ExperimentInfo[] = [];
   const classes = new Set<string>();
   for (const { id } of dataset.experiments) experiments.push(await describeExperiment(dataset, id, classes));

@@ -1,11 +1,12 @@
 /** What `pipeline data verify` does. */
-import { type Layout, openDataset } from "../../datasets/open.ts";
+import { openDataset } from "../../datasets/open.ts";
 import { describeImage, type FileProblem, verifyDataset } from "../../datasets/verify.ts";
 import { interruptible } from "./interruptible.ts";
+import type { LayoutChoice } from "./layout-option.ts";
 import { progressLine } from "./progress-line.ts";
 
 interface VerifyOptions {
-  readonly layout: string;
+  readonly layout: LayoutChoice;
   readonly headersOnly?: boolean;
   readonly json?: boolean;
 }
@@ -14,7 +15,7 @@ interface VerifyOptions {
 export const verifyData = async (dir: string, { layout, headersOnly, json }: VerifyOptions): Promise<number> => {
   const rows: string[] = [];
   const dataset = await openDataset(dir, {
-    layout: layout as Layout | "auto",
+    layout,
     onProblems: (problems) => void rows.push(...problems),
   });
   const line = progressLine("sites", process.stderr);

@@ -1,4 +1,5 @@
-import { Command, Option } from "commander";
+import { Command } from "commander";
+import { type LayoutChoice, layoutOption } from "./layout-option.ts";
 
 export interface SynthOptions {
   readonly experiments?: string;
@@ -22,11 +23,6 @@ Examples:
   pipeline data verify rxrx1
   pipeline data info plates/load_data.csv`,
     );
-
-const layoutOption = (): Option =>
-  new Option("--layout <name>", "how the dataset lies on disk; auto: found out from its files")
-    .choices(["auto", "rxrx1", "kaggle", "wilds", "table"])
-    .default("auto");
 
 /** Option, its placeholder, the parameter it sets, and what it is; defaults stand with the parameters. */
 const parameterOptions = [
@@ -92,7 +88,7 @@ Examples:
   pipeline data verify rxrx1
   pipeline data verify plates/load_data.csv --headers-only --json`,
     )
-    .action(async (dir: string, options: { layout: string; headersOnly?: boolean; json?: boolean }) => {
+    .action(async (dir: string, options: { layout: LayoutChoice; headersOnly?: boolean; json?: boolean }) => {
       const { verifyData } = await import("./data-verify.ts");
       process.exitCode = await verifyData(dir, options);
     });
@@ -104,7 +100,7 @@ const infoCommand = (): Command =>
     .addOption(layoutOption())
     .option("--json", "one JSON object")
     .addHelpText("after", "\nExamples:\n  pipeline data info rxrx1\n  pipeline data info rxrx1 --json")
-    .action(async (dir: string, options: { layout: string; json?: boolean }) => {
+    .action(async (dir: string, options: { layout: LayoutChoice; json?: boolean }) => {
       const { describeData } = await import("./data-info.ts");
       process.stdout.write(await describeData(dir, options));
     });

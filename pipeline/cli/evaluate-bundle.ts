@@ -13,8 +13,8 @@ import { type OpenWorkers, openWorkers } from "./open-workers.ts";
 import { scoreLadder } from "./score-ladder.ts";
 
 export const evaluateBundle = async (options: EvaluateOptions): Promise<void> => {
-  const { data, model, before, experiment, set, plot, markdown, json } = options;
-  const dataset = await openDataset(data);
+  const { data, layout, model, before, experiment, set, plot, markdown, json } = options;
+  const dataset = await openDataset(data, { layout });
   const experiments = choose(dataset, experiment ?? []);
   const parsed = parseRunConfig({ data, model: resolve(model) }, "the command line");
   const config = { ...parsed, stages: withSettings(parsed.stages, set) };

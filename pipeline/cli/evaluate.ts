@@ -1,7 +1,9 @@
 import { Command } from "commander";
+import { type LayoutChoice, layoutOption } from "./layout-option.ts";
 
 export interface EvaluateOptions {
   readonly data: string;
+  readonly layout: LayoutChoice;
   readonly model: string;
   readonly before?: string;
   readonly experiment?: string[];
@@ -20,6 +22,7 @@ export const evaluateCommand = (): Command =>
       "score a bundle on labelled experiments, rung by rung: which statistics, how many sites, which assignment",
     )
     .requiredOption("-d, --data <dir>", "folder of the dataset")
+    .addOption(layoutOption())
     .requiredOption("-m, --model <dir>", "bundle")
     .option("--before <dir>", "the bundle as it was before the MixUp finetune, for the rung that compares them")
     .option("-e, --experiment <id>", "score this experiment only; may be given several times", collect)

@@ -1,12 +1,13 @@
-import { Command, Option } from "commander";
+import { Command } from "commander";
 import type { ServerSecurityOptions } from "../../proto/security/server-security.ts";
+import { type LayoutChoice, layoutOption } from "./layout-option.ts";
 import { withBusSecurity, withServerSecurity } from "./security-options.ts";
 import type { BusOptions } from "./with-bus.ts";
 
 export interface GatewayOptions extends BusOptions, ServerSecurityOptions {
   readonly listen: string;
   readonly dataRoot: string[];
-  readonly layout: "auto" | "rxrx1" | "kaggle" | "wilds" | "table";
+  readonly layout: LayoutChoice;
   readonly json?: boolean;
 }
 
@@ -19,11 +20,7 @@ export const gatewayCommand = (): Command =>
     .requiredOption("-b, --bus <url>", "NATS server of the bus, nats://HOST:PORT[/NAMESPACE]")
     .requiredOption("--data-root <dir>", "datasets must lie under it; may be given several times", collect)
     .option("-l, --listen <host:port>", "where to listen; port 0 takes any that is free", "127.0.0.1:7412")
-    .addOption(
-      new Option("--layout <name>", "how datasets lie on disk; auto: found out from the files")
-        .choices(["auto", "rxrx1", "kaggle", "wilds", "table"])
-        .default("auto"),
-    )
+    .addOption(layoutOption())
     .option("--json", "say that it is ready in one line of JSON")
     .addHelpText(
       "after",

@@ -23,7 +23,7 @@ const recipeFile = (name: string): string => {
 
 export const runTraining = async (flags: TrainFlags): Promise<void> => {
   const recipe = await readRecipe(recipeFile(flags.recipe));
-  const dataset = await openDataset(flags.data);
+  const dataset = await openDataset(flags.data, { layout: flags.layout });
   const live = createLogUpdate(process.stderr);
   const say = (line: string) => {
     if (process.stderr.isTTY) live.clear();

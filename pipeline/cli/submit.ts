@@ -1,6 +1,7 @@
-import { Command, Option } from "commander";
+import { Command } from "commander";
 import type { ClientSecurityOptions } from "../../proto/security/client-security.ts";
 import type { BusSecurityOptions } from "../bus/nats/security.ts";
+import { type LayoutChoice, layoutOption } from "./layout-option.ts";
 import { withBusSecurity, withClientSecurity } from "./security-options.ts";
 
 export interface SubmitOptions extends BusSecurityOptions, ClientSecurityOptions {
@@ -8,7 +9,7 @@ export interface SubmitOptions extends BusSecurityOptions, ClientSecurityOptions
   readonly bus?: string;
   readonly gateway?: string;
   readonly data: string;
-  readonly layout: "auto" | "rxrx1" | "kaggle" | "wilds" | "table";
+  readonly layout: LayoutChoice;
   readonly json?: boolean;
 }
 
@@ -20,11 +21,7 @@ export const submitCommand = (): Command =>
     .option("-b, --bus <url>", "NATS server of the bus, nats://HOST:PORT[/NAMESPACE]")
     .option("-g, --gateway <host:port>", "gateway to the bus, instead of --bus")
     .requiredOption("-d, --data <dir>", "folder of the dataset, where the nodes see it as well")
-    .addOption(
-      new Option("--layout <name>", "how the dataset lies on disk; auto: found out from the files")
-        .choices(["auto", "rxrx1", "kaggle", "wilds", "table"])
-        .default("auto"),
-    )
+    .addOption(layoutOption())
     .option("--json", "write the counts as one line of JSON")
     .addHelpText(
       "after",

@@ -1,8 +1,11 @@
 import { availableParallelism } from "node:os";
 import { Command, InvalidArgumentError, Option } from "commander";
+import { type LayoutChoice, layoutOption } from "./layout-option.ts";
+import { atLeast } from "./whole-number.ts";
 
 interface TrainFlags {
   readonly data: string;
+  readonly layout: LayoutChoice;
   readonly recipe: string;
   readonly out: string;
   readonly name?: string;
@@ -16,19 +19,18 @@ interface TrainFlags {
 
 const collect = (value: string, previous: string[] = []): string[] => [...previous, value];
 
-const atLeast =
-  (least: number) =>
-  (text: string): number => {
-    const value = Number(text);
-    if (Number.isFinite(value) && value >= least) return value;
-    throw new InvalidArgumentError(`It is a number, ${least} or more.`);
-  };
+const minutes = (text: string): number => {
+  const value = Number(text);
+  if (Number.isFinite(value) && value >= 0 && text.trim() !== "") return value;
+  throw new InvalidArgumentError("It is a number, 0 or more.");
+};
 
 /** `pipeline train`: from a dataset to a bundle. */
 export const trainCommand = (): Command =>
   new Command("train")
     .description("train the networks of a bundle, one per cell type")
     .requiredOption("-d, --data <dir>", "labelled dataset: RxRx1, Kaggle, WILDS, or a table")
+    .addOption(layoutOption())
     .option("-r, --recipe <file>", "what is learnt and how; a name without / is looked up in recipes/", "brodt")
     .requiredOption("-o, --out <dir>", "folder of the bundle; one that is there gets the new networks")
     .option("--name <name>", "what clients call the bundle (default: the name of its folder)")
@@ -41,7 +43,7 @@ export const trainCommand = (): Command =>
     .addOption(new Option("--provider <name>", "what computes").choices(["cpu", "cuda", "webgpu"]).default("cpu"))
     .option("--threads <n>", "threads that one operation is spread over", atLeast(1), availableParallelism())
     .option("--cache-mib <MiB>", "decoded images that are kept in memory", atLeast(0), 4096)
-    .option("--checkpoint-minutes <minutes>", "between checkpoints within an epoch", atLeast(0), 10)
+    .option("--checkpoint-minutes <minutes>", "between checkpoints within an epoch", minutes, 10)
     .addHelpText(
       "after",
       `

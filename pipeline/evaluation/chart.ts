@@ -2,7 +2,7 @@
 import type { Evaluation, RungScore } from "./evaluate.ts";
 
 const row = 34;
-const title = "Treatment wells called right on experiments never seen in training";
+const title = "Treatment wells called right, step by step";
 const left = 370;
 const width = 960;
 const top = 92;
