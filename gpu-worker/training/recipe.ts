@@ -56,7 +56,12 @@ const sourceStages: z.input<typeof stageSchema>[] = [
 
 export const recipeSchema = z.strictObject({
   architecture: z
-    .union([z.enum(Object.keys(variants) as [Variant, ...Variant[]]), shapeSchema])
+    .union([z.enum(Object.keys(variants) as [Variant, ...Variant[]]), shapeSchema], {
+      error: ({ input }) =>
+        typeof input === "string"
+          ? `is ${Object.keys(variants).join(", ")}, or a shape with growth, blocks and init, not "${input}"`
+          : "as a shape takes growth, blocks (a list) and init, and may have bottleneck and stem; one is wrong, missing or another",
+    })
     .default("densenet121")
     .describe("a named variant, or a shape of its own"),
   plateInput: z.boolean().default(false).describe("appends the plate's position as one-hot to the features"),

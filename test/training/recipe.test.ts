@@ -42,6 +42,8 @@ test("recipe - every mistake is listed with its place", () => {
   });
   assert.throws(() => parseRecipe(wrong, "my.yaml"), /loss\.kind/);
   assert.throws(() => parseRecipe(wrong, "my.yaml"), /stages\.0\.epochs/);
+  assert.throws(() => parseRecipe({ architecture: "densenet999" }, "r"), /is densenet121, .*not "densenet999"/);
+  assert.throws(() => parseRecipe({ architecture: { growth: 12 } }, "r"), /takes growth, blocks/);
 });
 
 test("recipe - options that contradict each other are refused", () => {
