@@ -1,0 +1,31 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "node:test";
+import { promisify } from "node:util";
+import { packageFile } from "../../proto/package-file.ts";
+
+const filesIn = async (folder: string, ending: string): Promise<string[]> =>
+  (await readdir(packageFile(folder), { recursive: true }))
+    .filter((file) => file.endsWith(ending))
+    .map((file) => join(folder, file));
+
+test("the package ships every file that the program reads", async () => {
+  const pack = ["pack", "--dry-run", "--ignore-scripts", "--json"];
+  const { stdout } = await promisify(execFile)("npm", pack, { cwd: packageFile("."), maxBuffer: 2 ** 24 });
+  const shipped = new Set((JSON.parse(stdout)[0].files as { path: string }[]).map(({ path }) => path));
+  const read = [
+    "dist/pipeline/cli/main.js",
+    ...(await filesIn("proto", ".proto")),
+    ...(await filesIn("gpu-worker", ".proto")),
+    ...(await filesIn("recipes", ".yaml")),
+    ...(await filesIn("models", ".safetensors")),
+    ...(await filesIn("models", ".json")),
+  ];
+  assert.ok(read.length > 15);
+  assert.deepEqual(
+    read.filter((file) => !shipped.has(file)),
+    [],
+  );
+});
