@@ -13,7 +13,8 @@ const peakMiB = async (plates: number): Promise<number> => {
 
 export const memory: Bench = {
   name: "memory",
-  description: "peak memory of the pipeline process for 8 full-size plates against that for 2; at most 1.2",
+  description:
+    "peak memory of the pipeline process for 8 full-size plates, two experiments, against that for 2; at most 1.2",
   async run(report, log) {
     await fullSizePlate(log);
     const two = await peakMiB(2);

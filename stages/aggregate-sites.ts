@@ -33,7 +33,8 @@ interface WellSum {
 /** Sums with the rounding errors of their additions beside them: the order of the additions does not show. */
 interface Sums {
   readonly totals: Float64Array;
-  readonly errors: Float64Array;
+  /** Tiny, so that half the bits are plenty. */
+  readonly errors: Float32Array;
 }
 
 /**
@@ -53,7 +54,7 @@ export const aggregateSites = defineStage({
         if (sites === "all" || sites.includes(prediction.site.site)) add(wells, prediction);
         return wells;
       }, new Map()),
-      mergeMap((wells) => inOrder([...wells.values()].map(predictionOf), context)),
+      mergeMap((wells) => inOrder(Array.from(takeAll(wells), predictionOf), context)),
     ) as (predictions: Observable<SitePrediction>) => Observable<WellPrediction>;
   },
 });
@@ -99,7 +100,15 @@ const add = (wells: Map<string, WellSum>, prediction: SitePrediction): void => {
   sum.count += 1;
 };
 
-const zeros = (length: number): Sums => ({ totals: new Float64Array(length), errors: new Float64Array(length) });
+/** One at a time, so that the sums of a well are free as soon as its means are there. */
+function* takeAll(wells: Map<string, WellSum>): Generator<WellSum> {
+  for (const [key, well] of wells) {
+    wells.delete(key);
+    yield well;
+  }
+}
+
+const zeros = (length: number): Sums => ({ totals: new Float64Array(length), errors: new Float32Array(length) });
 
 /** Knuth's TwoSum (The Art of Computer Programming, vol. 2, 4.2.2): workers answer in any order. */
 const addTo = ({ totals, errors }: Sums, index: number, value: number): void => {
