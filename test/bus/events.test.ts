@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { after, before, type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { createInbox } from "@nats-io/transport-node";
 import { natsEvents } from "../../pipeline/bus/nats/events.ts";
 import { namesIn } from "../../pipeline/bus/nats/names.ts";
 import { openNats } from "../../pipeline/bus/nats/open.ts";
+import type { BusEvent } from "../../pipeline/events/event.ts";
 import { openTeller } from "../../pipeline/events/tell.ts";
 import { read, resultOf, testEvents } from "../events/suite.ts";
 import { type NatsServer, startNatsServer } from "./nats-server.ts";
@@ -39,6 +41,29 @@ test("events - a subscriber outlives kill -9 of the server", async (t) => {
   assert.deepEqual(
     numbers,
     Array.from({ length: 14 }, (_, i) => i + 1),
+  );
+});
+
+test("events - a subscriber gets what was sent to nobody, though nothing follows it", async (t) => {
+  const parts = await openNats({ url: server.namespace(), name: "test", onConnection: () => {} });
+  t.after(() => parts.nc.close());
+  const { names, manager } = parts.streams;
+  const [store, queued] = [natsEvents(parts), { kind: "state", state: "queued", cellType: "HUVEC", node: "a", at: "" }];
+  const queue = (experiment: string) => store.append({ ...queued, experiment } as BusEvent, { id: experiment });
+  await queue("HUVEC-01");
+  const following = read(store, {}, 2);
+  await sleep(500);
+  // Another request is served first as soon as the subscriber's own has run out: the message goes to it alone.
+  const [reader] = await manager.consumers.list(names.events).next();
+  const lost = createInbox();
+  parts.nc.subscribe(lost);
+  const request = JSON.stringify({ batch: 1, expires: 20e9 });
+  parts.nc.publish(`$JS.API.CONSUMER.MSG.NEXT.${names.events}.${reader!.name}`, request, { reply: lost });
+  await sleep(4_000);
+  await queue("HUVEC-02");
+  assert.deepEqual(
+    (await following).map(({ value }) => value.experiment),
+    ["HUVEC-01", "HUVEC-02"],
   );
 });
 

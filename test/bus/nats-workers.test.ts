@@ -32,6 +32,25 @@ test("NATS directory - what is no worker's entry is passed over", async (t) => {
   assert.deepEqual(await directory.all(), [entryOf("127.0.0.1:1")]);
 });
 
+test("NATS directory - an entry that is written while it is read is there once", async (t) => {
+  const address = parseBusUrl(server.namespace());
+  const { nc } = await connectNats(address, "test", () => undefined);
+  t.after(() => nc.close());
+  const directory = await openWorkerDirectory(nc, namesIn(address.namespace));
+  const entries = [1, 2, 3].map((port) => entryOf(`127.0.0.1:${port}`));
+  const write = () => Promise.all(entries.map((entry) => directory.put(entry.address, entry)));
+  await write();
+  let reading = true;
+  const writing = (async () => {
+    while (reading) await write();
+  })();
+  const counts: number[] = [];
+  for (let times = 0; times < 100; times++) counts.push((await directory.all()).length);
+  reading = false;
+  await writing;
+  assert.deepEqual(new Set(counts), new Set([3]));
+});
+
 test("NATS directory - a bucket that somebody deleted is made again by the workers that announce themselves", async (t) => {
   const address = parseBusUrl(server.namespace());
   const { nc } = await connectNats(address, "test", () => undefined);

@@ -4,6 +4,9 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
+/** No test waits half as long for anything. */
+const patienceMs = 90_000;
+
 const main = join(import.meta.dirname, "../../pipeline/cli/main.js");
 
 /** One line of `--json`: its type, and what of the rest is looked at here. */
@@ -24,7 +27,10 @@ export interface Process {
   readonly said: readonly Said[];
   /** The last lines of its stderr. */
   readonly complaints: readonly string[];
-  /** Waits for a line, those that were said already included. Rejects when the process ends before. */
+  /**
+   * Waits for a line, those that were said already included. Rejects when the process ends before, or does not say it
+   * within a minute and a half.
+   */
   hear(wanted: (said: Said) => boolean): Promise<Said>;
   running(): boolean;
   signal(name: NodeJS.Signals): void;
@@ -69,15 +75,25 @@ export const startPipeline = (name: string, args: readonly string[], wrap: reado
     hear: (wanted) =>
       new Promise((resolve, reject) => {
         let next = 0;
+        const settle = () => {
+          clearTimeout(patience);
+          listeners.delete(look);
+        };
+        const fail = (what: string) => {
+          settle();
+          const lines = said.slice(-20).map((each) => JSON.stringify(each).slice(0, 300));
+          reject(new Error([`${name} ${what}; its last lines:`, ...lines, ...complaints].join("\n")));
+        };
         const look = () => {
           for (; next < said.length; next++) {
             const each = said[next]!;
             if (!wanted(each)) continue;
-            listeners.delete(look);
+            settle();
             return resolve(each);
           }
-          if (gone) reject(new Error(`${name} ended: ${complaints.join(" | ")}`));
+          if (gone) fail("ended");
         };
+        const patience = setTimeout(fail, patienceMs, `did not say it in ${patienceMs / 1000} s: ${wanted}`);
         listeners.add(look);
         look();
       }),
@@ -91,7 +107,7 @@ export const startPipeline = (name: string, args: readonly string[], wrap: reado
   };
 };
 
-/** Runs `pipeline ARGS` to its end and returns what it printed. */
+/** Runs `pipeline ARGS` to its end, or for a minute and a half, and returns what it printed. */
 export const runPipeline = async (...args: string[]): Promise<string> => {
   const child = spawn(process.execPath, [main, ...args], { stdio: ["ignore", "pipe", "pipe"] });
   running.add(child);
@@ -103,8 +119,10 @@ export const runPipeline = async (...args: string[]): Promise<string> => {
   child.stderr.on("data", (text) => {
     complaints += text;
   });
+  const patience = setTimeout(() => child.kill("SIGKILL"), patienceMs);
   const [code] = await once(child, "close");
+  clearTimeout(patience);
   running.delete(child);
-  if (code !== 0) throw new Error(`pipeline ${args.join(" ")} ended with ${code}: ${complaints}`);
+  if (code !== 0) throw new Error(`pipeline ${args.join(" ")} ended with ${code}: ${out.slice(-1_000)} ${complaints}`);
   return out;
 };

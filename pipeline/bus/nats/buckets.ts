@@ -1,5 +1,8 @@
 /** What is known of every experiment and node, by key: the only file that knows the client's key-value API. */
+import { jetstreamManager } from "@nats-io/jetstream";
 import { type KV, Kvm } from "@nats-io/kv";
+import { from, lastValueFrom, toArray } from "rxjs";
+import { mapUnordered } from "../../concurrency.ts";
 import { answerMs, isSilence, type NatsConnection, surely } from "./connection.ts";
 import { token } from "./names.ts";
 
@@ -14,35 +17,33 @@ export interface Bucket<T> {
   change(key: string, change: (value: T | undefined) => T | undefined): Promise<void>;
 }
 
+const readsAtATime = 64;
+
 /** `forgetMs`: entries vanish when they were not written for so long; 0: never. */
 export const openBucket = async <T>(nc: NatsConnection, name: string, forgetMs: number): Promise<Bucket<T>> => {
   const options = { history: 1, timeout: answerMs, ...(forgetMs > 0 ? { ttl: forgetMs } : {}) };
   const open = (): Promise<KV> => surely(nc, () => new Kvm(nc).create(name, options));
   const kv = await open();
+  const manager = await jetstreamManager(nc, { timeout: answerMs, checkAPI: false });
+
+  // A reader of the bucket as a stream sees an entry twice that is written meanwhile, and may never come to the end.
+  const keys = async (): Promise<string[]> => {
+    const prefix = `$KV.${name}.`;
+    const all = { subjects_filter: `${prefix}>` };
+    const { state } = await surely(nc, () => manager.streams.info(`KV_${name}`, all));
+    return Object.keys(state.subjects ?? {}).map((subject) => subject.slice(prefix.length));
+  };
+  const read = async (subject: string) => {
+    const entry = await surely(nc, () => kv.get(subject));
+    if (entry === null || entry.operation !== "PUT") return undefined;
+    return { value: entry.json<T>(), revision: entry.revision };
+  };
 
   const bucket: Bucket<T> = {
-    async get(key) {
-      const entry = await surely(nc, () => kv.get(token(key)));
-      if (entry === null || entry.operation !== "PUT") return undefined;
-      return { value: entry.json<T>(), revision: entry.revision };
-    },
+    get: (key) => read(token(key)),
     async all() {
-      for (;;) {
-        const values: T[] = [];
-        const entries = await surely(nc, () => kv.history());
-        // It never ends where the bucket, or the server, goes away in between.
-        let silent = false;
-        const timer = setTimeout(() => {
-          silent = true;
-          entries.stop();
-        }, answerMs);
-        for await (const entry of entries) {
-          timer.refresh();
-          if (entry.operation === "PUT") values.push(entry.json<T>());
-        }
-        clearTimeout(timer);
-        if (!silent) return values;
-      }
+      const values = from(await keys()).pipe(mapUnordered(readsAtATime, read), toArray());
+      return (await lastValueFrom(values)).flatMap((found) => (found === undefined ? [] : [found.value]));
     },
     async put(key, value) {
       await surely(nc, () =>

@@ -328,6 +328,9 @@ async function* readAll(consumer: Consumer, signal: AbortSignal): AsyncGenerator
         delivered += 1;
         yield message;
       }
+      // What the server sent as the request ran out is missed by its number, and no message may follow that shows it.
+      const complete = messages.getReceived() === reading.max_messages;
+      if (!signal.aborted && !complete && (await consumer.info()).delivered.consumer_seq !== delivered) return;
     } catch {
       return;
     } finally {
