@@ -41,3 +41,17 @@ export const raise = ({ graph, precision }: Arithmetic, value: Value): Value =>
 
 export const reshape = ({ graph }: Arithmetic, value: Value, ...shape: readonly number[]): Value =>
   graph.node("Reshape", [value, graph.ints(...shape)]);
+
+/** [images, ...rest] summed over the images, times `factor`. A product with ones: a fifth of ReduceSum's time. */
+export const sumOverImages = (
+  a: Arithmetic,
+  value: Value,
+  images: number,
+  rest: readonly number[],
+  factor = 1,
+): Value => {
+  const { graph } = a;
+  const width = rest.reduce((product, dimension) => product * dimension, 1);
+  const factors = graph.constant(`${images}_times_${factor}`, new Float32Array(images).fill(factor), [1, images]);
+  return reshape(a, graph.node("MatMul", [factors, reshape(a, value, images, width)]), ...rest);
+};

@@ -7,9 +7,10 @@
 import { occupied, type Slots } from "../model/blocked-layout.ts";
 import type { Window } from "../model/densenet.ts";
 import type { Value } from "../onnx/graph.ts";
-import { type Arithmetic, type MapShape, reshape } from "./arithmetic.ts";
+import { type Arithmetic, type MapShape, reshape, sumOverImages } from "./arithmetic.ts";
 
-const nchwc = (op: string) => `com.microsoft.nchwc:${op}`;
+/** Name of an operation on blocked maps. */
+export const nchwc = (op: string) => `com.microsoft.nchwc:${op}`;
 
 export const blockedWindow = ({ kernel, stride, padding }: Window) => ({
   kernel_shape: [kernel, kernel],
@@ -45,8 +46,8 @@ export const blockedMeans = ({ graph }: Arithmetic, maps: Value): Value =>
   graph.node(nchwc("GlobalAveragePool"), [maps]);
 
 /** Mean over images and pixels: [C]. */
-export const blockedMean = (a: Arithmetic, maps: Value): Value =>
-  a.graph.node("ReduceMean", [blockedMeans(a, maps)], { axes: [0, 2, 3], keepdims: 0 });
+export const blockedMean = (a: Arithmetic, maps: Value, { channels }: MapShape): Value =>
+  sumOverImages(a, blockedMeans(a, maps), a.images, [channels], 1 / a.images);
 
 /** Mean of left * right over images and pixels: [C]. A blocked map is laid out as the depthwise filter of its size. */
 export const blockedMeanProduct = (
@@ -62,8 +63,7 @@ export const blockedMeanProduct = (
     group: all,
     kernel_shape: [height, width],
   });
-  const total = graph.node("ReduceSum", [reshape(a, sums, images, channels), graph.ints(0)], { keepdims: 0 });
-  return graph.node("Mul", [total, graph.scalar(1 / (images * height * width))]);
+  return sumOverImages(a, sums, images, [channels], 1 / (images * height * width));
 };
 
 /** factors * maps + bias per channel, then plus other maps, then ReLU. */
@@ -170,8 +170,7 @@ export const blockedPointwiseGradient = (
     kernel_shape: [1, steps],
     strides: [1, steps],
   });
-  const byImage = reshape(a, sums, images, inputs / block, outputs, block);
-  const total = graph.node("ReduceSum", [byImage, graph.ints(0)], { keepdims: 0 });
+  const total = sumOverImages(a, sums, images, [inputs / block, outputs, block]);
   return reshape(a, graph.node("Transpose", [total], { perm: [1, 0, 2] }), outputs, inputs);
 };
 

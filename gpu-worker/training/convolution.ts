@@ -1,7 +1,7 @@
 /** Derivatives of the convolutions, written as the matrix products that run fastest on a CPU. */
 import type { Window } from "../model/densenet.ts";
 import type { Value } from "../onnx/graph.ts";
-import { type Arithmetic, lower, raise, reshape } from "./arithmetic.ts";
+import { type Arithmetic, lower, raise, reshape, sumOverImages } from "./arithmetic.ts";
 import { blockedPointwiseGradient, fitsPointwise, toRows } from "./blocked-maps.ts";
 
 /** Of the input; `outputs` are the channels that leave. */
@@ -68,11 +68,9 @@ export const inputGradient = (
 const correlate = (a: Arithmetic, left: Value, right: Value): Value =>
   raise(a, a.graph.node("MatMul", [left, transposed(a, right, 1, 0)]));
 
-/** The same for [N, r, p] and [N, c, p], summed over the images. */
-const correlateApart = ({ graph }: Arithmetic, left: Value, right: Value): Value => {
-  const products = graph.node("com.microsoft:FusedMatMul", [left, right], { transB: 1 });
-  return graph.node("ReduceSum", [products, graph.ints(0)], { keepdims: 0 });
-};
+/** The same for [images, r, p] and [images, c, p], summed over the images. */
+const correlateApart = (a: Arithmetic, left: Value, right: Value, images: number, shape: [number, number]): Value =>
+  sumOverImages(a, a.graph.node("com.microsoft:FusedMatMul", [left, right], { transB: 1 }), images, shape);
 
 /** Rows [N, r, H * W] times the blocked input transposed, summed over the images -> [r, inputs]. */
 const blockedCorrelation = (a: Arithmetic, input: Value, shape: ConvolutionShape) => {
@@ -81,7 +79,7 @@ const blockedCorrelation = (a: Arithmetic, input: Value, shape: ConvolutionShape
     return (left: Value, outputs: number): Value => blockedPointwiseGradient(a, left, input, { ...shape, outputs });
   const right = reshape(a, toRows(a, input, inputs), images, inputs, height * width);
   return (left: Value, outputs: number): Value =>
-    correlateApart(a, reshape(a, left, images, outputs, height * width), right);
+    correlateApart(a, reshape(a, left, images, outputs, height * width), right, images, [outputs, inputs]);
 };
 
 const range = (length: number): number[] => Array.from({ length }, (_, i) => i);
@@ -179,7 +177,9 @@ const stridedWeightGradient = (
   const byRow = (): Value => {
     const left = reshape(a, gradient, images, outputs, tall * wide);
     const lines = reshape(a, beside, images, across, rows * wide);
-    const products = stretches(a, lines, taps, wide, tall * wide, 2).map((right) => correlateApart(a, left, right));
+    const products = stretches(a, lines, taps, wide, tall * wide, 2).map((right) =>
+      correlateApart(a, left, right, images, [outputs, across]),
+    );
     return graph.node("Concat", products, { axis: 0 });
   };
   const product = apart ? byRow() : combined();

@@ -6,20 +6,9 @@
  * backward pass through the deviation then needs one number per channel, which adds up over the layers.
  */
 import { epsilon } from "../model/architecture.ts";
-import type { Window } from "../model/densenet.ts";
 import { elementTypes, type Value } from "../onnx/graph.ts";
 import { type Arithmetic, lower, type MapShape, raise, reshape } from "./arithmetic.ts";
-import {
-  blockedDoubled,
-  blockedHalved,
-  blockedMeans,
-  blockedWindow,
-  compact,
-  fromRows,
-  spread,
-  toRows,
-} from "./blocked-maps.ts";
-import { windowAttributes } from "./convolution.ts";
+import { blockedDoubled, blockedHalved, blockedMeans, compact, spread } from "./blocked-maps.ts";
 import { affinePerChannel, depthwise, meanPerChannel, meanProductPerChannel } from "./per-channel.ts";
 
 /** Maps with the statistics of the batch, all float32 [C] but the maps. */
@@ -132,33 +121,9 @@ export const scaleAndShift = (
   };
 };
 
-/** The gradient goes to the first of equal maxima, as in PyTorch. */
-export const maxPool = (a: Arithmetic, maps: Value, window: Window, shape: MapShape) => {
-  const { graph } = a;
-  const { channels, height, width, slots } = shape;
-  const size = a.images * channels * height * width;
-  const blocked = slots !== undefined;
-  const [output, indices] = graph.nodes(
-    "MaxPool",
-    [blocked ? toRows(a, maps, channels) : maps],
-    blocked ? blockedWindow(window) : windowAttributes(window),
-    [graph.fresh("MaxPool"), graph.fresh("at")],
-  );
-  return {
-    output: blocked ? fromRows(a, output!) : output!,
-    inputGradient: (gradient: Value): Value => {
-      const nothing = graph.node("ConstantOfShape", [graph.ints(size)]);
-      const flat = (value: Value) => reshape(a, value, -1);
-      const rows = blocked ? toRows(a, gradient, channels) : raise(a, gradient);
-      const scattered = graph.node("ScatterElements", [nothing, flat(indices!), flat(rows)], {
-        axis: 0,
-        reduction: "add",
-      });
-      return blocked
-        ? fromRows(a, reshape(a, scattered, a.images, channels, height, width))
-        : reshape(a, lower(a, scattered), 1, channels, a.images, height, width);
-    },
-  };
+export const rectify = (a: Arithmetic, maps: Value) => {
+  const output = a.graph.node("Relu", [maps]);
+  return { output, inputGradient: (gradient: Value): Value => product(a, gradient, positive(a, output)) };
 };
 
 /** 2x2, stride 2; an odd last row or column is not read. */

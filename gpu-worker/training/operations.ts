@@ -13,8 +13,9 @@ import {
   outputSize,
   weightGradient,
 } from "./convolution.ts";
-import { averagePool, cosines, globalAveragePool, linear, maxPool, scaleAndShift } from "./derivatives.ts";
+import { averagePool, cosines, globalAveragePool, linear, rectify, scaleAndShift } from "./derivatives.ts";
 import type { ParameterInput } from "./inputs.ts";
+import { maxPool } from "./max-pool.ts";
 import { standardiser } from "./standardiser.ts";
 import { type Maps, type Normalised, type Rows, type Signal, send, type Tape } from "./tape.ts";
 
@@ -74,9 +75,7 @@ export const trainingOperations = (context: TrainingContext): Operations<Signal>
   });
 
   /** Applies a BatchNorm's weight and bias, and the ReLU behind it if there is one. */
-  const applied = (signal: Signal, rectify: boolean): Maps => {
-    if (signal.kind !== "normalised") throw unexpected("ReLU", signal);
-    const { standard, layer } = signal;
+  const applied = ({ standard, layer, rectify }: Normalised): Maps => {
     const [weight, bias] = [`${layer}.weight`, `${layer}.bias`];
     const { channels, height, width, slots, values } = standard;
     const vector = (name: string) => spread(a, parameters.exact(name), slots);
@@ -121,9 +120,10 @@ export const trainingOperations = (context: TrainingContext): Operations<Signal>
       const { gradient } = output;
       if (gradient === undefined) return;
       if (learns(weight)) {
-        const shape = { images, inputs: channels, outputs, height, width, apart: true };
-        const all = weightGradient(a, toRows(a, gradient, outputs), input.value, window, shape);
-        learnt(weight, compact(a, compact(a, all, filter.outputs, 0), input.slots, 1));
+        const real = channelsIn(filter.outputs);
+        const shape = { images, inputs: channels, outputs: real, height, width, apart: true };
+        const all = weightGradient(a, toRows(a, gradient, real), input.value, window, shape);
+        learnt(weight, compact(a, all, input.slots, 1));
       }
       if (input.learns) send(graph, input, blockedInputGradient(a, gradient, input, filter, window));
     });
@@ -190,7 +190,7 @@ export const trainingOperations = (context: TrainingContext): Operations<Signal>
     if (signal.kind !== "normalised" && signal.kind !== "pointwise") throw unexpected("reader", signal);
     const maps =
       done.get(signal) ??
-      (signal.kind === "normalised" ? applied(signal, false) : convolved(signal.input, signal.layer, pointwise));
+      (signal.kind === "normalised" ? applied(signal) : convolved(signal.input, signal.layer, pointwise));
     done.set(signal, maps);
     return maps;
   };
@@ -211,21 +211,27 @@ export const trainingOperations = (context: TrainingContext): Operations<Signal>
         compact(a, value, standard.slots),
       ) as [Value, Value];
       context.measured(layer, { mean, variance, count: images * standard.height * standard.width });
-      return { kind: "normalised", standard, layer };
+      return { kind: "normalised", standard, layer, rectify: false };
     },
 
-    relu: (input) => applied(input, true),
+    relu(input) {
+      if (input.kind !== "normalised") throw unexpected("ReLU", input);
+      return { ...input, rectify: true };
+    },
 
     convolution(input, layer, window) {
-      if (input.kind === "normalised" && !input.standard.learns) return stem(input, layer, window);
+      if (input.kind === "normalised" && !input.rectify && !input.standard.learns) return stem(input, layer, window);
       const maps = materialised(input);
       return window.kernel === 1 ? { kind: "pointwise", input: maps, layer } : convolved(maps, layer, window);
     },
 
     maxPool(input, window) {
-      const maps = materialised(input);
+      // The ReLU of a maximum is the maximum of ReLUs, for a quarter of the work.
+      const late = input.kind === "normalised" && input.rectify;
+      const maps = materialised(late ? { ...input, rectify: false } : input);
       const step = maxPool(a, maps.value, window, maps);
-      return pooled(maps, step, outputSize(maps.height, window), outputSize(maps.width, window));
+      const output = pooled(maps, step, outputSize(maps.height, window), outputSize(maps.width, window));
+      return late ? pooled(output, rectify(a, output.value), output.height, output.width) : output;
     },
 
     averagePool(input) {

@@ -4,8 +4,9 @@ import { type Arithmetic, lower, type MapShape, raise, reshape } from "./arithme
 import { blockedAffine, blockedMean, blockedMeanProduct } from "./blocked-maps.ts";
 
 /** Mean over images and pixels: maps -> [C], float32; in steps, for one long sum would lose digits. */
-export const meanPerChannel = (a: Arithmetic, maps: Value, { height, width, slots }: MapShape): Value => {
-  if (slots !== undefined) return blockedMean(a, maps);
+export const meanPerChannel = (a: Arithmetic, maps: Value, shape: MapShape): Value => {
+  const { height, width, slots } = shape;
+  if (slots !== undefined) return blockedMean(a, maps, shape);
   const size = height * width;
   const steps =
     a.images * size <= 2048

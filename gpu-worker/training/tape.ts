@@ -25,11 +25,12 @@ export interface Standard extends MapShape {
   gradient?: StandardisedGradient;
 }
 
-/** A BatchNorm whose weight and bias are not applied yet: the ReLU that follows is done in the same pass. */
+/** A BatchNorm whose weight and bias are not applied yet, and the ReLU behind it, which is done in the same pass. */
 export interface Normalised {
   readonly kind: "normalised";
   readonly standard: Standard;
   readonly layer: string;
+  readonly rectify: boolean;
 }
 
 /** A 1x1 convolution not computed yet: an average pool that follows comes first, and leaves a quarter of the work. */

@@ -33,7 +33,7 @@ for (const { stem, height, width, why } of sizes)
     });
     const { weights } = flatten(architecture, initialWeights(architecture, 1), "test");
     // Other pixels can put an input of a ReLU within rounding of zero, where the derivative jumps.
-    const random = seededRandom(`${height} x ${width}`);
+    const random = seededRandom(`${height} by ${width}`);
     const float = (data: Float32Array, ...shape: number[]) => ({ type: "float32" as const, data, shape });
     const pixels = Uint8Array.from({ length: images * 3 * height * width }, () => 256 * random());
     const results = async (block: number) => {

@@ -16,11 +16,11 @@ import {
   cosines,
   globalAveragePool,
   linear,
-  maxPool,
   scaleAndShift,
   standardise,
 } from "../../gpu-worker/training/derivatives.ts";
 import { type Loss, lossNodes, lossSchema } from "../../gpu-worker/training/losses.ts";
+import { maxPool } from "../../gpu-worker/training/max-pool.ts";
 import { seededRandom } from "../../pipeline/random.ts";
 
 const images = 3;
