@@ -4,7 +4,7 @@
  * those in rows, and sums over the pixels of a product are a depthwise convolution with the one factor as the filter,
  * which writes nothing. What has no such operation goes through rows and back.
  */
-import { occupied, type Slots } from "../model/blocked-layout.ts";
+import { occupied, type Slots, slotsOf } from "../model/blocked-layout.ts";
 import type { Window } from "../model/densenet.ts";
 import type { Value } from "../onnx/graph.ts";
 import { type Arithmetic, type MapShape, reshape, sumOverImages } from "./arithmetic.ts";
@@ -80,6 +80,17 @@ export const blockedAffine = (
     kernel_shape: [1, 1],
     ...(then.rectify === true ? { activation: "Relu" } : {}),
   });
+
+/** Maps in a frame of zeros, `size` pixels wide. */
+export const blockedFrame = ({ graph, block }: Arithmetic, maps: Value, channels: number, size: number): Value => {
+  const slots = slotsOf(channels, block).length;
+  const ones = graph.constant(`ones_${slots}`, new Float32Array(slots).fill(1), [slots, 1, 1, 1]);
+  return graph.node(nchwc("Conv"), [maps, ones], {
+    group: slots,
+    kernel_shape: [1, 1],
+    pads: [size, size, size, size],
+  });
+};
 
 /** A convolution's filters [O, I, k, k], in the network's channels, and the slots that they are read and written in. */
 export interface BlockedFilter {
@@ -172,6 +183,39 @@ export const blockedPointwiseGradient = (
   });
   const total = sumOverImages(a, sums, images, [inputs / block, outputs, block]);
   return reshape(a, graph.node("Transpose", [total], { perm: [1, 0, 2] }), outputs, inputs);
+};
+
+type BelowShape = Pick<MapShape, "channels" | "height" | "width"> & {
+  readonly images: number;
+  readonly columns: number;
+  readonly taps: number;
+};
+
+/** Whether `blockedCorrelationBelow` can do it: a row of pixels is whole blocks. */
+export const fitsBelow = ({ block }: Arithmetic, { height, width }: Pick<MapShape, "height" | "width">): boolean =>
+  width % block === 0 && height * width <= 4096;
+
+/**
+ * Rows [N, columns, height + taps - 1, width] times blocked maps, the maps moved down by every y below `taps`, summed over
+ * the pixels and images: [taps, channels, columns]. As in `blockedPointwiseGradient`; one convolution makes all moves.
+ */
+export const blockedCorrelationBelow = (
+  a: Arithmetic,
+  rows: Value,
+  maps: Value,
+  { images, channels, height, width, columns, taps }: BelowShape,
+): Value => {
+  const { graph, block } = a;
+  const [step, steps] = [width / block, (height * width) / block];
+  const lines = reshape(a, rows, 1, images * block, columns, (height + taps - 1) * step);
+  const filters = reshape(a, maps, images * channels, block, 1, steps);
+  const sums = graph.node(nchwc("Conv"), [lines, filters], {
+    group: images,
+    kernel_shape: [1, steps],
+    strides: [1, step],
+  });
+  const total = sumOverImages(a, sums, images, [channels / block, columns, taps, block]);
+  return reshape(a, graph.node("Transpose", [total], { perm: [2, 0, 3, 1] }), taps, channels, columns);
 };
 
 /** 2x2 averages, stride 2, and back: every pixel four times. */

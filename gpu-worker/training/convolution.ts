@@ -1,8 +1,17 @@
 /** Derivatives of the convolutions, written as the matrix products that run fastest on a CPU. */
+import { slotsOf } from "../model/blocked-layout.ts";
 import type { Window } from "../model/densenet.ts";
 import type { Value } from "../onnx/graph.ts";
 import { type Arithmetic, lower, raise, reshape, sumOverImages } from "./arithmetic.ts";
-import { blockedPointwiseGradient, fitsPointwise, toRows } from "./blocked-maps.ts";
+import {
+  blockedCorrelationBelow,
+  blockedFrame,
+  blockedPointwiseGradient,
+  compact,
+  fitsBelow,
+  fitsPointwise,
+  toRows,
+} from "./blocked-maps.ts";
 
 /** Of the input; `outputs` are the channels that leave. */
 export interface ConvolutionShape {
@@ -11,10 +20,7 @@ export interface ConvolutionShape {
   readonly outputs: number;
   readonly height: number;
   readonly width: number;
-  /**
-   * For `weightGradient`: the output's gradient is [N, C, H, W] rather than [1, C, N, H, W], and so is the input where the
-   * stride is above 1; else the input is blocked.
-   */
+  /** For `weightGradient`: the output's gradient is blocked, and so is the input where the stride is 1; else it is in rows. */
   readonly apart?: boolean;
 }
 
@@ -125,10 +131,11 @@ const unstridedWeightGradient = (
 ): Value => {
   const { images, inputs, outputs, height, width, apart = false } = shape;
   const back = kernel - 1 - padding;
-  const maps = apart ? reshape(a, gradient, images, outputs, 1, height, width) : gradient;
-  const padded = a.graph.node("Pad", [maps, a.graph.ints(0, 0, 0, back, back, 0, 0, 0, back, back)]);
+  const [tall, wide] = [height + kernel - 1, width + kernel - 1];
+  const padded = apart
+    ? reshape(a, toRows(a, blockedFrame(a, gradient, outputs, back), outputs), images, outputs, 1, tall, wide)
+    : a.graph.node("Pad", [gradient, a.graph.ints(0, 0, 0, back, back, 0, 0, 0, back, back)]);
   const beside = shiftedAcross(a, padded, kernel, width);
-  const tall = height + kernel - 1;
   const lines = apart
     ? reshape(a, beside, images, kernel * outputs, tall * width)
     : reshape(a, beside, kernel * outputs, images, tall * width);
@@ -167,22 +174,28 @@ const stridedWeightGradient = (
   const beside = shiftedAcross(a, all, taps, wide);
   const across = taps * stride * stride * inputs;
   const combined = (): Value => {
-    const below = range(taps).map((y) =>
+    const moved = range(taps).map((y) =>
       graph.node("Pad", [gradient, graph.ints(0, 0, 0, y, 0, 0, 0, 0, taps - 1 - y, 0)]),
     );
     const size = images * rows * wide;
-    const left = reshape(a, graph.node("Concat", below, { axis: 1 }), taps * outputs, size);
+    const left = reshape(a, graph.node("Concat", moved, { axis: 1 }), taps * outputs, size);
     return correlate(a, left, reshape(a, beside, across, size));
   };
   const byRow = (): Value => {
-    const left = reshape(a, gradient, images, outputs, tall * wide);
+    const left = reshape(a, toRows(a, gradient, outputs), images, outputs, tall * wide);
     const lines = reshape(a, beside, images, across, rows * wide);
     const products = stretches(a, lines, taps, wide, tall * wide, 2).map((right) =>
       correlateApart(a, left, right, images, [outputs, across]),
     );
     return graph.node("Concat", products, { axis: 0 });
   };
-  const product = apart ? byRow() : combined();
+  const below = (): Value => {
+    const slots = slotsOf(outputs, a.block);
+    const sizes = { images, channels: slots.length, height: tall, width: wide, columns: across, taps };
+    return compact(a, blockedCorrelationBelow(a, beside, gradient, sizes), slots, 1);
+  };
+  const rowwise = fitsBelow(a, { height: tall, width: wide }) ? below : byRow;
+  const product = apart ? rowwise() : combined();
   const split = reshape(a, product, taps, outputs, taps, stride, stride, inputs);
   const whole = reshape(a, transposed(a, split, 1, 5, 0, 3, 2, 4), outputs, inputs, taps * stride, taps * stride);
   return graph.node("Slice", [whole, graph.ints(0, 0), graph.ints(kernel, kernel), graph.ints(2, 3)]);
@@ -199,7 +212,7 @@ export const weightGradient = (
   const { images, inputs, outputs, height, width, apart = false } = shape;
   if (window.stride > 1) return stridedWeightGradient(a, gradient, input, window, shape);
   if (window.kernel > 1) return unstridedWeightGradient(a, gradient, input, window, shape);
-  if (apart) return blockedCorrelation(a, input, shape)(gradient, outputs);
+  if (apart) return blockedCorrelation(a, input, shape)(toRows(a, gradient, outputs), outputs);
   const rows = (maps: Value, channels: number) => reshape(a, maps, channels, images * height * width);
   return correlate(a, rows(gradient, outputs), rows(input, inputs));
 };
@@ -223,8 +236,13 @@ export const affineInputGradients = (
   const { graph } = a;
   const { inputs, height, width, apart = false } = shape;
   const single = { ...shape, images: 1, inputs: 1 };
-  const summed = graph.node("ReduceSum", [raise(a, gradient), graph.ints(apart ? 0 : 2)], { keepdims: 1 });
-  const outputs = graph.node("ReduceSum", [summed, graph.ints(0, 2, 3, ...(apart ? [] : [4]))], { keepdims: 0 });
+  const channels = slotsOf(shape.outputs, a.block).length;
+  const summed = apart
+    ? sumOverImages(a, gradient, a.images, [1, channels, outputSize(height, window), outputSize(width, window)])
+    : graph.node("ReduceSum", [raise(a, gradient), graph.ints(2)], { keepdims: 1 });
+  const outputs = apart
+    ? graph.node("ReduceSum", [toRows(a, summed, shape.outputs), graph.ints(0, 2, 3)], { keepdims: 0 })
+    : graph.node("ReduceSum", [summed, graph.ints(0, 2, 3, 4)], { keepdims: 0 });
   const ones = graph.constant("ones", new Float32Array(height * width).fill(1), [
     ...(apart ? [] : [1]),
     ...[1, 1, height, width],

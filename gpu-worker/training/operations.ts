@@ -4,7 +4,7 @@ import { channelsIn, slotsOf } from "../model/blocked-layout.ts";
 import type { Operations, Window } from "../model/densenet.ts";
 import type { Value } from "../onnx/graph.ts";
 import { type Arithmetic, type MapShape, reshape } from "./arithmetic.ts";
-import { type BlockedFilter, blockedConvolve, blockedInputGradient, compact, spread, toRows } from "./blocked-maps.ts";
+import { type BlockedFilter, blockedConvolve, blockedInputGradient, compact, spread } from "./blocked-maps.ts";
 import {
   affineInputGradients,
   type ConvolutionShape,
@@ -122,7 +122,7 @@ export const trainingOperations = (context: TrainingContext): Operations<Signal>
       if (learns(weight)) {
         const real = channelsIn(filter.outputs);
         const shape = { images, inputs: channels, outputs: real, height, width, apart: true };
-        const all = weightGradient(a, toRows(a, gradient, real), input.value, window, shape);
+        const all = weightGradient(a, gradient, input.value, window, shape);
         learnt(weight, compact(a, all, input.slots, 1));
       }
       if (input.learns) send(graph, input, blockedInputGradient(a, gradient, input, filter, window));
@@ -172,9 +172,8 @@ export const trainingOperations = (context: TrainingContext): Operations<Signal>
       const { gradient } = output;
       if (gradient === undefined) return;
       const { maps, inverse } = standard.values;
-      const [sent, read] =
-        blocked === undefined ? [gradient, maps] : [toRows(a, gradient, shape.outputs), perImage(maps, standard)];
-      const all = affineInputGradients(a, sent, read, exact(weight), factor, exact(offset), window, shape);
+      const read = blocked === undefined ? maps : perImage(maps, standard);
+      const all = affineInputGradients(a, gradient, read, exact(weight), factor, exact(offset), window, shape);
       if (learns(weight)) learnt(weight, all.weight);
       if (learns(bias)) learnt(bias, all.outputs);
       if (learns(scale)) learnt(scale, graph.node("Mul", [all.factor, inverse]));
