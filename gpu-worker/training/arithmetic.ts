@@ -1,8 +1,8 @@
 /**
  * What the derivatives write their nodes into, and in which precision the large arrays are computed.
  *
- * Where feature maps are not blocked (`blocked-maps.ts`), they are [1, C, N, H, W]: the images of a batch are the depth of
- * one. All values of a channel lie in one piece, so that sums over a channel, normalisation, joining maps, and products
+ * Where feature maps are not blocked (`blocked-maps.ts`), they are [1, C, N, H, W], except for the pixels that blocked maps
+ * are made of, [N, C, H, W]: the images of a batch are the depth of one. All values of a channel lie in one piece, so that sums over a channel, normalisation, joining maps, and products
  * of matrices run over long rows, however small the maps are; a convolution with a kernel of depth 1 keeps the images
  * apart.
  */
@@ -29,7 +29,13 @@ export interface MapShape {
   readonly width: number;
   /** Which channels these are, where the maps are in the blocked layout. */
   readonly slots?: Slots | undefined;
+  /** [N, C, H, W] rather than [1, C, N, H, W], where they are not blocked. */
+  readonly apart?: boolean | undefined;
 }
+
+/** One value per channel in a shape that is spread over the maps. */
+export const overMaps = (a: Arithmetic, values: Value, { channels, apart = false }: MapShape): Value =>
+  reshape(a, values, ...(apart ? [1, channels, 1, 1] : [channels, 1, 1, 1]));
 
 /** float32 to the precision of the feature maps. */
 export const lower = ({ graph, precision }: Arithmetic, value: Value): Value =>
@@ -41,6 +47,9 @@ export const raise = ({ graph, precision }: Arithmetic, value: Value): Value =>
 
 export const reshape = ({ graph }: Arithmetic, value: Value, ...shape: readonly number[]): Value =>
   graph.node("Reshape", [value, graph.ints(...shape)]);
+
+export const transposed = ({ graph }: Arithmetic, value: Value, ...perm: readonly number[]): Value =>
+  graph.node("Transpose", [value], { perm });
 
 /** [images, ...rest] summed over the images, times `factor`. A product with ones: a fifth of ReduceSum's time. */
 export const sumOverImages = (

@@ -7,7 +7,7 @@
  */
 import { epsilon } from "../model/architecture.ts";
 import { elementTypes, type Value } from "../onnx/graph.ts";
-import { type Arithmetic, lower, type MapShape, raise, reshape } from "./arithmetic.ts";
+import { type Arithmetic, lower, type MapShape, overMaps, raise, reshape } from "./arithmetic.ts";
 import { blockedDoubled, blockedHalved, blockedMeans, compact, spread } from "./blocked-maps.ts";
 import { affinePerChannel, depthwise, meanPerChannel, meanProductPerChannel } from "./per-channel.ts";
 
@@ -49,7 +49,7 @@ const moments = (a: Arithmetic, maps: Value, shape: MapShape): Omit<Standardised
     const variance = graph.node("Max", [graph.node("Sub", [square, product(a, mean, mean)]), graph.scalar(0)]);
     return { maps, shift: mean, mean, variance };
   }
-  const centred = graph.node("Sub", [maps, lower(a, reshape(a, mean, shape.channels, 1, 1, 1))]);
+  const centred = graph.node("Sub", [maps, lower(a, overMaps(a, mean, shape))]);
   const exact = raise(a, centred);
   return { maps: centred, mean, variance: meanProductPerChannel(a, exact, exact, shape) };
 };

@@ -85,7 +85,8 @@ const walk = (
     cosineScale: loss.kind === "cosface" ? loss.scale : undefined,
   });
   const { channels, height, width } = architecture;
-  const pixels: Maps = { kind: "maps", value: pixelMaps(a, architecture), channels, height, width, learns: false };
+  const value = pixelMaps(a, architecture);
+  const pixels: Maps = { kind: "maps", value, channels, height, width, apart: a.block > 1, learns: false };
   const { logits } = densenet<Signal>(architecture, operations, pixels);
   return { logits, gradients, measured };
 };

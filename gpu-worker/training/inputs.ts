@@ -17,9 +17,10 @@ export const pixelInput = (a: Arithmetic, { channels, height, width }: Architect
   return lower(a, graph.node("Add", [graph.node("Mul", [numbers, perImage("scale")]), perImage("offset")]));
 };
 
-/** The same as feature maps of training, [1, C, N, H, W]. */
+/** The same as feature maps of training, [1, C, N, H, W]; as they are where maps are blocked. */
 export const pixelMaps = (a: Arithmetic, architecture: Architecture): Value => {
   const { channels, height, width } = architecture;
+  if (a.block > 1) return pixelInput(a, architecture);
   const images = a.graph.node("Transpose", [pixelInput(a, architecture)], { perm: [1, 0, 2, 3] });
   return reshape(a, images, 1, channels, a.images, height, width);
 };

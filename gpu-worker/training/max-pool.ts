@@ -3,7 +3,7 @@ import type { Window } from "../model/densenet.ts";
 import type { Value } from "../onnx/graph.ts";
 import { type Arithmetic, lower, type MapShape, raise, reshape } from "./arithmetic.ts";
 import { blockedDoubled, blockedHalved, blockedWindow, fromRows, nchwc, toRows } from "./blocked-maps.ts";
-import { windowAttributes } from "./convolution.ts";
+import { windowAttributes } from "./windows.ts";
 
 /** The gradient goes to the first of equal maxima, as in PyTorch, or is shared by them where windows lie side by side. */
 export const maxPool = (a: Arithmetic, maps: Value, window: Window, shape: MapShape) =>

@@ -3,21 +3,15 @@ import { PlatestreamError } from "../../proto/errors.ts";
 import { channelsIn, slotsOf } from "../model/blocked-layout.ts";
 import type { Operations, Window } from "../model/densenet.ts";
 import type { Value } from "../onnx/graph.ts";
-import { type Arithmetic, type MapShape, reshape } from "./arithmetic.ts";
+import type { Arithmetic, MapShape } from "./arithmetic.ts";
 import { type BlockedFilter, blockedConvolve, blockedInputGradient, compact, spread } from "./blocked-maps.ts";
-import {
-  affineInputGradients,
-  type ConvolutionShape,
-  convolve,
-  inputGradient,
-  outputSize,
-  weightGradient,
-} from "./convolution.ts";
+import { affineInputGradients, convolve, inputGradient, weightGradient } from "./convolution.ts";
 import { averagePool, cosines, globalAveragePool, linear, rectify, scaleAndShift } from "./derivatives.ts";
 import type { ParameterInput } from "./inputs.ts";
 import { maxPool } from "./max-pool.ts";
 import { standardiser } from "./standardiser.ts";
 import { type Maps, type Normalised, type Rows, type Signal, send, type Tape } from "./tape.ts";
+import { type ConvolutionShape, outputSize } from "./windows.ts";
 
 export interface BatchStatistics {
   readonly mean: Value;
@@ -145,10 +139,6 @@ export const trainingOperations = (context: TrainingContext): Operations<Signal>
     return output;
   };
 
-  /** [1, C, N, H, W] -> [N, C, H, W] */
-  const perImage = (value: Value, { channels, height, width }: MapShape): Value =>
-    graph.node("Transpose", [reshape(a, value, channels, images, height, width)], { perm: [1, 0, 2, 3] });
-
   /** The first convolution: it has a bias, and reads the raw pixels through a BatchNorm. */
   const stem = ({ standard, layer: norm }: Normalised, layer: string, window: Window): Maps => {
     const [weight, bias, scale, offset] = [`${layer}.weight`, `${layer}.bias`, `${norm}.weight`, `${norm}.bias`];
@@ -159,9 +149,7 @@ export const trainingOperations = (context: TrainingContext): Operations<Signal>
     const value =
       blocked === undefined
         ? convolve(a, input, kernel(weight), window, [lowered(bias)])
-        : blockedConvolve(a, perImage(input, standard), standard, blocked, window, [
-            spread(a, exact(bias), blocked.outputs),
-          ]);
+        : blockedConvolve(a, input, standard, blocked, window, [spread(a, exact(bias), blocked.outputs)]);
     const output: Maps = {
       ...after(standard, shape, window),
       ...(blocked && { channels: blocked.outputs.length, slots: blocked.outputs }),
@@ -172,8 +160,7 @@ export const trainingOperations = (context: TrainingContext): Operations<Signal>
       const { gradient } = output;
       if (gradient === undefined) return;
       const { maps, inverse } = standard.values;
-      const read = blocked === undefined ? maps : perImage(maps, standard);
-      const all = affineInputGradients(a, gradient, read, exact(weight), factor, exact(offset), window, shape);
+      const all = affineInputGradients(a, gradient, maps, exact(weight), factor, exact(offset), window, shape);
       if (learns(weight)) learnt(weight, all.weight);
       if (learns(bias)) learnt(bias, all.outputs);
       if (learns(scale)) learnt(scale, graph.node("Mul", [all.factor, inverse]));

@@ -5,11 +5,12 @@ import { blockedAffine, blockedMean, blockedMeanProduct } from "./blocked-maps.t
 
 /** Mean over images and pixels: maps -> [C], float32; in steps, for one long sum would lose digits. */
 export const meanPerChannel = (a: Arithmetic, maps: Value, shape: MapShape): Value => {
-  const { height, width, slots } = shape;
+  const { height, width, slots, apart = false } = shape;
   if (slots !== undefined) return blockedMean(a, maps, shape);
   const size = height * width;
-  const steps =
-    a.images * size <= 2048
+  const steps = apart
+    ? [[3], [2], [0]]
+    : a.images * size <= 2048
       ? [[0, 2, 3, 4]]
       : size <= 2048
         ? [
@@ -44,9 +45,12 @@ export const affinePerChannel = (
 ): Value => {
   if (shape.slots !== undefined) return blockedAffine(a, maps, shape, factors, bias, then);
   const { graph, images } = a;
-  const { channels, height, width } = shape;
+  const { channels, height, width, apart = false } = shape;
+  const scaled = (input: Value) =>
+    graph.node("Conv", [input, factors, lower(a, bias)], { group: channels, kernel_shape: [1, 1] });
+  if (apart) return scaled(maps);
   const flat = (value: Value) => reshape(a, value, 1, channels, images * height, width);
-  let result = graph.node("Conv", [flat(maps), factors, lower(a, bias)], { group: channels, kernel_shape: [1, 1] });
+  let result = scaled(flat(maps));
   if (then.plus !== undefined) result = graph.node("Add", [result, flat(then.plus)]);
   if (then.rectify === true) result = graph.node("Relu", [result]);
   return reshape(a, result, 1, channels, images, height, width);

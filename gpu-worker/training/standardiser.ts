@@ -12,8 +12,8 @@ export const standardiser = (a: Arithmetic, tape: Tape) => {
 
   const single = (maps: Maps): Standard => {
     const step = standardise(a, maps.value, maps);
-    const { channels, height, width, slots, learns } = maps;
-    const standard: Standard = { channels, height, width, slots, learns, values: step.output };
+    const { channels, height, width, slots, apart, learns } = maps;
+    const standard: Standard = { channels, height, width, slots, apart, learns, values: step.output };
     tape.record(() => {
       if (standard.gradient && learns) send(graph, maps, step.inputGradient(standard.gradient));
     });

@@ -8,7 +8,6 @@ import {
   affineInputGradients,
   convolve,
   inputGradient,
-  outputSize,
   weightGradient,
 } from "../../gpu-worker/training/convolution.ts";
 import {
@@ -21,6 +20,7 @@ import {
 } from "../../gpu-worker/training/derivatives.ts";
 import { type Loss, lossNodes, lossSchema } from "../../gpu-worker/training/losses.ts";
 import { maxPool } from "../../gpu-worker/training/max-pool.ts";
+import { outputSize } from "../../gpu-worker/training/windows.ts";
 import { seededRandom } from "../../pipeline/random.ts";
 
 const images = 3;
