@@ -30,7 +30,8 @@ export const variants = {
   densenet161: { growth: 48, blocks: [6, 12, 36, 24], init: 96, bottleneck: 4, stem: "imagenet" },
   densenet169: { growth: 32, blocks: [6, 12, 32, 32], init: 64, bottleneck: 4, stem: "imagenet" },
   densenet201: { growth: 32, blocks: [6, 12, 48, 32], init: 64, bottleneck: 4, stem: "imagenet" },
-  "densenet-small": { growth: 12, blocks: [4, 6, 6], init: 24, bottleneck: 4, stem: "small" },
+  // Every width is a multiple of 16, the most channels that processors take side by side.
+  "densenet-small": { growth: 16, blocks: [4, 5, 6], init: 32, bottleneck: 2, stem: "small" },
 } as const satisfies Record<string, Pick<Architecture, "growth" | "blocks" | "init" | "bottleneck" | "stem">>;
 export type Variant = keyof typeof variants;
 
