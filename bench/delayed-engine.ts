@@ -1,8 +1,8 @@
 /** An engine whose network takes the same time for every batch and no processor: workers without their computing. */
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import { PlatestreamError } from "../common/errors.ts";
 import type { Engine, ServedModel } from "../gpu-worker/engine/engine.ts";
-import { PlatestreamError } from "../proto/errors.ts";
 
 /** As large as those of DenseNet-121. */
 const statisticsBytes = 700_000;

@@ -1,5 +1,5 @@
 /** `node delayed-workers-process.js COUNT DELAY_MS`: so many gRPC workers with delayed engines; writes their addresses as JSON, ends with its stdin. */
-import { startServer } from "../gpu-worker/server/server.ts";
+import { startServer } from "../gpu-worker/services/server.ts";
 import { delayedEngine } from "./delayed-engine.ts";
 import { freeModel } from "./free-workers.ts";
 

@@ -1,5 +1,6 @@
 /** Workers whose network costs nothing: what remains of a run's time is the pipeline's own. */
-import type { ModelInfo, Workers } from "../pipeline/plugin.ts";
+import type { ModelInfo } from "../common/model-info.ts";
+import type { Workers } from "../pipeline/workers/workers.ts";
 
 export const freeModel = (cellType: string, classes: number, size: number, channels = 6): ModelInfo => ({
   name: "free",

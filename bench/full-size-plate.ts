@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openDataset } from "../datasets/open.ts";
 import { synthesise } from "../datasets/synthetic/synthesise.ts";
-import type { Experiment } from "../pipeline/plugin.ts";
+import type { Experiment } from "../screen/experiment.ts";
 
 export const fullSizePlate = async (log: (line: string) => void): Promise<Experiment> => {
   const folder = join(tmpdir(), "platestream-bench-plate");

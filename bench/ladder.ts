@@ -1,13 +1,13 @@
 /** What every step from the training statistics to plate groups is worth, with the bundle that ships. */
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { scoreLadder } from "../cli/evaluate/score-ladder.ts";
+import { openWorkers } from "../cli/shared/open-workers.ts";
+import { demoSettings } from "../cli/start/demo.ts";
+import { packageFile } from "../common/package-file.ts";
 import { openDataset } from "../datasets/open.ts";
 import { synthesise } from "../datasets/synthetic/synthesise.ts";
-import { demoSettings } from "../pipeline/cli/demo.ts";
-import { openWorkers } from "../pipeline/cli/open-workers.ts";
-import { scoreLadder } from "../pipeline/cli/score-ladder.ts";
 import { parseRunConfig, withSettings } from "../pipeline/config.ts";
-import { packageFile } from "../proto/package-file.ts";
 import type { Bench } from "./figure.ts";
 
 /** Never trained on, and not what any option was chosen on. */

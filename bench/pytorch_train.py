@@ -29,7 +29,7 @@ class DenseLayer(nn.Module):
 
 
 class DenseNet(nn.Module):
-    """The layers of gpu-worker/model/densenet.ts under the same names."""
+    """The layers of gpu-worker/network/densenet.ts under the same names."""
 
     def __init__(self, growth, blocks, init, bottleneck, stem, channels, classes, **_):
         super().__init__()

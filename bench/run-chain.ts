@@ -1,9 +1,11 @@
 /** Runs one experiment through the built-in chain, as `pipeline start` does, and forgets the calls. */
-import { buildChain } from "../pipeline/chain.ts";
+
 import { parseRunConfig, withSettings } from "../pipeline/config.ts";
-import type { Experiment, Workers } from "../pipeline/plugin.ts";
-import { runExperiment } from "../pipeline/run-experiment.ts";
-import { stages } from "../stages/index.ts";
+import { runExperiment } from "../pipeline/run/experiment.ts";
+import { buildChain } from "../pipeline/stage/chain.ts";
+import type { Workers } from "../pipeline/workers/workers.ts";
+import type { Experiment } from "../screen/experiment.ts";
+import { stages } from "../stages/built-in.ts";
 
 /** Returns seconds. */
 export const runChain = async (

@@ -3,22 +3,26 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { z } from "zod";
+import { mapOrdered } from "../common/concurrency.ts";
 import type { Bus } from "../pipeline/bus/bus.ts";
 import { openEmbeddedBus } from "../pipeline/bus/embedded.ts";
 import { natsEvents } from "../pipeline/bus/nats/events.ts";
 import { announceNode } from "../pipeline/bus/nats/nodes.ts";
 import { openNats } from "../pipeline/bus/nats/open.ts";
 import { openNatsBus } from "../pipeline/bus/nats/queue.ts";
-import { buildChain, type Chain } from "../pipeline/chain.ts";
 import { parseRunConfig } from "../pipeline/config.ts";
-import { openTeller } from "../pipeline/events/tell.ts";
-import { defineStage, type Experiment, mapOrdered, type Site, type SiteImage, z } from "../pipeline/plugin.ts";
+import { openEventPublisher } from "../pipeline/events/publish.ts";
 import type { ExperimentResult } from "../pipeline/results/result.ts";
-import { runNode } from "../pipeline/run.ts";
-import type { Status } from "../pipeline/status.ts";
+import { runNode } from "../pipeline/run/node.ts";
+import type { Status } from "../pipeline/run/status.ts";
+import { buildChain, type Chain } from "../pipeline/stage/chain.ts";
+import { defineStage } from "../pipeline/stage/stage.ts";
 import { grpcWorker } from "../pipeline/workers/grpc-worker.ts";
 import { type WorkerPool, workerPool } from "../pipeline/workers/pool.ts";
-import { stages } from "../stages/index.ts";
+import type { Experiment, Site } from "../screen/experiment.ts";
+import type { SiteImage } from "../screen/site-image.ts";
+import { stages } from "../stages/built-in.ts";
 import { startNatsServer } from "../test/bus/nats-server.ts";
 import type { Bench } from "./figure.ts";
 import { median } from "./run-chain.ts";
@@ -49,7 +53,7 @@ const experimentOf = (id: string, plates: number): Experiment => ({
       well: `${String.fromCharCode(66 + Math.floor(well / 22))}${String(2 + (well % 22)).padStart(2, "0")}`,
       site: 1 + (index % sites),
       wellType: "treatment",
-      sirna: String(shown),
+      treatment: String(shown),
       images: [],
       metadata: {},
     };
@@ -66,7 +70,7 @@ const makeImages = defineStage({
   apply: (_, { memory, signal }) =>
     mapOrdered(4, async (site: Site): Promise<SiteImage> => {
       const lease = await memory.acquire(pixels, signal);
-      const shown = Number(site.sirna);
+      const shown = Number(site.treatment);
       const image = new Uint8Array(pixels).fill(shown % 256);
       image[1] = shown >> 8;
       return { site, pixels: image, channels: 1, height: 8, width: 8, lease };
@@ -109,7 +113,7 @@ const onNats = async (url: string): Promise<Opened> => {
   const parts = await openNats({ url, name: "bench", onConnection: () => undefined });
   const cellTypes = () => ["HUVEC"];
   const bus = await openNatsBus(parts, { node: "bench", cellTypes, untilEmpty: true, onFull: () => undefined });
-  const events = openTeller(natsEvents(parts), "bench", () => "HUVEC");
+  const events = openEventPublisher(natsEvents(parts), "bench", () => "HUVEC");
   const presence = announceNode(parts.nodes, "bench", cellTypes);
   return {
     bus,
@@ -155,7 +159,7 @@ const runPlates = async (plates: number, workers: WorkerPool, open: () => Promis
     memoryBytes: imagesInMemory * pixels,
     concurrentExperiments: config.concurrentExperiments,
     attempts: 1,
-    handBacks: 0,
+    requeues: 0,
     backOffMs: 0,
     drain: new AbortController().signal,
     signal: new AbortController().signal,

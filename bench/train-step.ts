@@ -2,13 +2,13 @@
  * Times training steps in a process of its own, so that its memory is its own: `train-step.js WORK` takes and prints
  * what pytorch_train.py does.
  */
-import type { Architecture } from "../gpu-worker/model/architecture.ts";
-import { initialWeights } from "../gpu-worker/model/initialise.ts";
-import { onnxRuntime } from "../gpu-worker/runtime/onnx.ts";
-import { adamDefaults } from "../gpu-worker/training/adam.ts";
-import { flatten } from "../gpu-worker/training/flat.ts";
-import { openLearner } from "../gpu-worker/training/learner.ts";
-import { lossSchema } from "../gpu-worker/training/losses.ts";
+import type { Architecture } from "../gpu-worker/network/architecture.ts";
+import { initialWeights } from "../gpu-worker/network/initialise.ts";
+import { onnxRuntime } from "../gpu-worker/runtime/onnx/session.ts";
+import { lossSchema } from "../training/gradients/losses.ts";
+import { adamDefaults } from "../training/learner/adam.ts";
+import { flatten } from "../training/learner/flat.ts";
+import { openLearner } from "../training/learner/learner.ts";
 
 export interface StepWork {
   readonly architecture: Architecture;

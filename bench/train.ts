@@ -3,8 +3,8 @@ import { execFile } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { architectureSchema, variants } from "../gpu-worker/model/architecture.ts";
-import { packageFile } from "../proto/package-file.ts";
+import { packageFile } from "../common/package-file.ts";
+import { architectureSchema, variants } from "../gpu-worker/network/architecture.ts";
 import type { Bench, Figure } from "./figure.ts";
 import type { StepTimes, StepWork } from "./train-step.ts";
 

@@ -1,11 +1,12 @@
 /** A worker of its own for a bench: DenseNet-121 for 6x512x512 with fresh weights, over gRPC like any other. */
-import { type Architecture, variants } from "../gpu-worker/model/architecture.ts";
-import { writeBundle } from "../gpu-worker/model/bundle.ts";
-import { initialWeights } from "../gpu-worker/model/initialise.ts";
-import type { Workers } from "../pipeline/plugin.ts";
+
+import { writeBundle } from "../gpu-worker/bundle/bundle.ts";
+import { type Architecture, variants } from "../gpu-worker/network/architecture.ts";
+import { initialWeights } from "../gpu-worker/network/initialise.ts";
 import { grpcWorker } from "../pipeline/workers/grpc-worker.ts";
 import { startLocalWorker } from "../pipeline/workers/local-worker.ts";
 import { workerPool } from "../pipeline/workers/pool.ts";
+import type { Workers } from "../pipeline/workers/workers.ts";
 
 export const fullSize: Architecture = {
   ...variants.densenet121,

@@ -1,7 +1,7 @@
 /** Reads tables by the names of their columns, and says at which file, line and column something is wrong. */
 import { readFile } from "node:fs/promises";
 import { parse } from "csv-parse/sync";
-import { PlatestreamError } from "../pipeline/plugin.ts";
+import { PlatestreamError } from "../common/errors.ts";
 
 export interface Row {
   /** Line of the file, counted from 1. */

@@ -1,5 +1,7 @@
 /** What every reader gives: the experiments of one folder, each loaded when it is wanted. */
-import { type Experiment, type ImageLocation, PlatestreamError, type Site } from "../pipeline/plugin.ts";
+
+import { PlatestreamError } from "../common/errors.ts";
+import type { Experiment, ImageLocation, Site } from "../screen/experiment.ts";
 import type { Problems } from "./csv.ts";
 
 export type Layout = "rxrx1" | "kaggle" | "wilds" | "table";

@@ -1,5 +1,5 @@
 /** What the columns of every layout have in common: wells, sites, classes and kinds of wells. */
-import type { WellType } from "../pipeline/plugin.ts";
+import type { WellType } from "../screen/experiment.ts";
 import type { Problems, Row, Table } from "./csv.ts";
 
 /** Reads the columns of one row; what does not parse goes to the problems and gives undefined. */

@@ -4,7 +4,7 @@
  */
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import type { WellType } from "../pipeline/plugin.ts";
+import type { WellType } from "../screen/experiment.ts";
 import { hasColumns, type Problems, type Row, readTable, type Table } from "./csv.ts";
 import { type Dataset, type ListedSite, makeDataset } from "./dataset.ts";
 import { cellTypeOfName, duplicateFinder, rowReader } from "./fields.ts";
@@ -42,7 +42,7 @@ interface Well {
   readonly plate: string;
   readonly well: string;
   readonly wellType: WellType;
-  readonly sirna?: string;
+  readonly treatment?: string;
 }
 
 const readWell = (table: Table, row: Row, problems: Problems, controls: boolean): Well | undefined => {
@@ -51,9 +51,9 @@ const readWell = (table: Table, row: Row, problems: Problems, controls: boolean)
   const plate = read.number("plate", 0);
   const well = read.well("well");
   const wellType = controls ? read.wellType("well_type") : "treatment";
-  const sirna = read.label("sirna");
+  const treatment = read.label("sirna");
   if (experiment === undefined || plate === undefined || well === undefined || wellType === undefined) return undefined;
-  return { experiment, plate: String(plate), well, wellType, ...(sirna === undefined ? {} : { sirna }) };
+  return { experiment, plate: String(plate), well, wellType, ...(treatment === undefined ? {} : { treatment }) };
 };
 
 const listSite = (root: string, folder: string, well: Well, site: number): ListedSite => ({

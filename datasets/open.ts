@@ -1,7 +1,7 @@
 /** Opens a dataset, whatever its layout. */
 import { readdir, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { listProblems, PlatestreamError } from "../pipeline/plugin.ts";
+import { listProblems, PlatestreamError } from "../common/errors.ts";
 import { gatherProblems, type Problems } from "./csv.ts";
 import type { Dataset, Layout } from "./dataset.ts";
 import { openKaggle } from "./kaggle.ts";

@@ -1,5 +1,5 @@
 /** Learns from a training layout which classes always share a plate. */
-import type { Experiment } from "../pipeline/plugin.ts";
+import type { Experiment } from "../screen/experiment.ts";
 
 /** Part of a plate's classes that must be of one group: a few wells may be mislabelled. */
 const agreement = 0.9;
@@ -30,9 +30,9 @@ export const learnPlateGroups = (experiments: readonly Experiment[]): string[][]
 
 const layoutOf = ({ sites }: Experiment): Layout => {
   const plates = new Map<string, Set<string>>();
-  for (const { wellType, sirna, plate } of sites) {
-    if (wellType !== "treatment" || sirna === undefined) continue;
-    plates.set(plate, (plates.get(plate) ?? new Set()).add(sirna));
+  for (const { wellType, treatment, plate } of sites) {
+    if (wellType !== "treatment" || treatment === undefined) continue;
+    plates.set(plate, (plates.get(plate) ?? new Set()).add(treatment));
   }
   return [...plates.values()].map((classes) => [...classes]);
 };

@@ -4,7 +4,7 @@
  */
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import type { ImageLocation, Site } from "../pipeline/plugin.ts";
+import type { ImageLocation, Site } from "../screen/experiment.ts";
 import { hasColumns, type Problems, readTable } from "./csv.ts";
 import { type Dataset, type ListedSite, makeDataset } from "./dataset.ts";
 import { cellTypeOfName, duplicateFinder, rowReader } from "./fields.ts";
@@ -46,7 +46,7 @@ export const readSiteTable = async (path: string, problems: Problems): Promise<O
     const well = read.well("well");
     const site = read.number("site", 0);
     const wellType = read.wellType("well_type");
-    const sirna = read.label("sirna_id");
+    const treatment = read.label("sirna_id");
     if (experiment === undefined || plate === undefined || well === undefined || site === undefined) return [];
     if (!isNew(table, row, "site", [experiment, plate, well, site]) || wellType === undefined) return [];
     return {
@@ -56,7 +56,7 @@ export const readSiteTable = async (path: string, problems: Problems): Promise<O
       well,
       site,
       wellType,
-      ...(sirna === undefined ? {} : { sirna }),
+      ...(treatment === undefined ? {} : { treatment }),
       metadata: Object.fromEntries(extra.map((name) => [name === "sirna" ? "sirna_name" : name, row.get(name)])),
     };
   });

@@ -9,7 +9,8 @@
  */
 import { basename, dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { PlatestreamError, type WellType } from "../pipeline/plugin.ts";
+import { PlatestreamError } from "../common/errors.ts";
+import type { WellType } from "../screen/experiment.ts";
 import { hasColumns, type Problems, type Row, readTable, type Table } from "./csv.ts";
 import { type Dataset, type ListedSite, makeDataset } from "./dataset.ts";
 import { duplicateFinder, rowReader } from "./fields.ts";
@@ -65,7 +66,7 @@ const siteReader = (table: Table, problems: Problems) => {
     const wellType = readWellType(table, row, kindColumns, problems);
     if (plate === undefined || well === undefined || site === undefined || experiment === undefined) return undefined;
     if (wellType === undefined) return undefined;
-    const sirna = labelColumn === undefined ? "" : row.get(labelColumn);
+    const treatment = labelColumn === undefined ? "" : row.get(labelColumn);
     return {
       experiment,
       cellType: (cellTypeColumn && row.get(cellTypeColumn)) || "unknown",
@@ -73,7 +74,7 @@ const siteReader = (table: Table, problems: Problems) => {
       well,
       site,
       wellType,
-      ...(sirna === "" ? {} : { sirna }),
+      ...(treatment === "" ? {} : { treatment }),
       metadata: Object.fromEntries(extra.map((name) => [name.replace("Metadata_", ""), row.get(name)])),
     };
   };

@@ -1,6 +1,8 @@
 /** Looks at every file of a dataset before a run does. */
 import { availableParallelism } from "node:os";
-import { decodeImage, type ImageHeader, PlatestreamError, readImageHeader, type Site } from "../pipeline/plugin.ts";
+import { PlatestreamError } from "../common/errors.ts";
+import type { Site } from "../screen/experiment.ts";
+import { decodeImage, type ImageHeader, readImageHeader } from "../screen/images.ts";
 import type { Dataset } from "./dataset.ts";
 
 export interface FileProblem {

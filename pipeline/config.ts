@@ -1,7 +1,7 @@
 /** What a run is told: the file that `pipeline start --config` reads, with the command line's options laid over it. */
 import { z } from "zod";
-import { PlatestreamError } from "../proto/errors.ts";
-import { parse } from "./schema.ts";
+import { PlatestreamError } from "../common/errors.ts";
+import { parse } from "../common/schema.ts";
 
 /** A stage by name or file, with its options. In YAML: `- decode`, or `- decode: { concurrency: 2 }`. */
 export interface StageEntry {
@@ -43,7 +43,7 @@ const runConfig = z.strictObject({
   workers: z.array(z.string()).default([]).describe("addresses of workers that run already, host:port"),
   memoryMiB: z.number().positive().default(1024).describe("memory that decoded pixels may take, over all experiments"),
   concurrentExperiments: z.int().positive().default(2).describe("experiments that run side by side"),
-  attempts: z.int().positive().default(3).describe("times an experiment is tried before it is given up"),
+  attempts: z.int().positive().default(3).describe("times an experiment is tried before it fails"),
   stages: z
     .array(stageEntry)
     .min(1)

@@ -14,7 +14,8 @@
  *   - normalize
  * ```
  */
-import { defineStage, filter, type SiteImage, z } from "platestream/plugin";
+import { defineStage, type SiteImage, z } from "platestream/plugin";
+import { filter } from "rxjs";
 
 export default defineStage({
   name: "in-focus",

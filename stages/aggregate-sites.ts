@@ -1,11 +1,8 @@
+import { mergeMap, type Observable, pipe, reduce } from "rxjs";
 import {
   type Context,
   defineStage,
-  mergeMap,
-  type Observable,
   PlatestreamError,
-  pipe,
-  reduce,
   type SitePrediction,
   type WellPrediction,
   z,
@@ -160,7 +157,7 @@ const predictionOf = ({ first, probabilities, features, sites, rounds, count }: 
     plate: site.plate,
     well: site.well,
     wellType: site.wellType,
-    ...(site.sirna === undefined ? {} : { sirna: site.sirna }),
+    ...(site.treatment === undefined ? {} : { treatment: site.treatment }),
     probabilities: meanOf(probabilities, count),
     features: meanOf(features, count),
     sites: [...sites].sort((a, b) => a - b),

@@ -1,8 +1,8 @@
+import { Observable } from "rxjs";
 import {
   type Batch,
   defineStage,
   type Experiment,
-  Observable,
   PlatestreamError,
   type Site,
   type SiteImage,

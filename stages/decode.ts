@@ -1,13 +1,11 @@
+import { mergeMap, type Observable, pipe } from "rxjs";
 import {
   type Context,
   decodeImage,
   defineStage,
   type Experiment,
   mapOrdered,
-  mergeMap,
-  type Observable,
   PlatestreamError,
-  pipe,
   readImageHeader,
   type Site,
   type SiteImage,

@@ -1,17 +1,14 @@
+import { from, mergeMap, type Observable, pipe } from "rxjs";
 import {
   type Batch,
   type CallOptions,
   type Context,
   defineStage,
-  from,
   type ImageBatch,
   learnFromSample,
   type ModelChoice,
   mapUnordered,
-  mergeMap,
-  type Observable,
   PlatestreamError,
-  pipe,
   type SitePrediction,
   type Statistics,
   z,

@@ -1,13 +1,5 @@
-import {
-  type Affine,
-  defineStage,
-  learnFromSample,
-  map,
-  type Observable,
-  pipe,
-  type SiteImage,
-  z,
-} from "../pipeline/plugin.ts";
+import { map, type Observable, pipe } from "rxjs";
+import { type Affine, defineStage, learnFromSample, type SiteImage, z } from "../pipeline/plugin.ts";
 
 const perChannel = z.union([z.number(), z.array(z.number()).min(1)]);
 

@@ -1,16 +1,13 @@
 import { setImmediate } from "node:timers/promises";
+import { mergeMap, type Observable, pipe, toArray } from "rxjs";
 import {
   type Call,
   type CallFlag,
   type Context,
   defineStage,
-  mergeMap,
-  type Observable,
   PlatestreamError,
-  pipe,
   type Strategy,
   strategies,
-  toArray,
   type WellPrediction,
   z,
 } from "../pipeline/plugin.ts";
@@ -168,18 +165,18 @@ const describe = (
   called: number,
   open: readonly number[],
   { alternatives }: Config,
-): Pick<Call, "prediction" | "sirna" | "probability" | "margin" | "alternatives"> => {
+): Pick<Call, "prediction" | "treatment" | "probability" | "margin" | "alternatives"> => {
   const { probabilities, model } = prediction;
   const other = open.reduce((top, k) => (k === called ? top : Math.max(top, probabilities[k]!)), 0);
   const ranked = [...probabilities.keys()].sort((a, b) => probabilities[b]! - probabilities[a]!);
   return {
     prediction,
-    sirna: model.classes[called]!,
+    treatment: model.classes[called]!,
     probability: probabilities[called]!,
     margin: probabilities[called]! - other,
     alternatives: ranked
       .slice(0, alternatives)
-      .map((k) => ({ sirna: model.classes[k]!, probability: probabilities[k]! })),
+      .map((k) => ({ treatment: model.classes[k]!, probability: probabilities[k]! })),
   };
 };
 

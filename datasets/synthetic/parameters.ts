@@ -1,5 +1,5 @@
 /** What a synthetic dataset is made of: everything that its pixels and its layout depend on, but the experiments' names. */
-import { z } from "../../pipeline/plugin.ts";
+import { z } from "zod";
 
 const rate = z.number().min(0).max(1);
 const strength = z.number().min(0);

@@ -1,5 +1,5 @@
 /** Which class stands in which well: the layout of one experiment, a function of the parameters and its name. */
-import type { WellType } from "../../pipeline/plugin.ts";
+import type { WellType } from "../../screen/experiment.ts";
 import { cellTypeOfName } from "../fields.ts";
 import type { SyntheticParameters } from "./parameters.ts";
 import { randomStream } from "./random.ts";

@@ -2,7 +2,7 @@
 import { readFile, rename, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { stringify } from "csv-stringify/sync";
-import { listProblems, PlatestreamError } from "../../pipeline/plugin.ts";
+import { listProblems, PlatestreamError } from "../../common/errors.ts";
 import { type SyntheticParameters, syntheticParameters } from "./parameters.ts";
 import { planExperiment } from "./plan.ts";
 

@@ -1,7 +1,7 @@
 /** What a thread of the generator does: renders one well and writes its files. */
 import { join } from "node:path";
 import { workerData } from "node:worker_threads";
-import { writeGreyImage } from "../../pipeline/plugin.ts";
+import { writeGreyImage } from "../../screen/images.ts";
 import type { SyntheticParameters } from "./parameters.ts";
 import type { PlannedWell } from "./plan.ts";
 import { renderWell } from "./render.ts";

@@ -38,4 +38,4 @@ for batch in batches:
     request.statistics.calibrated.id = statistics.id
     answer = worker.Predict(request)
     for site, top in zip(batch, answer.top):
-        print(site, top.sirna[0], f"{top.probability[0]:.3f}")
+        print(site, top.treatment[0], f"{top.probability[0]:.3f}")

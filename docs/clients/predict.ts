@@ -46,7 +46,7 @@ const statistics = await new Promise<{ id: string }>((resolve, reject) => {
 });
 
 interface Answer {
-  top: { sirna: string[]; probability: number[] }[];
+  top: { treatment: string[]; probability: number[] }[];
 }
 for (const batch of batches) {
   const request = {
@@ -58,6 +58,7 @@ for (const batch of batches) {
   const { top } = await new Promise<Answer>((resolve, reject) =>
     worker.Predict!(request, (error: Error | null, answer: Answer) => (error ? reject(error) : resolve(answer))),
   );
-  for (const [n, { sirna, probability }] of top.entries()) console.log(batch[n], sirna[0], probability[0]!.toFixed(3));
+  for (const [n, { treatment, probability }] of top.entries())
+    console.log(batch[n], treatment[0], probability[0]!.toFixed(3));
 }
 worker.close();

@@ -19,7 +19,7 @@ while True:
         with grpc.insecure_channel(address, options=[("grpc.keepalive_time_ms", 20_000)]) as channel:
             for event in ResultsStub(channel).Subscribe(pb.SubscribeRequest(kinds=["call"], after=last_seen)):
                 call = event.call
-                print(event.seq, event.experiment, call.plate, call.well, call.sirna, f"{call.probability:.3f}", flush=True)
+                print(event.seq, event.experiment, call.plate, call.well, call.treatment, f"{call.probability:.3f}", flush=True)
                 last_seen = event.seq
         break  # the run is over
     except grpc.RpcError as error:

@@ -25,7 +25,7 @@ const results = new Results(address, credentials.createInsecure(), {
 interface CallEvent {
   seq: number;
   experiment: string;
-  call: { plate: string; well: string; sirna: string; probability: number };
+  call: { plate: string; well: string; treatment: string; probability: number };
 }
 
 // Keep it where your program keeps what it has made of the events, and nothing is missed or seen twice.
@@ -34,7 +34,7 @@ for (;;) {
   try {
     for await (const event of results.Subscribe!({ kinds: ["call"], after: lastSeen })) {
       const { seq, experiment, call } = event as CallEvent;
-      console.log(seq, experiment, call.plate, call.well, call.sirna, call.probability.toFixed(3));
+      console.log(seq, experiment, call.plate, call.well, call.treatment, call.probability.toFixed(3));
       lastSeen = seq;
     }
     break; // the run is over

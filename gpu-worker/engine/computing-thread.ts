@@ -6,7 +6,7 @@
  * A thread that crashes fails the job it ran; the next job gets a new one.
  */
 import { Worker } from "node:worker_threads";
-import { PlatestreamError } from "../../proto/errors.ts";
+import { PlatestreamError } from "../../common/errors.ts";
 import type { Answer, Job, ThreadOptions } from "./messages.ts";
 
 export interface ComputingThreadOptions extends ThreadOptions {

@@ -2,7 +2,7 @@
  * What a worker can do, apart from the messages that ask for it: any service (Platestream's own, the Open Inference
  * Protocol) is a translation to and from this interface.
  */
-import type { ModelInfo } from "../../proto/model-info.ts";
+import type { ModelInfo } from "../../common/model-info.ts";
 
 /** N images and how they become the network's input: pixel * scale + offset. */
 export interface PixelBatch {

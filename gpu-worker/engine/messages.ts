@@ -1,8 +1,8 @@
 /** What the engine and its computing thread say to each other. */
-import type { ErrorCode } from "../../proto/errors.ts";
-import type { Architecture, Weights } from "../model/architecture.ts";
-import type { PixelType, StatisticsMode } from "../model/inference.ts";
-import type { Provider } from "../runtime/onnx.ts";
+import type { ErrorCode } from "../../common/errors.ts";
+import type { Architecture, Weights } from "../network/architecture.ts";
+import type { PixelType, StatisticsMode } from "../runtime/onnx/inference.ts";
+import type { Provider } from "../runtime/onnx/session.ts";
 
 /** A network of a bundle; its weights lie in shared memory. */
 export interface Network {

@@ -1,9 +1,9 @@
 /** The engine that computes with ONNX Runtime, in a thread of its own. */
-import { listProblems, PlatestreamError } from "../../proto/errors.ts";
-import type { Bundle } from "../model/bundle.ts";
-import { type PixelType, packStatistics } from "../model/inference.ts";
-import { decodeStatistics, encodeStatistics, estimateStatistics, statisticsId } from "../model/statistics.ts";
-import { type Provider, providers } from "../runtime/onnx.ts";
+import { listProblems, PlatestreamError } from "../../common/errors.ts";
+import type { Bundle } from "../bundle/bundle.ts";
+import { decodeStatistics, encodeStatistics, estimateStatistics, statisticsId } from "../network/statistics.ts";
+import { type PixelType, packStatistics } from "../runtime/onnx/inference.ts";
+import { type Provider, providers } from "../runtime/onnx/session.ts";
 import { Bounded } from "./bounded.ts";
 import { type ComputingThread, type JobTimes, startComputingThread } from "./computing-thread.ts";
 import type { Engine, PixelBatch, ServedModel, StatisticsChoice } from "./engine.ts";

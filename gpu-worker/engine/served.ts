@@ -1,8 +1,8 @@
 /** The networks that an engine serves, and how a request names one. */
-import { PlatestreamError } from "../../proto/errors.ts";
-import { featureCount, type Weights } from "../model/architecture.ts";
-import type { Bundle } from "../model/bundle.ts";
-import { packStatistics } from "../model/inference.ts";
+import { PlatestreamError } from "../../common/errors.ts";
+import type { Bundle } from "../bundle/bundle.ts";
+import { featureCount, type Weights } from "../network/architecture.ts";
+import { packStatistics } from "../runtime/onnx/inference.ts";
 import type { ModelChoice, ServedModel } from "./engine.ts";
 import type { Network } from "./messages.ts";
 

@@ -1,9 +1,9 @@
 /** The thread that computes: it owns the runtime and its sessions, and takes one job at a time. */
 import { parentPort, workerData } from "node:worker_threads";
-import { PlatestreamError } from "../../proto/errors.ts";
-import { emitNetwork } from "../model/inference.ts";
-import { onnxRuntime } from "../runtime/onnx.ts";
-import { runInPieces } from "../runtime/pieces.ts";
+import { PlatestreamError } from "../../common/errors.ts";
+import { runInPieces } from "../runtime/onnx/batch-pieces.ts";
+import { emitNetwork } from "../runtime/onnx/inference.ts";
+import { onnxRuntime } from "../runtime/onnx/session.ts";
 import { float32, type Session, type Tensors } from "../runtime/runtime.ts";
 import { Bounded } from "./bounded.ts";
 import type { Answer, Job, ThreadOptions } from "./messages.ts";
@@ -22,7 +22,7 @@ const sessionFor = async ({ network, mode, pixelType }: Job): Promise<Session> =
   const { architecture, weights } = networks[network]!;
   const block = await runtime.block();
   const model = emitNetwork(architecture, weights, { kind: mode }, pixelType, block);
-  const session = await runtime.load(model, { threads, optimized: block > 1 });
+  const session = await runtime.load(model, { threads, unoptimized: block > 1 });
   created += 1;
   for (const old of sessions.set(key, session)) await old.close();
   return session;

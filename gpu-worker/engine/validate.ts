@@ -1,5 +1,5 @@
 /** Whether a request's images fit the network: everything that is wrong, at once and in words. */
-import { listProblems, PlatestreamError } from "../../proto/errors.ts";
+import { listProblems, PlatestreamError } from "../../common/errors.ts";
 import type { PixelBatch, ServedModel } from "./engine.ts";
 
 /** Throws "invalid-request" unless the images can be computed. `plates` counts only where the network takes them. */

@@ -22,9 +22,9 @@ export interface SessionOptions {
   /** Threads that one operation is spread over. 0: one per core. */
   readonly threads: number;
   /** The graph is written for this runtime as it should run (`Runtime.block`): load it as it is, which is faster. */
-  readonly optimized?: boolean;
+  readonly unoptimized?: boolean;
   /** Allocates as the operations run, not a second time in one piece: half the memory of a graph with large values. */
-  readonly unplanned?: boolean;
+  readonly unplannedMemory?: boolean;
 }
 
 export interface Runtime {

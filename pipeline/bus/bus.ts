@@ -23,9 +23,9 @@ export interface Delivery {
   /** Puts it back, to be tried again after `waitMs` milliseconds. */
   retry(reason: string, waitMs: number): Promise<void>;
   /** Gives it up after so many attempts; all three are kept. */
-  giveUp(reason: string, stage: string | undefined, attempts: number): Promise<void>;
+  fail(reason: string, stage: string | undefined, attempts: number): Promise<void>;
   /** Puts it back as if it had not been taken: the node is leaving. */
-  handBack(): Promise<void>;
+  requeue(): Promise<void>;
 }
 
 export interface Bus {

@@ -1,7 +1,7 @@
 /** The bus of a single process: a queue in memory with a journal beside it, so that a restart knows the attempts. */
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { z } from "zod";
-import { parse } from "../schema.ts";
+import { parse } from "../../common/schema.ts";
 import type { Bus, Delivery, ExperimentRef } from "./bus.ts";
 
 const journalSchema = z.record(
@@ -9,7 +9,7 @@ const journalSchema = z.record(
   z.strictObject({
     cellType: z.string(),
     data: z.string(),
-    state: z.enum(["queued", "running", "done", "given-up"]),
+    state: z.enum(["queued", "running", "done", "failed"]),
     attempts: z.int().min(0),
     reason: z.string().optional(),
     stage: z.string().optional(),
@@ -31,7 +31,7 @@ export const openEmbeddedBus = async (path?: string): Promise<EmbeddedBus> => {
   const suspects = new Set<string>();
   for (const [id, entry] of Object.entries(journal)) {
     if (entry.state !== "running") continue;
-    // Whoever had it in hand is gone; the attempt counts, so that an experiment that kills the process is given up.
+    // Whoever had it in hand is gone; the attempt counts, so that an experiment that kills the process fails.
     entry.state = "queued";
     suspects.add(id);
   }
@@ -67,9 +67,9 @@ export const openEmbeddedBus = async (path?: string): Promise<EmbeddedBus> => {
         notBefore.set(id, Date.now() + waitMs);
         return settle(id, { state: "queued", reason });
       },
-      giveUp: (reason, stage, attempts) =>
-        settle(id, { state: "given-up", reason, attempts, ...(stage === undefined ? {} : { stage }) }),
-      handBack: () => settle(id, { state: "queued", attempts }),
+      fail: (reason, stage, attempts) =>
+        settle(id, { state: "failed", reason, attempts, ...(stage === undefined ? {} : { stage }) }),
+      requeue: () => settle(id, { state: "queued", attempts }),
     };
   };
 
@@ -78,7 +78,7 @@ export const openEmbeddedBus = async (path?: string): Promise<EmbeddedBus> => {
       let queued = 0;
       for (const { id, cellType, data } of experiments) {
         const known = journal[id];
-        if (known !== undefined && known.state !== "given-up") continue;
+        if (known !== undefined && known.state !== "failed") continue;
         journal[id] = { cellType, data, state: "queued", attempts: 0 };
         queued += 1;
       }

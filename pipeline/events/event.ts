@@ -1,5 +1,5 @@
 /** What happened, as a stream that anybody may follow: every call, and every change of an experiment's state. */
-import type { Call } from "../domain.ts";
+import type { Call } from "../stage/items.ts";
 
 export interface About {
   readonly experiment: string;
@@ -15,7 +15,7 @@ export interface CallEvent extends About {
   readonly kind: "call";
   readonly plate: string;
   readonly well: string;
-  readonly sirna: string;
+  readonly treatment: string;
   readonly probability: number;
   readonly margin: number;
   readonly alternatives: Call["alternatives"];
@@ -30,7 +30,7 @@ export type StateEvent = About & { readonly kind: "state" } & (
     | { readonly state: "started"; readonly attempt: number }
     | { readonly state: "retried"; readonly attempt: number; readonly reason: string }
     | { readonly state: "done"; readonly attempts: number; readonly calls: number; readonly seconds: number }
-    | { readonly state: "given-up"; readonly attempts: number; readonly reason: string }
+    | { readonly state: "failed"; readonly attempts: number; readonly reason: string }
   );
 
 export type BusEvent = CallEvent | StateEvent;
@@ -62,13 +62,13 @@ export const fits = ({ kinds, cellTypes, experiments, plates }: EventFilter, eve
 
 export const callEvent = (call: Call, about: About): CallEvent => {
   const { plate, well, model, statistics } = call.prediction;
-  const { sirna, probability, margin, alternatives, strategy, flags } = call;
+  const { treatment, probability, margin, alternatives, strategy, flags } = call;
   return {
     kind: "call",
     ...about,
     plate,
     well,
-    sirna,
+    treatment,
     probability,
     margin,
     alternatives,

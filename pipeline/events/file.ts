@@ -45,7 +45,7 @@ export const openFileEvents = async (path: string): Promise<FileEvents> => {
   const remember = (event: BusEvent, once: string | undefined): void => {
     const { experiment } = event;
     const state = event.kind === "state" ? event.state : undefined;
-    if (state === "given-up") told.get(experiment)?.delete(`${experiment} queued`);
+    if (state === "failed") told.get(experiment)?.delete(`${experiment} queued`);
     if (once === undefined || done.has(experiment)) return;
     if (state === "done") {
       done.add(experiment);

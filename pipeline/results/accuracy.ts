@@ -1,5 +1,7 @@
 /** How many wells were called right, where the truth is known: on wells, treatments only. */
-import { type Strategy, strategies, type WellType } from "../domain.ts";
+
+import type { WellType } from "../../screen/experiment.ts";
+import { type Strategy, strategies } from "../stage/items.ts";
 
 export interface Accuracy {
   /** Treatment wells whose siRNA is known, called or not. */
@@ -15,17 +17,17 @@ export type Accuracies = Readonly<Partial<Record<Strategy, Accuracy>>>;
 export interface ScoredWell {
   readonly wellType: WellType;
   /** The truth, where it is known. */
-  readonly sirna?: string;
+  readonly treatment?: string;
   /** What each strategy says; empty for a well that could not be called. */
   readonly called: Readonly<Partial<Record<Strategy, string>>>;
 }
 
 /** Scores the wells of one experiment with every strategy that called at least one of them. */
 export const scoreWells = (wells: readonly ScoredWell[]): Accuracies => {
-  const known = wells.filter(({ wellType, sirna }) => wellType === "treatment" && sirna !== undefined);
+  const known = wells.filter(({ wellType, treatment }) => wellType === "treatment" && treatment !== undefined);
   return score((strategy) => {
     if (!known.some(({ called }) => called[strategy] !== undefined)) return undefined;
-    return { n: known.length, correct: known.filter(({ sirna, called }) => called[strategy] === sirna).length };
+    return { n: known.length, correct: known.filter(({ treatment, called }) => called[strategy] === treatment).length };
   });
 };
 

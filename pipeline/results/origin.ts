@@ -1,9 +1,9 @@
 /** What the results in a folder come from, so that no folder mixes the results of different settings. */
 import { join, resolve } from "node:path";
-import { PlatestreamError } from "../../proto/errors.ts";
+import { readJson, replaceText } from "../../common/atomic-files.ts";
+import { PlatestreamError } from "../../common/errors.ts";
+import type { ModelInfo } from "../../common/model-info.ts";
 import type { RunConfig } from "../config.ts";
-import type { ModelInfo } from "../domain.ts";
-import { readJson, replaceText } from "./files.ts";
 
 /** A run's configuration with the networks that its workers hold. */
 export type ResultsConfig = RunConfig & { readonly models: readonly ModelInfo[] };

@@ -1,7 +1,7 @@
 /** The finished experiments of a run: one folder each, which is there whole or not at all. */
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { fileName, inFolder, nameOfFile, readJson } from "./files.ts";
+import { fileName, inFolder, nameOfFile, readJson } from "../../common/atomic-files.ts";
 import type { ExperimentReport, ReportedExperiment, WellRow } from "./report.ts";
 
 const temporary = ".part-";

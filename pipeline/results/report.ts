@@ -1,6 +1,8 @@
 /** What is kept of an experiment: its report for `run.json`, and one row per well for the tables. */
-import { PlatestreamError } from "../../proto/errors.ts";
-import type { Call, ModelInfo, Site, WellPrediction, WellType } from "../domain.ts";
+import { PlatestreamError } from "../../common/errors.ts";
+import type { ModelInfo } from "../../common/model-info.ts";
+import type { Site, WellType } from "../../screen/experiment.ts";
+import type { Call, WellPrediction } from "../stage/items.ts";
 import { type Accuracies, scoreWells } from "./accuracy.ts";
 import type { ExperimentResult } from "./result.ts";
 
@@ -18,12 +20,12 @@ export interface WellRow {
   readonly well: string;
   readonly wellType: WellType;
   /** The truth, where the dataset knows it. */
-  readonly sirna?: string;
+  readonly treatment?: string;
   readonly metadata: Readonly<Record<string, string>>;
   /** Absent: the well could not be called. */
   readonly call?: Pick<
     Call,
-    "sirna" | "probability" | "margin" | "alternatives" | "plateGroup" | "strategy" | "byStrategy"
+    "treatment" | "probability" | "margin" | "alternatives" | "plateGroup" | "strategy" | "byStrategy"
   > & { readonly sites: readonly number[]; readonly statistics: string; readonly model: ModelIdentity };
   /** Those of the call, or `not-called`. */
   readonly flags: readonly string[];
@@ -101,7 +103,8 @@ export const reportExperiment = (result: ExperimentResult): ReportedExperiment =
 };
 
 /** What each strategy says of a well. A stage of a plugin's may know only what it called. */
-const calledBy = ({ call }: WellRow) => (call === undefined ? {} : { [call.strategy]: call.sirna, ...call.byStrategy });
+const calledBy = ({ call }: WellRow) =>
+  call === undefined ? {} : { [call.strategy]: call.treatment, ...call.byStrategy };
 
 /** One row per well of the experiment, in its order; those with a call come with the prediction it rests on. */
 const tabulate = ({ experiment, calls, leftOut }: ExperimentResult) => {
@@ -121,14 +124,14 @@ const tabulate = ({ experiment, calls, leftOut }: ExperimentResult) => {
 };
 
 const wellRow = (
-  { plate, well, wellType, sirna, metadata }: Site | WellPrediction,
+  { plate, well, wellType, treatment, metadata }: Site | WellPrediction,
   call: Call | undefined,
   reasons: readonly string[],
 ): WellRow => ({
   plate,
   well,
   wellType,
-  ...(sirna === undefined ? {} : { sirna }),
+  ...(treatment === undefined ? {} : { treatment }),
   metadata,
   ...(call === undefined ? {} : { call: rowCall(call) }),
   flags: call === undefined ? ["not-called"] : call.flags,

@@ -1,4 +1,5 @@
-import type { Call, Experiment, Site } from "../domain.ts";
+import type { Experiment, Site } from "../../screen/experiment.ts";
+import type { Call } from "../stage/items.ts";
 
 /** A site that went no further, and why. */
 export interface LeftOut {
@@ -22,7 +23,7 @@ export interface ExperimentResult {
   readonly images: number;
 }
 
-/** An experiment that was given up, after all its attempts. */
+/** An experiment that failed, after all its attempts. */
 export interface ExperimentFailure {
   readonly experiment: string;
   readonly cellType: string;

@@ -7,10 +7,10 @@
  */
 import { appendFile, mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import type { ModelInfo } from "../domain.ts";
-import type { ResultStore } from "../run.ts";
-import { inFolder, readJson, replaceFile, replaceText } from "./files.ts";
-import { lockFolder } from "./lock.ts";
+import { inFolder, readJson, replaceFile, replaceText } from "../../common/atomic-files.ts";
+import { lockFolder } from "../../common/folder-lock.ts";
+import type { ModelInfo } from "../../common/model-info.ts";
+import type { ResultStore } from "../run/node.ts";
 import { checkOrigin, type ResultsConfig } from "./origin.ts";
 import { openPieces, readPiece, readReports, writePiece } from "./pieces.ts";
 import { profileWriter } from "./profiles.ts";

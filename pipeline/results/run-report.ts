@@ -1,6 +1,6 @@
 /** `run.json`: all that can be said about a run without its tables. */
 import { readFileSync } from "node:fs";
-import { packageFile } from "../../proto/package-file.ts";
+import { packageFile } from "../../common/package-file.ts";
 import { type Accuracies, totalAccuracies } from "./accuracy.ts";
 import type { ResultsConfig } from "./origin.ts";
 import { type ExperimentReport, identityOf, type ModelIdentity } from "./report.ts";
@@ -20,7 +20,7 @@ export interface RunReport {
   readonly models: readonly ModelIdentity[];
   /** All that are finished, those of earlier processes included. */
   readonly experiments: readonly ExperimentReport[];
-  /** Experiments that were given up. */
+  /** Experiments that failed. */
   readonly failures: readonly ExperimentFailure[];
   readonly total: {
     readonly wells: number;

@@ -27,13 +27,13 @@ export const callsHeader = stringify([callColumns]);
 /** Lists within a cell are separated by spaces, `reason` by semicolons; what does not apply is empty. */
 export const callsRows = (experiment: string, wells: readonly WellRow[]): string =>
   stringify(
-    wells.map(({ plate, well, wellType, sirna, call, flags, reasons }) => [
+    wells.map(({ plate, well, wellType, treatment, call, flags, reasons }) => [
       experiment,
       plate,
       well,
       wellType,
-      sirna,
-      call?.sirna,
+      treatment,
+      call?.treatment,
       number(call?.probability),
       number(call?.margin),
       call?.plateGroup,
@@ -42,7 +42,7 @@ export const callsRows = (experiment: string, wells: readonly WellRow[]): string
       call?.byStrategy["once-per-experiment"],
       call?.byStrategy["plate-groups"],
       call?.sites.join(" "),
-      call?.alternatives.map(({ sirna: other, probability }) => `${other}:${probability.toFixed(2)}`).join(" "),
+      call?.alternatives.map(({ treatment: other, probability }) => `${other}:${probability.toFixed(2)}`).join(" "),
       flags.join(" "),
       reasons.join("; "),
     ]),
@@ -55,7 +55,7 @@ export const submissionRows = (experiment: string, wells: readonly WellRow[]): s
   stringify(
     wells
       .filter(({ wellType, call }) => wellType === "treatment" && call !== undefined)
-      .map(({ plate, well, call }) => [`${experiment}_${plate}_${well}`, call!.sirna]),
+      .map(({ plate, well, call }) => [`${experiment}_${plate}_${well}`, call!.treatment]),
   );
 
 /** Six digits: all that a float32 holds. */

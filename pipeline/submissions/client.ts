@@ -1,8 +1,8 @@
 /** Submits through a gateway. */
 import type { Client, ClientUnaryCall, ServiceError } from "@grpc/grpc-js";
-import type { ClientSecurity } from "../../proto/security/client-security.ts";
-import { errorOfService } from "../../proto/service-error.ts";
-import { loadSubmissions, type SubmitRequest, type SubmitResponse } from "./wire.ts";
+import type { ClientSecurity } from "../../common/grpc/client-security.ts";
+import { errorOfService } from "../../common/grpc/service-error.ts";
+import { loadSubmissions, type SubmitRequest, type SubmitResponse } from "./messages.ts";
 
 /** Throws what the gateway says, as a `PlatestreamError`; "bus-unavailable" when it does not answer. */
 export const submitThrough = async (

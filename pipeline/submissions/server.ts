@@ -2,11 +2,11 @@
 import type { ServerUnaryCall, sendUnaryData } from "@grpc/grpc-js";
 import { ReflectionService } from "@grpc/reflection";
 import { HealthImplementation } from "grpc-health-check";
-import type { OnRefused } from "../../proto/security/guard.ts";
-import { guardedServer } from "../../proto/security/guarded-server.ts";
-import type { ServerSecurity } from "../../proto/security/server-security.ts";
-import { serviceError } from "../../proto/service-error.ts";
-import { loadSubmissions, type SubmitRequest, type SubmitResponse } from "./wire.ts";
+import type { OnRefused } from "../../common/grpc/guard.ts";
+import { guardedServer } from "../../common/grpc/guarded-server.ts";
+import type { ServerSecurity } from "../../common/grpc/server-security.ts";
+import { serviceError } from "../../common/grpc/service-error.ts";
+import { loadSubmissions, type SubmitRequest, type SubmitResponse } from "./messages.ts";
 
 export interface SubmissionsOptions {
   /** `host:port`; port 0: any that is free. */

@@ -1,9 +1,9 @@
 /** A pool of the workers that are in a directory, as they come and go. */
 import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
-import { PlatestreamError } from "../../proto/errors.ts";
-import { isLoopback } from "../../proto/security/listen-address.ts";
-import type { Status } from "../status.ts";
+import { PlatestreamError } from "../../common/errors.ts";
+import { isLoopback } from "../../common/security/listen-address.ts";
+import type { Status } from "../run/status.ts";
 import type { WorkerDirectory, WorkerEntry } from "./directory.ts";
 import type { GrpcWorker } from "./grpc-worker.ts";
 import { type Accept, defaultPoolOptions, openPool, type PoolOptions, type WorkerPool } from "./pool.ts";

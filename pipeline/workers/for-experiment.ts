@@ -1,5 +1,5 @@
 /** The workers as one experiment sees them: every request says which experiment it is for. */
-import type { CallOptions, Workers } from "../plugin.ts";
+import type { CallOptions, Workers } from "./workers.ts";
 
 export const workersFor = (workers: Workers, experiment: string, attempt: number): Workers => {
   const of = (options: CallOptions): CallOptions => ({

@@ -12,8 +12,9 @@ import {
   type ServiceError,
 } from "@grpc/grpc-js";
 import { service as healthService } from "grpc-health-check";
-import { type ErrorCode, PlatestreamError } from "../../proto/errors.ts";
-import { loadProto } from "../../proto/load.ts";
+import { type ErrorCode, PlatestreamError } from "../../common/errors.ts";
+import { type ClientSecurity, plain } from "../../common/grpc/client-security.ts";
+import { loadProto } from "../../common/grpc/load-proto.ts";
 import type {
   CalibrateRequest,
   CalibrateResponse,
@@ -21,13 +22,13 @@ import type {
   PredictRequest,
   PredictResponse,
   Sent,
-} from "../../proto/messages.ts";
-import { identityKey, type RequestIdentity, writeIdentity } from "../../proto/operations/request-identity.ts";
-import { type ClientSecurity, plain } from "../../proto/security/client-security.ts";
-import { errorOfService } from "../../proto/service-error.ts";
-import type { ImageBatch, ModelChoice, ModelInfo, Predictions, Statistics } from "../plugin.ts";
+} from "../../common/grpc/messages.ts";
+import { identityKey, type RequestIdentity, writeIdentity } from "../../common/grpc/request-identity.ts";
+import { errorOfService } from "../../common/grpc/service-error.ts";
+import type { ModelInfo } from "../../common/model-info.ts";
 import { packBatch } from "./pack.ts";
 import { modelInfo, readFloats, wireChoice, wireImages, wireStatistics } from "./wire.ts";
+import type { ImageBatch, ModelChoice, Predictions, Statistics } from "./workers.ts";
 
 export interface WorkerInfo {
   readonly models: readonly ModelInfo[];

@@ -4,9 +4,9 @@ import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { type ErrorCode, errorCodes, PlatestreamError } from "../../proto/errors.ts";
-import { type LogLine, readLogLine } from "../../proto/operations/log.ts";
-import type { Status } from "../status.ts";
+import { type ErrorCode, errorCodes, PlatestreamError } from "../../common/errors.ts";
+import { type LogLine, readLogLine } from "../../common/observe/log.ts";
+import type { Status } from "../run/status.ts";
 
 export interface LocalWorker {
   /** `127.0.0.1:PORT`, the same after a restart. */
@@ -28,7 +28,7 @@ export interface LocalWorkerOptions {
 }
 
 export const defaultLocalWorker: LocalWorkerOptions = {
-  command: [process.execPath, fileURLToPath(new URL("../cli/main.js", import.meta.url)), "worker"],
+  command: [process.execPath, fileURLToPath(new URL("../../cli/main.js", import.meta.url)), "worker"],
   restarts: 5,
   startMs: 120_000,
   graceMs: 10_000,

@@ -1,5 +1,5 @@
 /** A worker whose requests are told to somebody: what goes out, and how it ends. */
-import { PlatestreamError } from "../../proto/errors.ts";
+import { PlatestreamError } from "../../common/errors.ts";
 import type { GrpcWorker, RequestOptions } from "./grpc-worker.ts";
 import { batchBytes } from "./pack.ts";
 

@@ -1,6 +1,7 @@
 /** A batch as workers take it: the pixels of all images in one array. */
-import { PlatestreamError } from "../../proto/errors.ts";
-import type { Affine, ImageBatch } from "../plugin.ts";
+import { PlatestreamError } from "../../common/errors.ts";
+import type { Affine } from "../../screen/site-image.ts";
+import type { ImageBatch } from "./workers.ts";
 
 export interface PackedBatch {
   /** [N, C, H, W], row-major */

@@ -1,12 +1,13 @@
 /** Many workers as one: spreads batches over them, retries on another, takes those that fail out and back in. */
 import { setMaxListeners } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type ErrorCode, errorCodes, listProblems, PlatestreamError } from "../../proto/errors.ts";
-import type { CallOptions, ImageBatch, ModelChoice, ModelInfo, Workers } from "../plugin.ts";
-import type { Status } from "../status.ts";
+import { type ErrorCode, errorCodes, listProblems, PlatestreamError } from "../../common/errors.ts";
+import type { ModelInfo } from "../../common/model-info.ts";
+import type { Status } from "../run/status.ts";
 import type { GrpcWorker, RequestOptions } from "./grpc-worker.ts";
 import { batchBytes } from "./pack.ts";
 import { networkVersions } from "./versions.ts";
+import type { CallOptions, ImageBatch, ModelChoice, Workers } from "./workers.ts";
 
 export interface WorkerPool extends Workers {
   /** Networks that a worker holds which is there now. */

@@ -1,6 +1,6 @@
 /** One version of every network: any worker may take any batch, at any time of a run. */
-import { PlatestreamError } from "../../proto/errors.ts";
-import type { ModelInfo } from "../plugin.ts";
+import { PlatestreamError } from "../../common/errors.ts";
+import type { ModelInfo } from "../../common/model-info.ts";
 
 export interface NetworkVersions {
   /** Throws "invalid-model" where a worker holds another version than one that was there before it. */

@@ -1,7 +1,9 @@
 /** Between the terms of a pipeline and the messages on the wire. */
-import type { ImagesMessage, ModelMessage, Sent, StatisticsMessage } from "../../proto/messages.ts";
-import type { ModelChoice, ModelInfo, Statistics } from "../plugin.ts";
+
+import type { ImagesMessage, ModelMessage, Sent, StatisticsMessage } from "../../common/grpc/messages.ts";
+import type { ModelInfo } from "../../common/model-info.ts";
 import type { PackedBatch } from "./pack.ts";
+import type { ModelChoice, Statistics } from "./workers.ts";
 
 export const wireChoice = ({ name, cellType }: ModelChoice): { model: string; cell_type: string } => ({
   model: name === undefined ? "" : name,

@@ -6,7 +6,7 @@ import { natsEvents } from "../../pipeline/bus/nats/events.ts";
 import { namesIn } from "../../pipeline/bus/nats/names.ts";
 import { openNats } from "../../pipeline/bus/nats/open.ts";
 import type { BusEvent } from "../../pipeline/events/event.ts";
-import { openTeller } from "../../pipeline/events/tell.ts";
+import { openEventPublisher } from "../../pipeline/events/publish.ts";
 import { read, resultOf, testEvents } from "../events/suite.ts";
 import { type NatsServer, startNatsServer } from "./nats-server.ts";
 
@@ -28,7 +28,7 @@ test("events - a subscriber outlives kill -9 of the server", async (t) => {
   const own = await startNatsServer();
   t.after(() => own.close());
   const store = await open(t, own.namespace());
-  const events = openTeller(store, "a", () => "HUVEC");
+  const events = openEventPublisher(store, "a", () => "HUVEC");
   await events.tellResult(resultOf("HUVEC-01", 3));
   const following = read(store, {}, 14);
   await sleep(100);

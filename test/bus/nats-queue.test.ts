@@ -81,7 +81,7 @@ test("NATS bus - a node that was lost and comes back settles only what is still 
   await one.bus.submit([ref("HUVEC-01")]);
   const lost = await one.bus.take(never);
   await one.parts.records.change("HUVEC-01", (record) => ({ ...record!, node: "node-2", lease: "another" }));
-  await lost!.giveUp("too late", undefined, 1);
+  await lost!.fail("too late", undefined, 1);
   assert.equal((await one.parts.records.get("HUVEC-01"))!.value.state, "running");
   assert.deepEqual(await readDeadLetters(one.parts), []);
 });
@@ -99,7 +99,7 @@ test("NATS bus - a dead letter keeps reason, stage and attempts, and is replayed
   const { bus, parts } = await open(t, server.namespace());
   await bus.submit([ref("HUVEC-01")]);
   await (await bus.take(never))!.retry("[deadline] slow", 10);
-  await (await bus.take(never))!.giveUp("[plugin-failed] stage mine: no B03 here", "mine", 2);
+  await (await bus.take(never))!.fail("[plugin-failed] stage mine: no B03 here", "mine", 2);
   const letters = await readDeadLetters(parts);
   const { at, seq, ...letter } = letters[0]!;
   assert.deepEqual(letter, {
@@ -117,7 +117,7 @@ test("NATS bus - a dead letter keeps reason, stage and attempts, and is replayed
   assert.equal((await bus.take(never))!.attempt, 1);
 });
 
-test("NATS bus - a message that is no experiment is given up and holds up nobody", async (t) => {
+test("NATS bus - a message that is no experiment fails and holds up nobody", async (t) => {
   const { bus, parts } = await open(t, server.namespace());
   await parts.streams.publish(parts.streams.names.experiment("HUVEC", "junk"), { hello: 1 }, { id: "junk" });
   await bus.submit([ref("HUVEC-01")]);
@@ -144,7 +144,7 @@ test("NATS bus - kill -9 of the server: nodes and submitters wait, and go on whe
     await delivery!.done();
   }
   assert.equal(await bus.take(never), undefined);
-  assert.deepEqual((await overview(parts)).counts, { queued: 0, running: 0, waiting: 0, done: 3, "given-up": 0 });
+  assert.deepEqual((await overview(parts)).counts, { queued: 0, running: 0, waiting: 0, done: 3, failed: 0 });
   assert.deepEqual(connection, ["lost", "ready"]);
 });
 
@@ -199,7 +199,7 @@ test("overview - what runs where and how far, and what no node takes", async (t)
   presence.next({ type: "experiment-started", experiment: "HUVEC-01", attempt: 1, plates });
   await sleep(50);
   const seen = await overview(parts);
-  assert.deepEqual(seen.counts, { queued: 1, running: 1, waiting: 0, done: 0, "given-up": 0 });
+  assert.deepEqual(seen.counts, { queued: 1, running: 1, waiting: 0, done: 0, failed: 0 });
   assert.deepEqual(seen.running, [{ experiment: "HUVEC-01", node: "node-1", attempt: 1, sites: 2, sitesDone: 0 }]);
   assert.deepEqual(seen.withoutNode, ["RPE"]);
 

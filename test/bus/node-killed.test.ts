@@ -14,7 +14,7 @@ import type { CallEvent } from "../../pipeline/events/event.ts";
 import { temporaryFolder } from "../kit/experiment.ts";
 import { startNatsServer } from "./nats-server.ts";
 
-const main = join(import.meta.dirname, "../../pipeline/cli/main.js");
+const main = join(import.meta.dirname, "../../cli/main.js");
 const pipeline = async (...args: string[]): Promise<string> =>
   (await promisify(execFile)(process.execPath, [main, ...args], { timeout: 60_000 })).stdout;
 
@@ -37,8 +37,8 @@ const callsOn = async (t: TestContext, url: string): Promise<(readonly [string, 
   }
   return calls.sort(([a], [b]) => (a < b ? -1 : 1));
 };
-const called = ({ experiment, plate, well, sirna, probability }: CallEvent) =>
-  [`${experiment} ${plate} ${well}`, `${sirna} ${probability}`] as const;
+const called = ({ experiment, plate, well, treatment, probability }: CallEvent) =>
+  [`${experiment} ${plate} ${well}`, `${treatment} ${probability}`] as const;
 
 test("kill -9 of a node - another one takes over, and every well is called once, as without the fault", async (t) => {
   const folder = await temporaryFolder(t);
@@ -80,7 +80,7 @@ test("kill -9 of a node - another one takes over, and every well is called once,
   const second = startNode(t, node(faulty, "second"));
   assert.deepEqual(await once(second, "exit"), [0, null]);
   const { counts, experiments } = await seen();
-  assert.deepEqual(counts, { queued: 0, running: 0, waiting: 0, done: 4, "given-up": 0 });
+  assert.deepEqual(counts, { queued: 0, running: 0, waiting: 0, done: 4, failed: 0 });
   assert.ok(experiments.some(({ attempts, node: by }) => attempts === 2 && by === "second"));
 
   const expected = await callsOn(t, calm);

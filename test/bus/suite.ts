@@ -42,7 +42,7 @@ export const testBus = (name: string, open: (t: TestContext) => Promise<OpenedBu
     const again = await bus.take(never);
     assert.ok(Date.now() - failed >= 300, `it came after ${Date.now() - failed} ms`);
     assert.equal(again!.attempt, 2);
-    await again!.giveUp("still flaky", undefined, 2);
+    await again!.fail("still flaky", undefined, 2);
     assert.equal(await bus.take(never), undefined);
   });
 
@@ -56,7 +56,7 @@ export const testBus = (name: string, open: (t: TestContext) => Promise<OpenedBu
   test(`${name} bus - what was handed back is no attempt`, async (t) => {
     const { bus } = await open(t);
     await bus.submit(refs.slice(0, 1));
-    await (await bus.take(never))!.handBack();
+    await (await bus.take(never))!.requeue();
     const delivery = await bus.take(never);
     assert.equal(delivery!.attempt, 1);
     assert.ok(!delivery!.suspect);
@@ -76,10 +76,10 @@ export const testBus = (name: string, open: (t: TestContext) => Promise<OpenedBu
     assert.ok(delivery!.suspect, "it may be what killed the process");
   });
 
-  test(`${name} bus - a given-up experiment is tried anew when it is submitted again`, async (t) => {
+  test(`${name} bus - a failed experiment is tried anew when it is submitted again`, async (t) => {
     const { bus } = await open(t);
     await bus.submit(refs.slice(0, 1));
-    await (await bus.take(never))!.giveUp("broken", "infer", 1);
+    await (await bus.take(never))!.fail("broken", "infer", 1);
     assert.deepEqual(await bus.submit(refs.slice(0, 1)), { queued: 1, known: 0 });
     assert.equal((await bus.take(never))!.attempt, 1);
   });

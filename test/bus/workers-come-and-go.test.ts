@@ -55,7 +55,7 @@ test("workers come and go while a node runs, and every well is called once", asy
   node.signal("SIGINT");
   assert.equal(await node.ended, 0);
   const { counts, experiments } = await seen();
-  assert.deepEqual(counts, { queued: 0, running: 0, waiting: 0, done: 4, "given-up": 0 });
+  assert.deepEqual(counts, { queued: 0, running: 0, waiting: 0, done: 4, failed: 0 });
   assert.deepEqual(
     experiments.map(({ attempts }) => attempts),
     [1, 1, 1, 1],

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { hostname } from "node:os";
 import { test } from "node:test";
-import { advertisedAddress } from "../../pipeline/cli/announce-worker.ts";
+import { advertisedAddress } from "../../cli/worker/announce-worker.ts";
 import { runPipeline } from "../faults/processes.ts";
 import { writeTinyBundle } from "../gpu-worker/tiny-bundle.ts";
 

@@ -4,14 +4,14 @@ import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { readBundle } from "../../gpu-worker/model/bundle.ts";
-import { encodeStatistics } from "../../gpu-worker/model/statistics.ts";
-import { packageFile } from "../../proto/package-file.ts";
+import { packageFile } from "../../common/package-file.ts";
+import { readBundle } from "../../gpu-worker/bundle/bundle.ts";
+import { encodeStatistics } from "../../gpu-worker/network/statistics.ts";
 import { assertClose, cpu } from "../gpu-worker/parity-case.ts";
 import { tiny, writeTinyBundle } from "../gpu-worker/tiny-bundle.ts";
 import { temporaryFolder } from "../kit/experiment.ts";
 
-const main = fileURLToPath(new URL("../../pipeline/cli/main.js", import.meta.url));
+const main = fileURLToPath(new URL("../../cli/main.js", import.meta.url));
 
 /** Runs `pipeline model …`. */
 const model = (...words: string[]): Promise<{ code: number; out: string; error: string }> =>

@@ -4,7 +4,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
-import { packageFile } from "../../proto/package-file.ts";
+import { packageFile } from "../../common/package-file.ts";
 
 const filesIn = async (folder: string, ending: string): Promise<string[]> =>
   (await readdir(packageFile(folder), { recursive: true }))
@@ -16,7 +16,7 @@ test("the package ships every file that the program reads", async () => {
   const { stdout } = await promisify(execFile)("npm", pack, { cwd: packageFile("."), maxBuffer: 2 ** 24 });
   const shipped = new Set((JSON.parse(stdout)[0].files as { path: string }[]).map(({ path }) => path));
   const read = [
-    "dist/pipeline/cli/main.js",
+    "dist/cli/main.js",
     ...(await filesIn("proto", ".proto")),
     ...(await filesIn("gpu-worker", ".proto")),
     ...(await filesIn("recipes", ".yaml")),

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { stripVTControlCharacters } from "node:util";
-import { renderSummary } from "../../pipeline/cli/summary.ts";
+import { renderSummary } from "../../cli/start/summary.ts";
 import { reportExperiment } from "../../pipeline/results/report.ts";
 import { type RunFacts, reportRun } from "../../pipeline/results/run-report.ts";
 import { config, model, resultOf } from "../results/results.ts";
@@ -9,7 +9,7 @@ import { config, model, resultOf } from "../results/results.ts";
 const reportOf = (id: string, ...wells: Parameters<typeof resultOf>[1]) => reportExperiment(resultOf(id, wells)).report;
 const byStrategy = { argmax: "0", "once-per-experiment": "1" };
 const experiments = [
-  reportOf("HUVEC-01", { well: "B02", sirna: "1", called: "1", byStrategy }, { well: "B03", sirna: "2" }),
+  reportOf("HUVEC-01", { well: "B02", treatment: "1", called: "1", byStrategy }, { well: "B03", treatment: "2" }),
   reportOf("HUVEC-02", { well: "B02", called: "1", byStrategy }),
 ];
 const run = (changes: Partial<RunFacts> = {}) =>
@@ -56,7 +56,7 @@ test("the summary has no accuracy where no label is known", () => {
   assert.doesNotMatch(summary({ experiments: experiments.slice(1) }), /argmax|accuracy/);
 });
 
-test("the summary says what was given up and that an untrained network means nothing", () => {
+test("the summary says what failed and that an untrained network means nothing", () => {
   const untrained = { ...model, trained: false };
   const failure = { experiment: "RPE-01", cellType: "RPE", attempts: 3, code: "deadline", reason: "late" };
   const text = summary({
@@ -64,7 +64,7 @@ test("the summary says what was given up and that an untrained network means not
     experiments: [reportOf("HUVEC-01", { well: "B02", called: "1", model: untrained })],
     failures: [failure],
   });
-  assert.match(text, /\nRPE-01 was given up: \[deadline\] late\n/);
+  assert.match(text, /\nRPE-01 failed: \[deadline\] late\n/);
   assert.match(text, /\ndemo was never trained: its calls mean nothing\n/);
 });
 

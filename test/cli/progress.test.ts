@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { PassThrough } from "node:stream";
 import { type TestContext, test } from "node:test";
 import { stripVTControlCharacters } from "node:util";
-import { type ProgressMode, renderProgress } from "../../pipeline/cli/progress.ts";
-import type { Status } from "../../pipeline/status.ts";
+import { type ProgressMode, renderProgress } from "../../cli/start/progress.ts";
+import type { Status } from "../../pipeline/run/status.ts";
 import { resultOf } from "../results/results.ts";
 
 const render = (mode: ProgressMode) => {
@@ -87,7 +87,7 @@ test("what is finished, repeated or lost stays on the terminal, and leaves the v
   assert.match(err(), /2 of 2 experiments/);
 });
 
-test("quiet says one line per experiment that is finished or given up, on stderr", () => {
+test("quiet says one line per experiment that is finished or failed, on stderr", () => {
   const { progress, out, err } = render("quiet");
   for (const status of [...started, siteDone, leftOut, failed]) progress.next(status);
   progress.next({ type: "experiment-done", result });
@@ -95,7 +95,7 @@ test("quiet says one line per experiment that is finished or given up, on stderr
   progress.close();
   assert.equal(
     err(),
-    "RPE-01: given up after 3 attempts: [plugin-failed] stage blur: no\n" +
+    "RPE-01: failed after 3 attempts: [plugin-failed] stage blur: no\n" +
       "HUVEC-01: 1 of 2 wells called, 2 sites left out, 4 s, 0.5 images/s\n",
   );
   assert.equal(out(), "");

@@ -6,10 +6,10 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { writeGreyImage } from "../../pipeline/plugin.ts";
 import type { RunReport } from "../../pipeline/results/run-report.ts";
+import { writeGreyImage } from "../../screen/images.ts";
 
-const main = join(import.meta.dirname, "../../pipeline/cli/main.js");
+const main = join(import.meta.dirname, "../../cli/main.js");
 const pipeline = (...args: string[]): Promise<{ code: unknown; stdout: string; stderr: string }> =>
   new Promise((resolve) => {
     execFile(process.execPath, [main, ...args], { cwd: folder, timeout: 60_000 }, (error, stdout, stderr) =>

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { renderOverview } from "../../cli/status/action.ts";
 import type { Overview } from "../../pipeline/bus/nats/overview.ts";
-import { renderOverview } from "../../pipeline/cli/status-run.ts";
 import { entryOf } from "../workers/directory-suite.ts";
 
 const empty: Overview = {
   server: "nats-server 2.9.10",
-  counts: { queued: 0, running: 0, waiting: 0, done: 0, "given-up": 0 },
+  counts: { queued: 0, running: 0, waiting: 0, done: 0, failed: 0 },
   experiments: [],
   running: [],
   nodes: [],

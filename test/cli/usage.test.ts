@@ -3,7 +3,7 @@ import { execFile } from "node:child_process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
-import { program } from "../../pipeline/cli/program.ts";
+import { program } from "../../cli/program.ts";
 
 const mistakes: readonly (readonly [line: string, problem: string])[] = [
   ["strat", "unknown command 'strat' (did you mean start?); see `pipeline --help`"],
@@ -43,7 +43,7 @@ test("the help of every command has examples", () => {
 
 const run = (...words: string[]): Promise<{ code: number; stdout: string; stderr: string }> =>
   new Promise((resolve) => {
-    const main = fileURLToPath(new URL("../../pipeline/cli/main.js", import.meta.url));
+    const main = fileURLToPath(new URL("../../cli/main.js", import.meta.url));
     execFile(process.execPath, [main, ...words], (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
     });

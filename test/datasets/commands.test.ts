@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { describeData } from "../../cli/data/info.ts";
+import { expandNames } from "../../cli/data/synth.ts";
 import { synthesise } from "../../datasets/synthetic/synthesise.ts";
-import { describeData } from "../../pipeline/cli/data-info.ts";
-import { expandNames } from "../../pipeline/cli/data-synth.ts";
 import { temporaryFolder } from "../kit/experiment.ts";
 
 test("experiments are named one by one or as ranges", () => {

@@ -33,7 +33,7 @@ test("every well of the competition has two sites; test wells have no class, tes
   ]);
   const { sites: training } = await dataset.load("HEPG2-01");
   assert.deepEqual(
-    training.map(({ well, site, wellType, sirna }) => [well, site, wellType, sirna]),
+    training.map(({ well, site, wellType, treatment }) => [well, site, wellType, treatment]),
     [
       ["B02", 1, "negative_control", "1138"],
       ["B02", 2, "negative_control", "1138"],
@@ -45,7 +45,7 @@ test("every well of the competition has two sites; test wells have no class, tes
   );
   const { sites: held } = await dataset.load("HEPG2-08");
   assert.deepEqual(
-    held.map(({ well, sirna }) => [well, sirna]),
+    held.map(({ well, treatment }) => [well, treatment]),
     [
       ["B02", "1108"],
       ["B02", "1108"],

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { seededRandom, seededShuffle } from "../../common/random.ts";
 import { learnPlateGroups } from "../../datasets/plate-groups.ts";
-import { type Experiment, type Site, seededRandom, seededShuffle } from "../../pipeline/plugin.ts";
+import type { Experiment, Site } from "../../screen/experiment.ts";
 
 const classes = Array.from({ length: 1108 }, (_, k) => String(k));
 const groups = Array.from({ length: 4 }, (_, g) => classes.filter((_, k) => k % 4 === g));
@@ -12,18 +13,18 @@ const experiment = (id: string, on: (plate: number) => readonly string[], plates
   cellType: "HUVEC",
   plates: Array.from({ length: plates }, (_, p) => String(p + 1)),
   sites: Array.from({ length: plates }, (_, p) => p).flatMap((p) => [
-    ...on(p).map((sirna): Site => siteOf(id, p, sirna)),
+    ...on(p).map((treatment): Site => siteOf(id, p, treatment)),
     { ...siteOf(id, p, "1138"), wellType: "negative_control" },
   ]),
 });
-const siteOf = (id: string, p: number, sirna: string): Site => ({
+const siteOf = (id: string, p: number, treatment: string): Site => ({
   experiment: id,
   cellType: "HUVEC",
   plate: String(p + 1),
   well: "B02",
   site: 1,
   wellType: "treatment",
-  sirna,
+  treatment,
   images: [],
   metadata: {},
 });
@@ -47,7 +48,7 @@ test("plate groups - one odd experiment does no harm, wherever it stands", () =>
 });
 
 test("plate groups - no experiment need hold all plates, and no plate all its classes", () => {
-  const holes = (e: number) => (sirna: string) => (Number(sirna) + e) % 5 !== 0;
+  const holes = (e: number) => (treatment: string) => (Number(treatment) + e) % 5 !== 0;
   const layouts = [0, 1, 2, 3].map((e) =>
     experiment(`RPE-0${e}`, (p) => (p === e ? [] : groups[(p + 1) % 4]!.filter(holes(e)))),
   );
@@ -56,17 +57,17 @@ test("plate groups - no experiment need hold all plates, and no plate all its cl
 
 test("plate groups - a class that is never seen is in no group", () => {
   const layouts = [0, 1, 3].map((rotation) =>
-    experiment(`U2OS-0${rotation}`, (p) => groups[(p + rotation) % 4]!.filter((sirna) => sirna !== "5")),
+    experiment(`U2OS-0${rotation}`, (p) => groups[(p + rotation) % 4]!.filter((treatment) => treatment !== "5")),
   );
   assert.deepEqual(learnPlateGroups(layouts), [
     groups[0],
-    groups[1]!.filter((sirna) => sirna !== "5"),
+    groups[1]!.filter((treatment) => treatment !== "5"),
     ...groups.slice(2),
   ]);
 });
 
 test("plate groups - a class once in a wrong well is put right by the other experiments", () => {
-  const swapped = (sirna: string) => (sirna === "0" ? "1" : sirna === "1" ? "0" : sirna);
+  const swapped = (treatment: string) => (treatment === "0" ? "1" : treatment === "1" ? "0" : treatment);
   const wrong = experiment("HUVEC-01", (p) => groups[p]!.map(swapped));
   assert.deepEqual(learnPlateGroups([wrong, rotated("HUVEC-02", 2), rotated("HUVEC-03", 0)]), groups);
 });

@@ -41,7 +41,7 @@ HEPG2-01_1_B02_1,HEPG2-01_1_B02,HEPG2,train,HEPG2-01,1,B02,1,negative_control,EM
     well: "B03",
     site: 2,
     wellType: "treatment",
-    sirna: "513",
+    treatment: "513",
     metadata: { dataset: "train", sirna_name: "n337250" },
   });
   assert.equal(images.length, 6);
@@ -57,7 +57,7 @@ test("columns may stand in any order, and files may come from Windows or from pa
   assert.equal(cellType, "RPE");
   assert.deepEqual(plates, ["2", "10"]);
   assert.deepEqual(
-    sites.map(({ well, sirna }) => [well, sirna]),
+    sites.map(({ well, treatment }) => [well, treatment]),
     [
       ["B03", "513"],
       ["C04", undefined],

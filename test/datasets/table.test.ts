@@ -5,7 +5,7 @@ import { type TestContext, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { openDataset } from "../../datasets/open.ts";
 import { verifyDataset } from "../../datasets/verify.ts";
-import { writeGreyImage } from "../../pipeline/plugin.ts";
+import { writeGreyImage } from "../../screen/images.ts";
 import { temporaryFolder } from "../kit/experiment.ts";
 
 const write = async (t: TestContext, lines: readonly string[], name = "load_data.csv"): Promise<string> => {
@@ -28,7 +28,7 @@ test("Cell Painting's table: file names and folders apart, kinds of wells, furth
   assert.deepEqual(dataset.experiments, [{ id: "2020_11_04", cellType: "A549", sites: 3 }]);
   const { sites } = await dataset.load("2020_11_04");
   assert.deepEqual(
-    sites.map(({ well, site, wellType, sirna }) => [well, site, wellType, sirna]),
+    sites.map(({ well, site, wellType, treatment }) => [well, site, wellType, treatment]),
     [
       ["A01", 9, "negative_control", "DMSO"],
       ["B02", 1, "treatment", "AKT1"],

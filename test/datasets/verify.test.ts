@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { mkdir, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { verifyData } from "../../cli/data/verify.ts";
 import { openDataset } from "../../datasets/open.ts";
 import { verifyDataset } from "../../datasets/verify.ts";
-import { verifyData } from "../../pipeline/cli/data-verify.ts";
-import { writeGreyImage } from "../../pipeline/plugin.ts";
+import { writeGreyImage } from "../../screen/images.ts";
 import { temporaryFolder } from "../kit/experiment.ts";
 
 const wells = ["B02", "B03", "B04", "B05", "B06", "B07"];

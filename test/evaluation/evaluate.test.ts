@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { freeModel, freeWorkers } from "../../bench/free-workers.ts";
-import { buildChain } from "../../pipeline/chain.ts";
+import { ladderChart } from "../../evaluation/chart.ts";
+import { estimate, showEstimate } from "../../evaluation/confidence.ts";
+import { type EvaluationOptions, evaluate } from "../../evaluation/evaluate.ts";
 import { parseRunConfig, withSettings } from "../../pipeline/config.ts";
-import { ladderChart } from "../../pipeline/evaluation/chart.ts";
-import { estimate, showEstimate } from "../../pipeline/evaluation/confidence.ts";
-import { type EvaluationOptions, evaluate } from "../../pipeline/evaluation/evaluate.ts";
-import { stages } from "../../stages/index.ts";
+import { buildChain } from "../../pipeline/stage/chain.ts";
+import { stages } from "../../stages/built-in.ts";
 import { temporaryFolder, writeExperiment } from "../kit/experiment.ts";
 
 const options = (experiments: Awaited<ReturnType<typeof writeExperiment>>[]): EvaluationOptions => ({
@@ -24,7 +24,7 @@ test("evaluate - scores every rung on every experiment; what is not to be had is
   const right = await writeExperiment(folder, { id: "HUVEC-01" });
   const half = await writeExperiment(folder, { id: "HUVEC-02" });
   // the free network reads the grey level, so wrong labels on one plate halve the accuracy
-  const sites = half.sites.map((site) => (site.plate === "1" ? { ...site, sirna: "7" } : site));
+  const sites = half.sites.map((site) => (site.plate === "1" ? { ...site, treatment: "7" } : site));
   const { rungs, cellTypes } = await evaluate(options([right, { ...half, sites }]));
   assert.deepEqual(cellTypes, ["HUVEC"]);
   const plate = rungs.find(({ rung }) => rung.name === "calibrated-plate")!;
@@ -38,7 +38,7 @@ test("evaluate - scores every rung on every experiment; what is not to be had is
 
 test("evaluate - experiments without labels are an error", async (t) => {
   const experiment = await writeExperiment(await temporaryFolder(t));
-  const unlabelled = experiment.sites.map(({ sirna: _, ...site }) => site);
+  const unlabelled = experiment.sites.map(({ treatment: _, ...site }) => site);
   await assert.rejects(evaluate(options([{ ...experiment, sites: unlabelled }])), {
     message:
       "[invalid-data] evaluation needs treatment wells whose siRNA is known, and none of the experiments has any; `pipeline start` calls unlabelled ones",

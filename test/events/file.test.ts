@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { openFileEvents } from "../../pipeline/events/file.ts";
-import { openTeller } from "../../pipeline/events/tell.ts";
+import { openEventPublisher } from "../../pipeline/events/publish.ts";
 import { read, resultOf, testEvents } from "./suite.ts";
 
 const path = async (t: TestContext): Promise<string> => {
@@ -17,7 +17,7 @@ const open = async (t: TestContext, at?: string) => {
   t.after(() => store.close().catch(() => undefined));
   return store;
 };
-const tell = (store: Awaited<ReturnType<typeof open>>) => openTeller(store, "a", () => "HUVEC");
+const tell = (store: Awaited<ReturnType<typeof open>>) => openEventPublisher(store, "a", () => "HUVEC");
 
 testEvents("events in a file", open);
 

@@ -1,18 +1,18 @@
 /** What every store of events does, whatever keeps them. */
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import type { Call } from "../../pipeline/domain.ts";
 import type { EventFilter, Numbered } from "../../pipeline/events/event.ts";
+import { openEventPublisher } from "../../pipeline/events/publish.ts";
 import type { EventStore } from "../../pipeline/events/store.ts";
-import { openTeller } from "../../pipeline/events/tell.ts";
 import type { ExperimentResult } from "../../pipeline/results/result.ts";
+import type { Call } from "../../pipeline/stage/items.ts";
 
 /** An experiment of two plates and `wells` wells on each. */
 export const resultOf = (id: string, wells: number): ExperimentResult => {
   const calls = ["1", "2"].flatMap((plate) =>
     Array.from({ length: wells }, (_, w) => {
       const prediction = { plate, well: `B${w + 2}`, model: { name: "m", version: "v" }, statistics: "s" };
-      const call = { prediction, sirna: String(w), probability: 0.5, margin: 0.1, alternatives: [], flags: [] };
+      const call = { prediction, treatment: String(w), probability: 0.5, margin: 0.1, alternatives: [], flags: [] };
       return { ...call, strategy: "argmax" } as unknown as Call;
     }),
   );
@@ -43,7 +43,7 @@ const wellsOf = (events: readonly Numbered[]) =>
 const upTo = (last: number) => Array.from({ length: last }, (_, i) => i + 1);
 
 export const testEvents = (name: string, open: (t: TestContext) => Promise<EventStore>): void => {
-  const tell = (store: EventStore, node = "a") => openTeller(store, node, () => "HUVEC");
+  const tell = (store: EventStore, node = "a") => openEventPublisher(store, node, () => "HUVEC");
 
   test(`${name} - a result that is told twice is there once, and done comes after its calls`, async (t) => {
     const store = await open(t);
@@ -82,7 +82,7 @@ export const testEvents = (name: string, open: (t: TestContext) => Promise<Event
     node.next({ type: "experiment-started", experiment: "HUVEC-01", attempt: 1, plates: [] });
     node.next({ type: "experiment-retried", experiment: "HUVEC-01", attempt: 1, reason: "flaky", code: "internal" });
     await node.tellResult(resultOf("HUVEC-01", 2));
-    await openTeller(store, "c", () => "U2OS").tellResult({
+    await openEventPublisher(store, "c", () => "U2OS").tellResult({
       ...resultOf("U2OS-01", 1),
       experiment: { id: "U2OS-01", cellType: "U2OS", plates: ["1", "2"], sites: [] },
     });

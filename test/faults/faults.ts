@@ -211,7 +211,8 @@ export const faults: readonly Fault[] = [
 
 /** A plugin that kills its process after the 20th prediction of an experiment. */
 const deadly = (experiment: string): string => `
-import { defineStage, tap, z } from "platestream/plugin";
+import { defineStage, z } from "platestream/plugin";
+import { tap } from "rxjs";
 
 export default defineStage({
   name: "deadly",

@@ -102,7 +102,7 @@ export const compare = async (
 /** What may be told once; a start or a retry may be told again. */
 const subjectOf = (event: BusEvent): string | undefined => {
   if (event.kind === "call") return `${event.experiment} ${event.plate} ${event.well}`;
-  return event.state === "done" || event.state === "given-up" || event.state === "queued"
+  return event.state === "done" || event.state === "failed" || event.state === "queued"
     ? `${event.experiment} ${event.state}`
     : undefined;
 };

@@ -7,7 +7,7 @@ import { createInterface } from "node:readline";
 /** No test waits half as long for anything. */
 const patienceMs = 90_000;
 
-const main = join(import.meta.dirname, "../../pipeline/cli/main.js");
+const main = join(import.meta.dirname, "../../cli/main.js");
 
 /** One line of `--json`: its type, and what of the rest is looked at here. */
 export interface Said {

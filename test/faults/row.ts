@@ -16,7 +16,7 @@ export interface Row {
   readonly doubled: number;
   /** Whether all that is there is equal to the undisturbed run's, byte for byte. */
   readonly equal: boolean;
-  /** From the blow until all experiments that were running then are done or given up. */
+  /** From the blow until all experiments that were running then are done or failed. */
   readonly recoverySeconds: number | undefined;
   readonly seconds: number;
   /** What is not as it must be; empty for a row that passes. */
@@ -98,7 +98,7 @@ const play = async (scene: Scene, fault: Fault, reference: Answers): Promise<Omi
   };
 };
 
-/** Seconds from the blow until the last experiment that a node had in hand then is done or given up, as the nodes say. */
+/** Seconds from the blow until the last experiment that a node had in hand then is done or failed, as the nodes say. */
 const recovery = ({ nodes, struckAt = 0 }: Scene): number | undefined => {
   const said = nodes.flatMap((node) => node.said);
   const times = (...types: string[]) =>

@@ -47,7 +47,7 @@ export interface Scene {
   /** Notes that the fault happens now. */
   strike(): void;
   readonly struckAt: number | undefined;
-  /** Resolves when every one of these experiments is done or given up. */
+  /** Resolves when every one of these experiments is done or failed. */
   settled(experiments: readonly string[]): Promise<void>;
   /** All stored events, and the folders with results, each finished. */
   finish(): Promise<{ readonly events: readonly Event[]; readonly folders: readonly string[] }>;
@@ -156,7 +156,7 @@ export const openScene = async (
       settled: (experiments) =>
         until((seen) => {
           const ended = seen.flatMap(({ value }) =>
-            value.kind === "state" && (value.state === "done" || value.state === "given-up") ? [value.experiment] : [],
+            value.kind === "state" && (value.state === "done" || value.state === "failed") ? [value.experiment] : [],
           );
           return experiments.every((each) => ended.includes(each));
         }),

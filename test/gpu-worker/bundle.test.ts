@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { mkdir, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import { architectureSchema, variants } from "../../gpu-worker/model/architecture.ts";
-import { addToBundle, readBundle, writeBundle } from "../../gpu-worker/model/bundle.ts";
-import { initialWeights } from "../../gpu-worker/model/initialise.ts";
+import { addToBundle, readBundle, writeBundle } from "../../gpu-worker/bundle/bundle.ts";
+import { architectureSchema, variants } from "../../gpu-worker/network/architecture.ts";
+import { initialWeights } from "../../gpu-worker/network/initialise.ts";
 import { temporaryFolder } from "../kit/experiment.ts";
 import { tiny, tinyManifest, writeTinyBundle } from "./tiny-bundle.ts";
 

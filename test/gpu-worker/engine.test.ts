@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
+import { readBundle } from "../../gpu-worker/bundle/bundle.ts";
 import type { Engine, PixelBatch } from "../../gpu-worker/engine/engine.ts";
 import { type OnnxEngineOptions, openOnnxEngine } from "../../gpu-worker/engine/onnx-engine.ts";
-import { readBundle } from "../../gpu-worker/model/bundle.ts";
 import { assertClose, parityCase } from "./parity-case.ts";
 import { pixelsOf, tiny, writeTinyBundle } from "./tiny-bundle.ts";
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Architecture, parameters } from "../../gpu-worker/model/architecture.ts";
-import { importWeights } from "../../gpu-worker/model/import-weights.ts";
-import type { StoredTensor } from "../../gpu-worker/model/safetensors.ts";
+import type { StoredTensor } from "../../common/safetensors.ts";
+import { importWeights } from "../../gpu-worker/bundle/import-weights.ts";
+import { type Architecture, parameters } from "../../gpu-worker/network/architecture.ts";
 import { tiny } from "./tiny-bundle.ts";
 
 const taken = { newHead: false, seed: 1 };

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { architectureSchema, parameters, type Weights } from "../../gpu-worker/model/architecture.ts";
-import { emitNetwork, type StatisticsMode } from "../../gpu-worker/model/inference.ts";
+import { architectureSchema, parameters, type Weights } from "../../gpu-worker/network/architecture.ts";
+import { emitNetwork, type StatisticsMode } from "../../gpu-worker/runtime/onnx/inference.ts";
 import { float32, type Tensors } from "../../gpu-worker/runtime/runtime.ts";
 import { assertClose, cpu } from "./parity-case.ts";
 
@@ -54,7 +54,7 @@ const inputs = (images: number, height: number, width: number): Tensors => {
 
 const outputs = async (mode: StatisticsMode, block: number, given: Tensors): Promise<Record<string, Float32Array>> => {
   const model = emitNetwork(architecture, weights, mode, "uint16", block);
-  const session = await cpu.load(model, { threads: 1, optimized: block > 1 });
+  const session = await cpu.load(model, { threads: 1, unoptimized: block > 1 });
   const results = Object.entries(await session.run(given));
   await session.close();
   return Object.fromEntries(results.map(([name, { data }]) => [name, data as Float32Array]));

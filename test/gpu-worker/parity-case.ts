@@ -1,12 +1,12 @@
 /** Small networks with what PyTorch computes for them (`cases.json` says what each tensor is). */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { type Architecture, architectureSchema, type Weights } from "../../gpu-worker/model/architecture.ts";
-import { emitNetwork, type PixelType, type StatisticsMode } from "../../gpu-worker/model/inference.ts";
-import { readSafetensors, type StoredTensor } from "../../gpu-worker/model/safetensors.ts";
-import { onnxRuntime } from "../../gpu-worker/runtime/onnx.ts";
+import { packageFile } from "../../common/package-file.ts";
+import { readSafetensors, type StoredTensor } from "../../common/safetensors.ts";
+import { type Architecture, architectureSchema, type Weights } from "../../gpu-worker/network/architecture.ts";
+import { emitNetwork, type PixelType, type StatisticsMode } from "../../gpu-worker/runtime/onnx/inference.ts";
+import { onnxRuntime } from "../../gpu-worker/runtime/onnx/session.ts";
 import { float32, type Session, type Tensors } from "../../gpu-worker/runtime/runtime.ts";
-import { packageFile } from "../../proto/package-file.ts";
 
 export interface ParityCase {
   readonly architecture: Architecture;
@@ -63,7 +63,7 @@ export const parityCase = (name: string): ParityCase => {
     async open(mode, layout, type = "uint8") {
       const block = layout === "blocked" ? await cpu.block() : 1;
       const model = emitNetwork(architecture, weights, mode, type, block);
-      return cpu.load(model, { threads: 1, optimized: block > 1 });
+      return cpu.load(model, { threads: 1, unoptimized: block > 1 });
     },
   };
 };

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { normLayers } from "../../gpu-worker/model/architecture.ts";
-import { packStatistics } from "../../gpu-worker/model/inference.ts";
-import { decodeStatistics, encodeStatistics, estimateStatistics } from "../../gpu-worker/model/statistics.ts";
+import { normLayers } from "../../gpu-worker/network/architecture.ts";
+import { decodeStatistics, encodeStatistics, estimateStatistics } from "../../gpu-worker/network/statistics.ts";
+import { packStatistics } from "../../gpu-worker/runtime/onnx/inference.ts";
 import { float32, type Tensor, type Tensors } from "../../gpu-worker/runtime/runtime.ts";
 import { assertClose, type Layout, layouts, type ParityCase, parityCase } from "./parity-case.ts";
 

@@ -8,7 +8,7 @@ import { grpcWorker } from "../../pipeline/workers/grpc-worker.ts";
 import { temporaryFolder } from "../kit/experiment.ts";
 import { writeTinyBundle } from "./tiny-bundle.ts";
 
-const main = fileURLToPath(new URL("../../pipeline/cli/main.js", import.meta.url));
+const main = fileURLToPath(new URL("../../cli/main.js", import.meta.url));
 
 const startWorker = (t: TestContext, ...options: string[]): ChildProcessWithoutNullStreams => {
   const child = spawn(process.execPath, [main, "worker", "--provider", "cpu", "--listen", "127.0.0.1:0", ...options]);

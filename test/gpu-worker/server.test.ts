@@ -12,14 +12,14 @@ import {
 } from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
 import { service as healthService } from "grpc-health-check";
+import { PlatestreamError } from "../../common/errors.ts";
+import type { PredictResponse } from "../../common/grpc/messages.ts";
+import { defaultServerLimits, openToThisHost } from "../../common/grpc/server-security.ts";
+import { packageFile } from "../../common/package-file.ts";
+import { readBundle } from "../../gpu-worker/bundle/bundle.ts";
 import type { Engine } from "../../gpu-worker/engine/engine.ts";
 import { type OnnxEngineOptions, openOnnxEngine } from "../../gpu-worker/engine/onnx-engine.ts";
-import { readBundle } from "../../gpu-worker/model/bundle.ts";
-import { type RunningServer, type ServerOptions, startServer } from "../../gpu-worker/server/server.ts";
-import { PlatestreamError } from "../../proto/errors.ts";
-import type { PredictResponse } from "../../proto/messages.ts";
-import { packageFile } from "../../proto/package-file.ts";
-import { defaultServerLimits, openToThisHost } from "../../proto/security/server-security.ts";
+import { type RunningServer, type ServerOptions, startServer } from "../../gpu-worker/services/server.ts";
 import { assertClose } from "./parity-case.ts";
 import { pixelsOf, tiny, writeTinyBundle } from "./tiny-bundle.ts";
 
@@ -118,7 +118,7 @@ test("a client that knows the .proto alone reads probabilities, top classes and 
   const best = [...expected.subarray(0, 12).keys()].sort((a, b) => expected[b]! - expected[a]!).slice(0, 3);
   assert.deepEqual(first!.index, best);
   assert.deepEqual(
-    first!.sirna,
+    first!.treatment,
     best.map((index) => `sirna-${index}`),
   );
   const { models, max_batch: most, provider } = (await listModels()) as { models: Json[] } & Json;

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Weights } from "../../gpu-worker/model/architecture.ts";
-import { normLayers } from "../../gpu-worker/model/architecture.ts";
-import { decodeStatistics, encodeStatistics, estimateStatistics } from "../../gpu-worker/model/statistics.ts";
+import type { Weights } from "../../gpu-worker/network/architecture.ts";
+import { normLayers } from "../../gpu-worker/network/architecture.ts";
+import { decodeStatistics, encodeStatistics, estimateStatistics } from "../../gpu-worker/network/statistics.ts";
 import { parityCase } from "./parity-case.ts";
 
 const { architecture, weights } = parityCase("tiny");

@@ -1,6 +1,6 @@
 /** Bundles made from the networks with reference numbers. */
 import type { TestContext } from "node:test";
-import { type NewManifest, writeBundle } from "../../gpu-worker/model/bundle.ts";
+import { type NewManifest, writeBundle } from "../../gpu-worker/bundle/bundle.ts";
 import { temporaryFolder } from "../kit/experiment.ts";
 import { type ParityCase, parityCase } from "./parity-case.ts";
 

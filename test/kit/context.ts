@@ -1,8 +1,11 @@
 /** What a stage gets, made by hand. */
 import { from, lastValueFrom, toArray } from "rxjs";
 import { freeModel, freeWorkers } from "../../bench/free-workers.ts";
-import { PixelMemory } from "../../pipeline/permits.ts";
-import type { AnyStage, Context, Experiment, Port, Ports, Site, SiteImage, Workers } from "../../pipeline/plugin.ts";
+import { PixelMemory } from "../../pipeline/run/pixel-memory.ts";
+import type { AnyStage, Context, Port, Ports } from "../../pipeline/stage/stage.ts";
+import type { Workers } from "../../pipeline/workers/workers.ts";
+import type { Experiment, Site } from "../../screen/experiment.ts";
+import type { SiteImage } from "../../screen/site-image.ts";
 
 export interface Recorded {
   readonly context: Context;

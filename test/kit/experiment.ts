@@ -3,8 +3,8 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
-import type { Experiment, Site } from "../../pipeline/plugin.ts";
-import { writeGreyImage } from "../../pipeline/plugin.ts";
+import type { Experiment, Site } from "../../screen/experiment.ts";
+import { writeGreyImage } from "../../screen/images.ts";
 
 /** A folder that is removed when the test ends. */
 export const temporaryFolder = async (t: TestContext): Promise<string> => {
@@ -42,7 +42,7 @@ export const writeExperiment = async (folder: string, layout: Layout = {}): Prom
           well,
           site: s,
           wellType: "treatment",
-          sirna: String(level),
+          treatment: String(level),
           images,
           metadata: {},
         });

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import { buildChain } from "../../pipeline/chain.ts";
 import { parseRunConfig, withSettings } from "../../pipeline/config.ts";
-import { stages } from "../../stages/index.ts";
+import { buildChain } from "../../pipeline/stage/chain.ts";
+import { stages } from "../../stages/built-in.ts";
 import { temporaryFolder } from "../kit/experiment.ts";
 
 const entries = (...names: string[]) => parseRunConfig({ data: "d", stages: names }, "test").stages;
@@ -79,7 +79,8 @@ test("config - settings are laid over the chain", () => {
 test("plugins - a TypeScript file and a JavaScript file need nothing installed", async (t) => {
   const folder = await temporaryFolder(t);
   const source = (types: string) => `
-    import { defineStage, filter, z } from "platestream/plugin";
+    import { defineStage, z } from "platestream/plugin";
+import { filter } from "rxjs";
     export default defineStage({
       name: "first-site", description: "Keeps one site per well.", input: "site", output: "site",
       config: z.strictObject({ site: z.int().positive().default(1).describe("the site to keep") }),

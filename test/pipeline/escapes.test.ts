@@ -10,13 +10,14 @@ import { temporaryFolder } from "../kit/experiment.ts";
 import { startFakeWorker } from "../workers/fake-worker.ts";
 
 const pipeline = (...args: string[]) =>
-  promisify(execFile)(process.execPath, [join(import.meta.dirname, "../../pipeline/cli/main.js"), ...args], {
+  promisify(execFile)(process.execPath, [join(import.meta.dirname, "../../cli/main.js"), ...args], {
     timeout: 30_000,
   });
 
 /** A plugin whose observer, timer or promise throws in every attempt at HUVEC-01. */
 const plugin = (place: string) => `
-import { defineStage, Observable, z } from "platestream/plugin";
+import { defineStage, z } from "platestream/plugin";
+import { Observable } from "rxjs";
 
 const escape = () => { throw new Error("escaped"); };
 

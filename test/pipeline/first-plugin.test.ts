@@ -4,10 +4,10 @@ import { execFile } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { buildChain } from "../../pipeline/chain.ts";
+import { packageFile } from "../../common/package-file.ts";
 import { parseRunConfig } from "../../pipeline/config.ts";
-import { packageFile } from "../../proto/package-file.ts";
-import { stages } from "../../stages/index.ts";
+import { buildChain } from "../../pipeline/stage/chain.ts";
+import { stages } from "../../stages/built-in.ts";
 import { temporaryFolder } from "../kit/experiment.ts";
 
 const firstPlugin = async (): Promise<string> => {
@@ -21,7 +21,7 @@ const typeErrors = async (t: TestContext, source: string): Promise<string> => {
   const door = join(import.meta.dirname, "../../pipeline/plugin.d.ts");
   const compilerOptions = {
     ...{ strict: true, noEmit: true, module: "nodenext", target: "es2023", types: [], skipLibCheck: true },
-    paths: { "platestream/plugin": [door] },
+    paths: { "platestream/plugin": [door], rxjs: [packageFile("node_modules/rxjs")] },
   };
   await writeFile(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions }));
   await writeFile(join(folder, "plugin.ts"), source);

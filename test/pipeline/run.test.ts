@@ -1,27 +1,20 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { filter, from, map, mergeMap } from "rxjs";
+import { z } from "zod";
 import { freeModel, freeWorkers } from "../../bench/free-workers.ts";
+import { mapUnordered } from "../../common/concurrency.ts";
+import { PlatestreamError } from "../../common/errors.ts";
 import { openEmbeddedBus } from "../../pipeline/bus/embedded.ts";
-import type { Chain } from "../../pipeline/chain.ts";
-import {
-  type AnyStage,
-  defineStage,
-  type Experiment,
-  filter,
-  from,
-  map,
-  mapUnordered,
-  mergeMap,
-  PlatestreamError,
-  type Site,
-  type SiteImage,
-  z,
-} from "../../pipeline/plugin.ts";
 import type { ExperimentFailure, ExperimentResult } from "../../pipeline/results/result.ts";
-import { type NodeOptions, runNode } from "../../pipeline/run.ts";
-import type { Status } from "../../pipeline/status.ts";
-import { stages } from "../../stages/index.ts";
+import { type NodeOptions, runNode } from "../../pipeline/run/node.ts";
+import type { Status } from "../../pipeline/run/status.ts";
+import type { Chain } from "../../pipeline/stage/chain.ts";
+import { type AnyStage, defineStage } from "../../pipeline/stage/stage.ts";
+import type { Experiment, Site } from "../../screen/experiment.ts";
+import type { SiteImage } from "../../screen/site-image.ts";
+import { stages } from "../../stages/built-in.ts";
 import { temporaryFolder, writeExperiment } from "../kit/experiment.ts";
 
 const none = z.strictObject({});
@@ -79,7 +72,7 @@ const run = async (experiments: Experiment[], chain: Chain, options: Partial<Nod
     memoryBytes: 2 ** 16,
     concurrentExperiments: 1,
     attempts: 2,
-    handBacks: 0,
+    requeues: 0,
     backOffMs: 1,
     drain: new AbortController().signal,
     signal: new AbortController().signal,
@@ -95,7 +88,7 @@ const setUp = async (t: TestContext): Promise<Experiment> => writeExperiment(awa
 const callsOf = ({ results }: Outcome): Record<string, string> =>
   Object.fromEntries(
     results.flatMap(({ calls }) =>
-      calls.map((call) => [`${call.prediction.plate} ${call.prediction.well}`, call.sirna]),
+      calls.map((call) => [`${call.prediction.plate} ${call.prediction.well}`, call.treatment]),
     ),
   );
 
@@ -155,7 +148,7 @@ test("plugin that expands - a site may become several images", async (t) => {
   assert.deepEqual(callsOf(outcome), right);
 });
 
-test("plugin that throws - the error names plugin, stage, experiment and item; retried, then given up", async (t) => {
+test("plugin that throws - the error names plugin, stage, experiment and item; retried, then failed", async (t) => {
   const broken = plugin((items) =>
     items.pipe(
       map((image) => {
@@ -305,12 +298,12 @@ test("no worker is left - the experiment goes back and is no attempt, until that
             settled.push(`retry: ${reason}`);
             ends.abort();
           },
-          giveUp: async () => ends.abort(),
-          handBack: async () => void settled.push("handed back"),
+          fail: async () => ends.abort(),
+          requeue: async () => void settled.push("handed back"),
         };
       },
     },
-    handBacks: 2,
+    requeues: 2,
     load: async () => experiment,
     workers: {
       ...free,
@@ -356,8 +349,8 @@ test("an experiment whose last node died runs alone, the others side by side", a
               suspect: id === suspect,
               done: async () => void running.delete(id),
               retry: async () => undefined,
-              giveUp: async () => undefined,
-              handBack: async () => undefined,
+              fail: async () => undefined,
+              requeue: async () => undefined,
             };
       },
     },

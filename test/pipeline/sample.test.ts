@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { from, lastValueFrom, toArray } from "rxjs";
-import { learnFromSample } from "../../pipeline/sample.ts";
+import { learnFromSample } from "../../pipeline/stage/sample.ts";
 
 const run = (items: string[], enough: number, learn: (sample: readonly string[]) => Promise<string>) =>
   lastValueFrom(

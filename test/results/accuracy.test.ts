@@ -3,12 +3,12 @@ import { test } from "node:test";
 import { type ScoredWell, scoreWells, totalAccuracies } from "../../pipeline/results/accuracy.ts";
 
 const well = (
-  sirna: string | undefined,
+  treatment: string | undefined,
   argmax?: string,
   wellType: ScoredWell["wellType"] = "treatment",
 ): ScoredWell => ({
   wellType,
-  ...(sirna === undefined ? {} : { sirna }),
+  ...(treatment === undefined ? {} : { treatment }),
   called: argmax === undefined ? {} : { argmax },
 });
 

@@ -19,8 +19,8 @@ const profiles = async (t: TestContext, results: readonly ExperimentResult[]) =>
 test("profiles.parquet has a row per well, controls and uncalled ones too: what it is, and its features", async (t) => {
   const { rows } = await profiles(t, [
     resultOf("HUVEC-01", [
-      { well: "B02", sirna: "5", called: "1", metadata: { Compound: "x", Plate: "not this" } },
-      { well: "B03", sirna: "6" },
+      { well: "B02", treatment: "5", called: "1", metadata: { Compound: "x", Plate: "not this" } },
+      { well: "B03", treatment: "6" },
       { well: "B04", called: "2", wellType: "negative_control" },
     ]),
   ]);

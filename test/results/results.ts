@@ -1,7 +1,10 @@
 /** Results of a run, made by hand: every well w of a plate shows class w. */
-import type { Call, Experiment, ModelInfo, Site, WellType } from "../../pipeline/domain.ts";
+
+import type { ModelInfo } from "../../common/model-info.ts";
 import type { ResultsConfig } from "../../pipeline/results/origin.ts";
 import type { ExperimentResult } from "../../pipeline/results/result.ts";
+import type { Call } from "../../pipeline/stage/items.ts";
+import type { Experiment, Site, WellType } from "../../screen/experiment.ts";
 
 export const model: ModelInfo = {
   name: "demo",
@@ -35,7 +38,7 @@ export interface MadeWell {
   readonly plate?: string;
   readonly well: string;
   readonly wellType?: WellType;
-  readonly sirna?: string;
+  readonly treatment?: string;
   /** Absent: the well has no call, and its sites were left out. */
   readonly called?: string;
   readonly byStrategy?: Call["byStrategy"];
@@ -66,7 +69,7 @@ export const resultOf = (id: string, wells: readonly MadeWell[]): ExperimentResu
 };
 
 const siteOf = (experiment: string, made: MadeWell, site: number): Site => {
-  const { plate = "1", well, wellType = "treatment", sirna, metadata = {} } = made;
+  const { plate = "1", well, wellType = "treatment", treatment, metadata = {} } = made;
   return {
     experiment,
     cellType: "HUVEC",
@@ -74,7 +77,7 @@ const siteOf = (experiment: string, made: MadeWell, site: number): Site => {
     well,
     site,
     wellType,
-    ...(sirna === undefined ? {} : { sirna }),
+    ...(treatment === undefined ? {} : { treatment }),
     images: [],
     metadata,
   };
@@ -93,12 +96,12 @@ const callOf = (experiment: string, made: MadeWell, called: string, index: numbe
       model: network,
       statistics: "sha-1",
     },
-    sirna: called,
+    treatment: called,
     probability: 0.75,
     margin: 0.5,
     alternatives: [
-      { sirna: called, probability: 0.75 },
-      { sirna: "9", probability: 0.25 },
+      { treatment: called, probability: 0.75 },
+      { treatment: "9", probability: 0.25 },
     ],
     plateGroup: 2,
     strategy: "plate-groups",

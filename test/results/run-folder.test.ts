@@ -14,15 +14,15 @@ const open = (dir: string, changes: Partial<ResultsConfig> = {}, fresh = false) 
   openRunFolder(dir, { config: { ...config, ...changes }, fresh });
 
 const wells = [
-  { well: "B02", wellType: "negative_control" as const, sirna: "1138", called: "1138" },
+  { well: "B02", wellType: "negative_control" as const, treatment: "1138", called: "1138" },
   {
     well: "B03",
-    sirna: "1",
+    treatment: "1",
     called: "1",
     byStrategy: { argmax: "3", "once-per-experiment": "1", "plate-groups": "1" },
   },
-  { well: "B04", sirna: "2", called: "3" },
-  { well: "B05", sirna: "3" },
+  { well: "B04", treatment: "2", called: "3" },
+  { well: "B05", treatment: "3" },
 ];
 
 const finished = async (t: TestContext) => {
@@ -195,7 +195,7 @@ test("fresh forgets what a run left, and nothing else", async (t) => {
   await again.close();
 });
 
-test("an experiment that was given up is reported until it succeeds", async (t) => {
+test("an experiment that failed is reported until it succeeds", async (t) => {
   const dir = await temporaryFolder(t);
   const failure = { experiment: "a/b", cellType: "HUVEC", attempts: 3, code: "internal", reason: "no" };
   const first = await open(dir);

@@ -18,7 +18,7 @@ import { type BusSecurity, readBusSecurity } from "../../pipeline/bus/nats/secur
 import { submitToNats } from "../../pipeline/bus/nats/submit.ts";
 import { connectWorkerDirectory } from "../../pipeline/bus/nats/workers.ts";
 import type { BusEvent } from "../../pipeline/events/event.ts";
-import { openTeller } from "../../pipeline/events/tell.ts";
+import { openEventPublisher } from "../../pipeline/events/publish.ts";
 import { announceWorker, type WorkerEntry } from "../../pipeline/workers/directory.ts";
 import { writeTinyBundle } from "../gpu-worker/tiny-bundle.ts";
 import { temporaryFolder } from "../kit/experiment.ts";
@@ -64,7 +64,7 @@ const work = async (scene: Scene, as: Role): Promise<void> => {
   const cellTypes = () => ["HUVEC"];
   const bus = await openNatsBus(parts, { node: "n", cellTypes, untilEmpty: true, onFull: () => {} });
   const presence = announceNode(parts.nodes, "n", cellTypes);
-  const events = openTeller(natsEvents(parts), "n", () => "HUVEC");
+  const events = openEventPublisher(natsEvents(parts), "n", () => "HUVEC");
   const { signal } = new AbortController();
   try {
     for (let first = true; ; first = false) {
@@ -73,7 +73,7 @@ const work = async (scene: Scene, as: Role): Promise<void> => {
       const { experiment, attempt } = delivery;
       events.next({ type: "experiment-started", experiment: experiment.id, attempt, plates: [] });
       if (first) await events.tellResult(resultOf(experiment.id, [{ well: "B02", called: "1" }]));
-      await (first ? delivery.done() : delivery.giveUp("poison", undefined, attempt));
+      await (first ? delivery.done() : delivery.fail("poison", undefined, attempt));
     }
     await events.settled();
   } finally {
@@ -83,7 +83,7 @@ const work = async (scene: Scene, as: Role): Promise<void> => {
 };
 
 const tellResult = async (scene: Scene, as: Role): Promise<void> =>
-  openTeller(natsEvents(await scene.open(as)), "n", () => "HUVEC").tellResult(
+  openEventPublisher(natsEvents(await scene.open(as)), "n", () => "HUVEC").tellResult(
     resultOf("E9", [{ well: "B02", called: "1" }]),
   );
 
@@ -138,7 +138,7 @@ test("with the documented configuration every role does its work, and is refused
   assert.equal((await lookAtBus(scene, "submitter")).counts.queued, 2);
   await work(scene, "node");
   const { counts, nodes } = await lookAtBus(scene, "submitter");
-  assert.deepEqual([counts.done, counts["given-up"], nodes.length], [1, 1, 0]);
+  assert.deepEqual([counts.done, counts.failed, nodes.length], [1, 1, 0]);
   const submitter = await scene.open("submitter");
   const letters = await readDeadLetters(submitter);
   assert.deepEqual(
@@ -193,7 +193,7 @@ test("a wrong password, an unknown user and nobody are told so", async (t) => {
 test("commands show the login that they are given", async (t) => {
   const { url, open, creds } = await setup(t);
   await open("node");
-  const main = fileURLToPath(new URL("../../pipeline/cli/main.js", import.meta.url));
+  const main = fileURLToPath(new URL("../../cli/main.js", import.meta.url));
   const told = ["--model", await writeTinyBundle(t), "--provider", "cpu", "--listen", "127.0.0.1:0"];
   const worker = spawn(process.execPath, [main, "worker", ...told, "--bus", url, "--bus-creds", await creds("worker")]);
   t.after(() => worker.kill("SIGKILL"));

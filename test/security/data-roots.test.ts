@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { mkdir, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { type TestContext, test } from "node:test";
-import { openDataRoots } from "../../pipeline/cli/data-roots.ts";
-import { writeGreyImage } from "../../pipeline/plugin.ts";
+import { openDataRoots } from "../../cli/shared/data-roots.ts";
+import { writeGreyImage } from "../../screen/images.ts";
 import { temporaryFolder } from "../kit/experiment.ts";
 
 /** `root/` is what a node was given, `outside/` lies beside it; `write` makes a dataset whose table names one image. */

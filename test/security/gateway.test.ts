@@ -7,14 +7,14 @@ import { createInterface } from "node:readline";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { readClientSecurity } from "../../common/grpc/client-security.ts";
 import { openNats } from "../../pipeline/bus/nats/open.ts";
 import { submitThrough } from "../../pipeline/submissions/client.ts";
-import { readClientSecurity } from "../../proto/security/client-security.ts";
 import { startNatsServer } from "../bus/nats-server.ts";
 import { temporaryFolder } from "../kit/experiment.ts";
 import { writeTokens } from "./guarded-worker.ts";
 
-const main = fileURLToPath(new URL("../../pipeline/cli/main.js", import.meta.url));
+const main = fileURLToPath(new URL("../../cli/main.js", import.meta.url));
 
 const writeDataset = async (folder: string, experiments: readonly string[]): Promise<string> => {
   await mkdir(folder, { recursive: true });

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { status } from "@grpc/grpc-js";
+import { readClientSecurity } from "../../common/grpc/client-security.ts";
 import { grpcWorker } from "../../pipeline/workers/grpc-worker.ts";
-import { readClientSecurity } from "../../proto/security/client-security.ts";
 import { temporaryFolder } from "../kit/experiment.ts";
 import { clientOf, onePixel, startGuardedWorker, writeTokens } from "./guarded-worker.ts";
 

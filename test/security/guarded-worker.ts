@@ -12,15 +12,15 @@ import {
 } from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
 import { service as healthService } from "grpc-health-check";
+import { PlatestreamError } from "../../common/errors.ts";
+import { type ClientSecurityOptions, readClientSecurity } from "../../common/grpc/client-security.ts";
+import { loadProto } from "../../common/grpc/load-proto.ts";
+import { readServerSecurity, type ServerSecurityOptions } from "../../common/grpc/server-security.ts";
+import { packageFile } from "../../common/package-file.ts";
+import { newToken, type Role } from "../../common/security/tokens.ts";
 import type { Engine } from "../../gpu-worker/engine/engine.ts";
-import type { FinishedRequest } from "../../gpu-worker/server/requests.ts";
-import { startServer } from "../../gpu-worker/server/server.ts";
-import { PlatestreamError } from "../../proto/errors.ts";
-import { loadProto } from "../../proto/load.ts";
-import { packageFile } from "../../proto/package-file.ts";
-import { type ClientSecurityOptions, readClientSecurity } from "../../proto/security/client-security.ts";
-import { readServerSecurity, type ServerSecurityOptions } from "../../proto/security/server-security.ts";
-import { newToken, type Role } from "../../proto/security/tokens.ts";
+import type { FinishedRequest } from "../../gpu-worker/services/requests.ts";
+import { startServer } from "../../gpu-worker/services/server.ts";
 import { temporaryFolder } from "../kit/experiment.ts";
 
 export const limits = { maxMessage: 1, maxStreams: 100, maxCalls: 100, maxCallTime: 60 };

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { hostAndPort, isLoopback, listenAddress } from "../../proto/security/listen-address.ts";
+import { hostAndPort, isLoopback, listenAddress } from "../../common/security/listen-address.ts";
 
 const rule = { option: "--listen", who: "the worker", encrypted: false, insecure: false };
 

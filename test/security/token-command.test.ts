@@ -7,13 +7,13 @@ import { createInterface } from "node:readline";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { readClientSecurity } from "../../common/grpc/client-security.ts";
 import { grpcWorker } from "../../pipeline/workers/grpc-worker.ts";
-import { readClientSecurity } from "../../proto/security/client-security.ts";
 import { writeTinyBundle } from "../gpu-worker/tiny-bundle.ts";
 import { temporaryFolder } from "../kit/experiment.ts";
 import { newAuthority } from "./certificates.ts";
 
-const main = fileURLToPath(new URL("../../pipeline/cli/main.js", import.meta.url));
+const main = fileURLToPath(new URL("../../cli/main.js", import.meta.url));
 
 test("a token that the command made opens an encrypted worker that other hosts may reach", async (t) => {
   const made = await promisify(execFile)(process.execPath, [

@@ -4,7 +4,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { authorise, followTokens, newToken, readTokens, type TokenEntry } from "../../proto/security/tokens.ts";
+import { authorise, followTokens, newToken, readTokens, type TokenEntry } from "../../common/security/tokens.ts";
 import { temporaryFolder } from "../kit/experiment.ts";
 
 const write = async (t: TestContext, text: string): Promise<string> => {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { freeModel } from "../../bench/free-workers.ts";
-import type { Experiment, Site, SitePrediction } from "../../pipeline/plugin.ts";
+import type { SitePrediction } from "../../pipeline/stage/items.ts";
+import type { Experiment, Site } from "../../screen/experiment.ts";
 import { aggregateSites } from "../../stages/aggregate-sites.ts";
 import { contextFor, imageOf, runStage } from "../kit/context.ts";
 

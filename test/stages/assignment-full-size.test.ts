@@ -1,14 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { freeModel } from "../../bench/free-workers.ts";
-import {
-  type Call,
-  type ModelInfo,
-  type Strategy,
-  seededRandom,
-  seededShuffle,
-  type WellPrediction,
-} from "../../pipeline/plugin.ts";
+import type { ModelInfo } from "../../common/model-info.ts";
+import { seededRandom, seededShuffle } from "../../common/random.ts";
+import type { Call, Strategy, WellPrediction } from "../../pipeline/stage/items.ts";
 import { call, well } from "./assignment-wells.ts";
 
 const groups = Array.from({ length: 4 }, (_, g) => Array.from({ length: 277 }, (_, i) => i * 4 + g));
@@ -35,13 +30,13 @@ const simulate = ({ placement, signal, plateBias = 0 }: World): WellPrediction[]
       .map((truth, i) => {
         const logit = (k: number) => -6 + bias[k]! + 1.4 * normal() + (k === truth ? signal : 0);
         const probabilities = Float32Array.from({ length: 1108 }, (_, k) => 1 / (1 + Math.exp(-logit(k))));
-        return well(String(p + 1), `B${i}`, {}, { probabilities, model, sirna: String(truth) });
+        return well(String(p + 1), `B${i}`, {}, { probabilities, model, treatment: String(truth) });
       });
   });
 };
 
 const accuracy = (calls: readonly Call[], strategy: Strategy) =>
-  calls.filter(({ byStrategy, prediction }) => byStrategy[strategy] === prediction.sirna).length / calls.length;
+  calls.filter(({ byStrategy, prediction }) => byStrategy[strategy] === prediction.treatment).length / calls.length;
 
 const placed = (calls: readonly Call[]) => [
   ...new Map(calls.map(({ prediction, plateGroup }) => [prediction.plate, plateGroup])),
@@ -76,5 +71,5 @@ test("plate-assign at RxRx1's size - a rotation never seen in training and a mis
 test("plate-assign at RxRx1's size - a network that sees nothing is not believed, whatever its plates prefer", async () => {
   const { calls, notes } = await call({}, simulate({ placement: [0, 1, 2, 3], signal: 0, plateBias: 1.5 }));
   assert.match(notes[0]!, /^plate groups were not used/);
-  assert.equal(new Set(calls.map(({ sirna }) => sirna)).size, calls.length);
+  assert.equal(new Set(calls.map(({ treatment }) => treatment)).size, calls.length);
 });

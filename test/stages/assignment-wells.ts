@@ -1,6 +1,7 @@
 /** Wells as `aggregate-sites` gives them, made by hand: eight treatments in two groups, a..d and e..h, and a control. */
 import { freeModel } from "../../bench/free-workers.ts";
-import type { Call, ModelInfo, WellPrediction } from "../../pipeline/plugin.ts";
+import type { ModelInfo } from "../../common/model-info.ts";
+import type { Call, WellPrediction } from "../../pipeline/stage/items.ts";
 import { plateAssign } from "../../stages/plate-assign.ts";
 import { contextFor, runStage } from "../kit/context.ts";
 
@@ -27,7 +28,7 @@ export const well = (
   plate,
   well: name,
   wellType: "treatment",
-  probabilities: Float32Array.from(model.classes, (sirna) => named[sirna] ?? 0.1),
+  probabilities: Float32Array.from(model.classes, (treatment) => named[treatment] ?? 0.1),
   features: new Float32Array(1),
   sites: [1, 2],
   rounds: 1,
@@ -54,4 +55,4 @@ export const call = async (options: Record<string, unknown>, items: readonly Wel
   return { calls: await runStage<"call">(plateAssign, options, items, context), notes };
 };
 
-export const called = (calls: readonly Call[]): string => calls.map(({ sirna }) => sirna).join("");
+export const called = (calls: readonly Call[]): string => calls.map(({ treatment }) => treatment).join("");

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { seededRandom } from "../../pipeline/plugin.ts";
+import { seededRandom } from "../../common/random.ts";
 import { assignOnce, evidence } from "../../stages/assignment/assign.ts";
 import { placeGroups } from "../../stages/assignment/place-groups.ts";
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Batch, Experiment, Site } from "../../pipeline/plugin.ts";
+import type { Batch } from "../../pipeline/stage/items.ts";
+import type { Experiment, Site } from "../../screen/experiment.ts";
 import { batchByExperiment } from "../../stages/batch-by-experiment.ts";
 import { contextFor, imageOf, runStage } from "../kit/context.ts";
 

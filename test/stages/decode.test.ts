@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { test } from "node:test";
-import type { SiteImage } from "../../pipeline/plugin.ts";
-import { seededRandom, writeGreyImage } from "../../pipeline/plugin.ts";
+import { seededRandom } from "../../common/random.ts";
+import { writeGreyImage } from "../../screen/images.ts";
+import type { SiteImage } from "../../screen/site-image.ts";
 import { decode } from "../../stages/decode.ts";
 import { contextFor, runStage } from "../kit/context.ts";
 import { temporaryFolder, writeExperiment } from "../kit/experiment.ts";

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { freeModel, freeWorkers } from "../../bench/free-workers.ts";
-import type { Batch, Statistics, Workers } from "../../pipeline/plugin.ts";
+import type { Batch } from "../../pipeline/stage/items.ts";
+import type { Statistics, Workers } from "../../pipeline/workers/workers.ts";
 import { infer } from "../../stages/infer.ts";
 import { contextFor, imageOf, runStage } from "../kit/context.ts";
 

@@ -38,7 +38,7 @@ test("plate-assign - a call says what every strategy would have called, and the 
     assert.deepEqual(calls[3]!.byStrategy, { argmax: "d", "once-per-experiment": "d", "plate-groups": "h" });
     assert.deepEqual(calls[5]!.byStrategy, { argmax: "a", "once-per-experiment": "b", "plate-groups": "b" });
     assert.deepEqual(
-      calls[0]!.alternatives.map(({ sirna }) => sirna),
+      calls[0]!.alternatives.map(({ treatment }) => treatment),
       ["EMPTY", "e", "a"],
     );
   }
@@ -49,7 +49,7 @@ test("plate-assign - a control is called among all classes, and takes nothing aw
   const untreated = well("2", "B06", { EMPTY: 0.7 }, { wellType: "negative_control" });
   const { calls } = await call({}, [positive, ...wells, untreated]);
   assert.deepEqual(
-    calls.map(({ sirna }) => sirna),
+    calls.map(({ treatment }) => treatment),
     ["e", "e", "f", "g", "h", "a", "b", "c", "d", "EMPTY"],
   );
   for (const control of [calls[0]!, calls[9]!]) {
@@ -107,7 +107,7 @@ test("plate-assign - a model without groups has no answer by plate groups", asyn
 test("plate-assign - more wells than classes: no class is called more often than it has to be", async () => {
   const many = Array.from({ length: 10 }, (_, i) => well("1", `B${i + 10}`, { a: 0.9 }));
   const { calls, notes } = await call({ strategy: "once-per-experiment" }, many);
-  const counts = model.classes.slice(0, 8).map((name) => calls.filter(({ sirna }) => sirna === name).length);
+  const counts = model.classes.slice(0, 8).map((name) => calls.filter(({ treatment }) => treatment === name).length);
   assert.deepEqual(counts.sort(), [1, 1, 1, 1, 1, 1, 2, 2]);
   assert.deepEqual(notes, ["10 treatment wells share 8 classes, so classes are called up to 2 times"]);
 });

@@ -1,13 +1,13 @@
 /** The CPU provider's own layout computes what the portable graph does, at sizes that neither divides evenly. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { architectureSchema } from "../../gpu-worker/model/architecture.ts";
-import { initialWeights } from "../../gpu-worker/model/initialise.ts";
-import { onnxRuntime } from "../../gpu-worker/runtime/onnx.ts";
-import { flatten } from "../../gpu-worker/training/flat.ts";
-import { layoutBlock, trainingGraph } from "../../gpu-worker/training/graphs.ts";
-import { lossSchema } from "../../gpu-worker/training/losses.ts";
-import { seededRandom } from "../../pipeline/random.ts";
+import { seededRandom } from "../../common/random.ts";
+import { architectureSchema } from "../../gpu-worker/network/architecture.ts";
+import { initialWeights } from "../../gpu-worker/network/initialise.ts";
+import { onnxRuntime } from "../../gpu-worker/runtime/onnx/session.ts";
+import { layoutBlock, trainingGraph } from "../../training/gradients/graphs.ts";
+import { lossSchema } from "../../training/gradients/losses.ts";
+import { flatten } from "../../training/learner/flat.ts";
 
 const images = 2;
 const runtime = onnxRuntime("cpu");
@@ -39,7 +39,7 @@ for (const { stem, height, width, why } of sizes)
     const results = async (block: number) => {
       const options = { architecture, images, precision: "float32" as const, loss: lossSchema.parse({}), block };
       const { model } = trainingGraph(options, () => true);
-      const session = await runtime.load(model, { threads: 1, optimized: block > 1 });
+      const session = await runtime.load(model, { threads: 1, unoptimized: block > 1 });
       const outputs = await session.run({
         pixels: { type: "uint8", data: pixels, shape: [images, 3, height, width] },
         scale: float(new Float32Array(images * 3).fill(1 / 255), images, 3),

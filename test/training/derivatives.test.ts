@@ -1,15 +1,11 @@
 /** Every derivative against central differences of the operation itself. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { OnnxGraph, type Value } from "../../gpu-worker/onnx/graph.ts";
-import { onnxRuntime } from "../../gpu-worker/runtime/onnx.ts";
-import type { Arithmetic } from "../../gpu-worker/training/arithmetic.ts";
-import {
-  affineInputGradients,
-  convolve,
-  inputGradient,
-  weightGradient,
-} from "../../gpu-worker/training/convolution.ts";
+import { seededRandom } from "../../common/random.ts";
+import { OnnxGraph, type Value } from "../../gpu-worker/runtime/onnx/graph.ts";
+import { onnxRuntime } from "../../gpu-worker/runtime/onnx/session.ts";
+import type { Arithmetic } from "../../training/gradients/arithmetic.ts";
+import { affineInputGradients, convolve, inputGradient, weightGradient } from "../../training/gradients/convolution.ts";
 import {
   averagePool,
   cosines,
@@ -17,11 +13,10 @@ import {
   linear,
   scaleAndShift,
   standardise,
-} from "../../gpu-worker/training/derivatives.ts";
-import { type Loss, lossNodes, lossSchema } from "../../gpu-worker/training/losses.ts";
-import { maxPool } from "../../gpu-worker/training/max-pool.ts";
-import { outputSize } from "../../gpu-worker/training/windows.ts";
-import { seededRandom } from "../../pipeline/random.ts";
+} from "../../training/gradients/derivatives.ts";
+import { type Loss, lossNodes, lossSchema } from "../../training/gradients/losses.ts";
+import { maxPool } from "../../training/gradients/max-pool.ts";
+import { outputSize } from "../../training/gradients/windows.ts";
 
 const images = 3;
 

@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { architectureSchema } from "../../gpu-worker/model/architecture.ts";
-import { initialWeights } from "../../gpu-worker/model/initialise.ts";
-import { onnxRuntime } from "../../gpu-worker/runtime/onnx.ts";
+import { architectureSchema } from "../../gpu-worker/network/architecture.ts";
+import { initialWeights } from "../../gpu-worker/network/initialise.ts";
+import { onnxRuntime } from "../../gpu-worker/runtime/onnx/session.ts";
 import type { Runtime } from "../../gpu-worker/runtime/runtime.ts";
-import { adamDefaults } from "../../gpu-worker/training/adam.ts";
-import { flatten } from "../../gpu-worker/training/flat.ts";
-import { trainingGraph } from "../../gpu-worker/training/graphs.ts";
-import { type LearnerOptions, openLearner } from "../../gpu-worker/training/learner.ts";
-import { freshLossScale, growthInterval, nextLossScale } from "../../gpu-worker/training/loss-scale.ts";
-import { lossSchema } from "../../gpu-worker/training/losses.ts";
+import { trainingGraph } from "../../training/gradients/graphs.ts";
+import { lossSchema } from "../../training/gradients/losses.ts";
+import { adamDefaults } from "../../training/learner/adam.ts";
+import { flatten } from "../../training/learner/flat.ts";
+import { type LearnerOptions, openLearner } from "../../training/learner/learner.ts";
+import { freshLossScale, growthInterval, nextLossScale } from "../../training/learner/loss-scale.ts";
 
 const architecture = architectureSchema.parse({
   growth: 4,

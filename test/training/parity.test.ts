@@ -2,15 +2,15 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { architectureSchema } from "../../gpu-worker/model/architecture.ts";
-import { readSafetensors } from "../../gpu-worker/model/safetensors.ts";
-import { onnxRuntime } from "../../gpu-worker/runtime/onnx.ts";
-import { adamDefaults } from "../../gpu-worker/training/adam.ts";
-import { type FlatNetwork, flatLayout, flatten, unflatten } from "../../gpu-worker/training/flat.ts";
-import { trainingGraph } from "../../gpu-worker/training/graphs.ts";
-import { type LabelledImages, type LearnerOptions, openLearner } from "../../gpu-worker/training/learner.ts";
-import { lossSchema } from "../../gpu-worker/training/losses.ts";
-import { packageFile } from "../../proto/package-file.ts";
+import { packageFile } from "../../common/package-file.ts";
+import { readSafetensors } from "../../common/safetensors.ts";
+import { architectureSchema } from "../../gpu-worker/network/architecture.ts";
+import { onnxRuntime } from "../../gpu-worker/runtime/onnx/session.ts";
+import { trainingGraph } from "../../training/gradients/graphs.ts";
+import { lossSchema } from "../../training/gradients/losses.ts";
+import { adamDefaults } from "../../training/learner/adam.ts";
+import { type FlatNetwork, flatLayout, flatten, unflatten } from "../../training/learner/flat.ts";
+import { type LabelledImages, type LearnerOptions, openLearner } from "../../training/learner/learner.ts";
 
 const cases = (name: string) => {
   const folder = packageFile(`test/data/parity/${name}`);
@@ -89,7 +89,7 @@ for (const name of ["tiny", "tiny-plates"]) {
     const { architecture, weights, values, batch, options } = setup(name);
     const network = flatten(architecture, weights, name);
     const { model, learning } = trainingGraph({ ...options, block }, () => true);
-    const session = await onnxRuntime("cpu").load(model, { threads: 1, optimized: block > 1 });
+    const session = await onnxRuntime("cpu").load(model, { threads: 1, unoptimized: block > 1 });
     const { pixels, scale, offset, plate, target } = batch(0, 8);
     const { channels, height, width, plates, classes } = architecture;
     const float = (data: Float32Array, ...shape: number[]) => ({ type: "float32" as const, data, shape });

@@ -4,9 +4,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { openPictures } from "../../gpu-worker/training/pictures.ts";
-import type { Sample } from "../../gpu-worker/training/samples.ts";
-import { writeGreyImage } from "../../pipeline/plugin.ts";
+import { writeGreyImage } from "../../screen/images.ts";
+import { openPictures } from "../../training/data/pictures.ts";
+import type { Sample } from "../../training/data/samples.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "platestream-pictures-"));
 after(() => rm(folder, { recursive: true }));
@@ -18,7 +18,7 @@ const makeSample = async (site: number): Promise<Sample> => {
   await writeGreyImage(path, new Uint8Array(side * side).fill(site), side, side);
   const images = [{ path, band: 0 }];
   const place = { experiment: "A-01", cellType: "A", plate: "1", well: "B02", site };
-  return { site: { ...place, wellType: "treatment", images, metadata: {} }, sirna: "0", plate: 0 };
+  return { site: { ...place, wellType: "treatment", images, metadata: {} }, treatment: "0", plate: 0 };
 };
 
 const samples = await Promise.all([1, 2, 3, 4, 5, 6].map(makeSample));

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseRecipe, rateAt, readRecipe } from "../../gpu-worker/training/recipe.ts";
-import { packageFile } from "../../proto/package-file.ts";
+import { packageFile } from "../../common/package-file.ts";
+import { parseRecipe, rateAt, readRecipe } from "../../training/loop/recipe.ts";
 
 test("recipe - the source's recipe is what an empty one means", async () => {
   const written = await readRecipe(packageFile("recipes/brodt.yaml"));

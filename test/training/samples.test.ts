@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { betaDraw, drawView, mixRows, writeView } from "../../gpu-worker/training/augment.ts";
-import { parseRecipe } from "../../gpu-worker/training/recipe.ts";
-import { epochBatches, type Sample } from "../../gpu-worker/training/samples.ts";
-import { seededRandom } from "../../pipeline/random.ts";
+import { seededRandom } from "../../common/random.ts";
+import { betaDraw, drawView, mixRows, writeView } from "../../training/data/augment.ts";
+import { epochBatches, type Sample } from "../../training/data/samples.ts";
+import { parseRecipe } from "../../training/loop/recipe.ts";
 
 const recipe = parseRecipe({ microBatch: 4 }, "r");
 
@@ -19,7 +19,7 @@ const samples: Sample[] = ["1", "2"].flatMap((plate) =>
       images: [],
       metadata: {},
     },
-    sirna: String(i),
+    treatment: String(i),
     plate: 0,
   })),
 );

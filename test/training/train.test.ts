@@ -4,15 +4,16 @@ import { copyFile, mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { PlatestreamError } from "../../common/errors.ts";
+import { seededRandom } from "../../common/random.ts";
 import type { Dataset } from "../../datasets/dataset.ts";
-import { featureCount } from "../../gpu-worker/model/architecture.ts";
-import { readBundle } from "../../gpu-worker/model/bundle.ts";
-import type { EpochRecord } from "../../gpu-worker/training/metrics.ts";
-import { parseRecipe } from "../../gpu-worker/training/recipe.ts";
-import { type BundleOptions, trainBundle } from "../../gpu-worker/training/train-bundle.ts";
-import { type Experiment, type Site, writeGreyImage } from "../../pipeline/plugin.ts";
-import { seededRandom } from "../../pipeline/random.ts";
-import { PlatestreamError } from "../../proto/errors.ts";
+import { readBundle } from "../../gpu-worker/bundle/bundle.ts";
+import { featureCount } from "../../gpu-worker/network/architecture.ts";
+import type { Experiment, Site } from "../../screen/experiment.ts";
+import { writeGreyImage } from "../../screen/images.ts";
+import type { EpochRecord } from "../../training/loop/metrics.ts";
+import { parseRecipe } from "../../training/loop/recipe.ts";
+import { type BundleOptions, trainBundle } from "../../training/loop/train-bundle.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "platestream-train-"));
 after(() => rm(folder, { recursive: true }));
@@ -20,9 +21,9 @@ after(() => rm(folder, { recursive: true }));
 const [size, treatments] = [16, 4];
 
 /** Class k is a bright bar in row 3k of the first channel, under noise and a brightness of the experiment's own. */
-const picture = (sirna: number, gain: number, random: () => number): Uint8Array =>
+const picture = (treatment: number, gain: number, random: () => number): Uint8Array =>
   Uint8Array.from({ length: size * size }, (_, i) => {
-    const bar = Math.floor(i / size) === 3 * sirna || Math.floor(i / size) === 3 * sirna + 1;
+    const bar = Math.floor(i / size) === 3 * treatment || Math.floor(i / size) === 3 * treatment + 1;
     return gain * (20 + 20 * random() + (bar ? 60 : 0));
   });
 
@@ -33,10 +34,10 @@ const makeExperiment = async (id: string, cellType: string): Promise<Experiment>
   for (const plate of ["1", "2"]) {
     for (let well = 0; well < 8; well++) {
       const control = well >= 6;
-      const sirna = control ? treatments : (well % 2) + (plate === "1" ? 0 : 2);
+      const treatment = control ? treatments : (well % 2) + (plate === "1" ? 0 : 2);
       const name = `${id}-${plate}-${well}`;
       const paths = [0, 1].map((channel) => join(folder, `${name}-${channel}.png`));
-      for (const path of paths) await writeGreyImage(path, picture(sirna, gain, random), size, size);
+      for (const path of paths) await writeGreyImage(path, picture(treatment, gain, random), size, size);
       sites.push({
         experiment: id,
         cellType,
@@ -44,7 +45,7 @@ const makeExperiment = async (id: string, cellType: string): Promise<Experiment>
         well: `B0${well + 2}`,
         site: 1,
         wellType: control ? "negative_control" : "treatment",
-        sirna: String(sirna),
+        treatment: String(treatment),
         images: paths.map((path) => ({ path, band: 0 })),
         metadata: {},
       });
@@ -182,8 +183,8 @@ test("training - the last experiment with labelled treatments is held out; all o
   const short = { ...recipe, stages: [{ ...stage!, epochs: 1 }] };
   const unlabelled = (id: string): Experiment => {
     const experiment = experiments.find((each) => each.id === id)!;
-    const sites = experiment.sites.map(({ sirna, ...site }) =>
-      site.wellType === "treatment" ? site : { ...site, sirna },
+    const sites = experiment.sites.map(({ treatment, ...site }) =>
+      site.wellType === "treatment" ? site : { ...site, treatment },
     );
     return { ...experiment, sites: sites as Site[] };
   };

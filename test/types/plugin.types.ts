@@ -1,5 +1,6 @@
 /** Checked by the compiler, not run: what a stage author's editor must accept, and what it must refuse. */
-import { defineStage, filter, map, type SiteImage, z } from "platestream/plugin";
+import { defineStage, type SiteImage, z } from "platestream/plugin";
+import { filter, map } from "rxjs";
 
 const config = z.strictObject({ threshold: z.number().default(1) });
 const about = { description: "", config } as const;

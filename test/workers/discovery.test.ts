@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { hostname } from "node:os";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { CallOptions, ImageBatch } from "../../pipeline/plugin.ts";
-import type { Status } from "../../pipeline/status.ts";
+import { PlatestreamError } from "../../common/errors.ts";
+import type { Status } from "../../pipeline/run/status.ts";
 import { memoryDirectory, type WorkerDirectory } from "../../pipeline/workers/directory.ts";
 import { discoverWorkers } from "../../pipeline/workers/discovery.ts";
 import { grpcWorker } from "../../pipeline/workers/grpc-worker.ts";
 import { type Accept, defaultPoolOptions } from "../../pipeline/workers/pool.ts";
-import { PlatestreamError } from "../../proto/errors.ts";
+import type { CallOptions, ImageBatch } from "../../pipeline/workers/workers.ts";
 import { entryOf } from "./directory-suite.ts";
 import { batchOf, type FakeOptions, type FakeWorker, startFakeWorker } from "./fake-worker.ts";
 

@@ -12,9 +12,9 @@ import {
   type sendUnaryData,
 } from "@grpc/grpc-js";
 import { HealthImplementation } from "grpc-health-check";
-import type { ImageBatch } from "../../pipeline/plugin.ts";
-import { type ErrorCode, errorCodes } from "../../proto/errors.ts";
-import { loadProto } from "../../proto/load.ts";
+import { type ErrorCode, errorCodes } from "../../common/errors.ts";
+import { loadProto } from "../../common/grpc/load-proto.ts";
+import type { ImageBatch } from "../../pipeline/workers/workers.ts";
 
 export interface WireRequest {
   readonly model: string;

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { PlatestreamError, Statistics } from "../../pipeline/plugin.ts";
+import type { PlatestreamError } from "../../common/errors.ts";
 import { grpcWorker } from "../../pipeline/workers/grpc-worker.ts";
+import type { Statistics } from "../../pipeline/workers/workers.ts";
 import { batchOf, type FakeOptions, startFakeWorker, wireError } from "./fake-worker.ts";
 
 const options = { signal: new AbortController().signal, deadlineMs: 5_000 };

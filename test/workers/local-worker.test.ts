@@ -7,7 +7,7 @@ import { createInterface } from "node:readline";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
-import type { Status } from "../../pipeline/status.ts";
+import type { Status } from "../../pipeline/run/status.ts";
 import { defaultLocalWorker, startLocalWorker } from "../../pipeline/workers/local-worker.ts";
 import { temporaryFolder } from "../kit/experiment.ts";
 

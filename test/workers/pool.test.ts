@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { CallOptions, ImageBatch } from "../../pipeline/plugin.ts";
-import type { Status } from "../../pipeline/status.ts";
+import type { Status } from "../../pipeline/run/status.ts";
 import { grpcWorker } from "../../pipeline/workers/grpc-worker.ts";
 import { defaultPoolOptions, type PoolOptions, workerPool } from "../../pipeline/workers/pool.ts";
+import type { CallOptions, ImageBatch } from "../../pipeline/workers/workers.ts";
 import { batchOf, type FakeOptions, type FakeWorker, startFakeWorker, wireError } from "./fake-worker.ts";
 
 const call: CallOptions = { signal: new AbortController().signal, deadlineMs: 5_000, retries: 3 };

@@ -2,8 +2,8 @@
 import { jetstreamManager } from "@nats-io/jetstream";
 import { type KV, Kvm } from "@nats-io/kv";
 import { from, lastValueFrom, toArray } from "rxjs";
-import { mapUnordered } from "../../concurrency.ts";
-import { answerMs, isSilence, type NatsConnection, surely } from "./connection.ts";
+import { mapUnordered } from "../../../common/concurrency.ts";
+import { answerMs, isNoResponse, type NatsConnection, retryUntilAnswered } from "./connection.ts";
 import { token } from "./names.ts";
 
 export interface Bucket<T> {
@@ -22,7 +22,7 @@ const readsAtATime = 64;
 /** `forgetMs`: entries vanish when they were not written for so long; 0: never. */
 export const openBucket = async <T>(nc: NatsConnection, name: string, forgetMs: number): Promise<Bucket<T>> => {
   const options = { history: 1, timeout: answerMs, ...(forgetMs > 0 ? { ttl: forgetMs } : {}) };
-  const open = (): Promise<KV> => surely(nc, () => new Kvm(nc).create(name, options));
+  const open = (): Promise<KV> => retryUntilAnswered(nc, () => new Kvm(nc).create(name, options));
   const kv = await open();
   const manager = await jetstreamManager(nc, { timeout: answerMs, checkAPI: false });
 
@@ -30,11 +30,11 @@ export const openBucket = async <T>(nc: NatsConnection, name: string, forgetMs: 
   const keys = async (): Promise<string[]> => {
     const prefix = `$KV.${name}.`;
     const all = { subjects_filter: `${prefix}>` };
-    const { state } = await surely(nc, () => manager.streams.info(`KV_${name}`, all));
+    const { state } = await retryUntilAnswered(nc, () => manager.streams.info(`KV_${name}`, all));
     return Object.keys(state.subjects ?? {}).map((subject) => subject.slice(prefix.length));
   };
   const read = async (subject: string) => {
-    const entry = await surely(nc, () => kv.get(subject));
+    const entry = await retryUntilAnswered(nc, () => kv.get(subject));
     if (entry === null || entry.operation !== "PUT") return undefined;
     return { value: entry.json<T>(), revision: entry.revision };
   };
@@ -46,17 +46,17 @@ export const openBucket = async <T>(nc: NatsConnection, name: string, forgetMs: 
       return (await lastValueFrom(values)).flatMap((found) => (found === undefined ? [] : [found.value]));
     },
     async put(key, value) {
-      await surely(nc, () =>
+      await retryUntilAnswered(nc, () =>
         kv.put(token(key), JSON.stringify(value)).catch(async (error: unknown) => {
           // Somebody may have deleted the bucket: then nobody is there to answer.
-          if (isSilence(error)) await open();
+          if (isNoResponse(error)) await open();
           throw error;
         }),
       );
     },
     async replace(key, value, revision) {
       try {
-        await surely(nc, () => kv.put(token(key), JSON.stringify(value), { previousSeq: revision }));
+        await retryUntilAnswered(nc, () => kv.put(token(key), JSON.stringify(value), { previousSeq: revision }));
         return true;
       } catch (error) {
         if (isConflict(error)) return false;
@@ -64,7 +64,7 @@ export const openBucket = async <T>(nc: NatsConnection, name: string, forgetMs: 
       }
     },
     async remove(key) {
-      await surely(nc, () => kv.purge(token(key)));
+      await retryUntilAnswered(nc, () => kv.purge(token(key)));
     },
     async change(key, change) {
       for (;;) {

@@ -7,7 +7,7 @@ import {
   errors,
   type NatsConnection,
 } from "@nats-io/transport-node";
-import { PlatestreamError } from "../../../proto/errors.ts";
+import { PlatestreamError } from "../../../common/errors.ts";
 import { token } from "./names.ts";
 import type { BusLogin, BusSecurity } from "./security.ts";
 
@@ -157,7 +157,7 @@ const longestWaitMs = 5_000;
  * `onFull` is told, once, that it has none. What else the server answers, a refusal included, is final; so is the end of
  * the connection by its owner.
  */
-export const surely = async <T>(
+export const retryUntilAnswered = async <T>(
   nc: NatsConnection,
   operation: () => Promise<T>,
   onFull: () => void = () => {},
@@ -168,7 +168,7 @@ export const surely = async <T>(
       return await operation();
     } catch (error) {
       const full = isFull(error);
-      if (nc.isClosed() || !(full || isSilence(error))) throw refusalOf(error) ?? error;
+      if (nc.isClosed() || !(full || isNoResponse(error))) throw refusalOf(error) ?? error;
       if (full && !told) onFull();
       told ||= full;
       await sleep(wait);
@@ -194,7 +194,7 @@ const refusalOf = (error: unknown): PlatestreamError | undefined => {
 };
 
 /** Nobody answered: not the same as an answer that refuses. */
-export const isSilence = (error: unknown): boolean => {
+export const isNoResponse = (error: unknown): boolean => {
   if (!(error instanceof Error) || refusalOf(error) !== undefined) return false;
   return (
     error instanceof errors.TimeoutError ||

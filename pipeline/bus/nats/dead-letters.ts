@@ -1,5 +1,5 @@
-/** Experiments that were given up: read them, and queue them again. */
-import { PlatestreamError } from "../../../proto/errors.ts";
+/** Experiments that failed: read them, and queue them again. */
+import { PlatestreamError } from "../../../common/errors.ts";
 import type { NatsBusParts } from "./open.ts";
 import type { DeadLetter } from "./records.ts";
 import { submitToNats } from "./submit.ts";
@@ -9,13 +9,13 @@ export interface StoredLetter extends DeadLetter {
   readonly seq: number;
 }
 
-/** The last letter of each experiment that is given up now, oldest first. */
+/** The last letter of each experiment whose last state is failed, oldest first. */
 export const readDeadLetters = async ({ streams, records }: NatsBusParts): Promise<readonly StoredLetter[]> => {
   const letters = await streams.last<DeadLetter>(streams.names.deadLetters, streams.names.all("dead-letters"));
   const states = new Map((await records.all()).map(({ id, state }) => [id, state]));
   return letters
     .map(({ seq, value }) => ({ ...value, seq }))
-    .filter(({ id }) => (states.get(id) ?? "given-up") === "given-up");
+    .filter(({ id }) => (states.get(id) ?? "failed") === "failed");
 };
 
 /** The letters of the named experiments, or "invalid-config" with those that have none. */

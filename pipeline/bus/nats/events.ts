@@ -1,7 +1,7 @@
 /** Events on the server: one stream, one subject per well that was called and per state of an experiment. */
 import { type BusEvent, type EventFilter, fits } from "../../events/event.ts";
 import type { EventStore } from "../../events/store.ts";
-import { surely } from "./connection.ts";
+import { retryUntilAnswered } from "./connection.ts";
 import type { Names } from "./names.ts";
 import type { NatsBusParts } from "./open.ts";
 
@@ -20,7 +20,7 @@ export const natsEvents = ({ nc, streams }: NatsBusParts): EventStore => {
         if (event.seq >= upTo) return;
       }
     },
-    last: async () => (await surely(nc, () => manager.streams.info(names.events))).state.last_seq,
+    last: async () => (await retryUntilAnswered(nc, () => manager.streams.info(names.events))).state.last_seq,
   };
 };
 

@@ -1,6 +1,6 @@
 /** Nodes tell of themselves: who is there, what each runs and how far it is. */
 import { hostname } from "node:os";
-import type { Status } from "../../status.ts";
+import type { Status } from "../../run/status.ts";
 import type { Bucket } from "./buckets.ts";
 
 export interface RunningExperiment {

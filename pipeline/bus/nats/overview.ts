@@ -27,7 +27,7 @@ export const overview = async (parts: NatsBusParts): Promise<Overview> => {
   const experiments = [...(await records.all())].sort((a, b) => collator.compare(a.id, b.id));
   const nodes = [...(await bucket.all())].sort((a, b) => collator.compare(a.node, b.node));
   const workers = [...(await parts.workers.all())].sort((a, b) => collator.compare(a.address, b.address));
-  const counts = { queued: 0, running: 0, waiting: 0, done: 0, "given-up": 0 };
+  const counts = { queued: 0, running: 0, waiting: 0, done: 0, failed: 0 };
   for (const { state } of experiments) counts[state] += 1;
 
   const running = experiments.flatMap(({ id, state, attempts, node }): RunningOn[] => {

@@ -1,9 +1,9 @@
 /** The bus of many machines: a work queue on NATS JetStream, with a record beside it for every experiment. */
 import { z } from "zod";
-import { PlatestreamError } from "../../../proto/errors.ts";
-import { parse } from "../../schema.ts";
+import { PlatestreamError } from "../../../common/errors.ts";
+import { parse } from "../../../common/schema.ts";
 import type { Bus, Delivery } from "../bus.ts";
-import { answerMs, type Msg, nuid, surely } from "./connection.ts";
+import { answerMs, type Msg, nuid, retryUntilAnswered } from "./connection.ts";
 import type { NatsBusParts } from "./open.ts";
 import type { DeadLetter, ExperimentRecord, QueuedExperiment } from "./records.ts";
 import { submitToNats } from "./submit.ts";
@@ -119,7 +119,7 @@ const dropSettled = async ({ streams, records }: NatsBusParts, cellTypes: readon
     const waiting = await streams.last<QueuedExperiment>(queue, experimentsOf(cellType)).catch(() => []);
     for (const { seq, value } of waiting) {
       const { state, submission } = (await records.get(value.id))?.value ?? {};
-      const settled = submission === value.submission && (state === "done" || state === "given-up");
+      const settled = submission === value.submission && (state === "done" || state === "failed");
       if (settled) await streams.remove(queue, seq).catch(() => undefined); // gone by now
     }
   }
@@ -135,7 +135,7 @@ const receive = async (
   const { nc, streams, records } = parts;
   const settle = async (what: string) => {
     clearInterval(heartbeat);
-    await surely(nc, () => nc.request(message.reply!, what, { timeout: answerMs }));
+    await retryUntilAnswered(nc, () => nc.request(message.reply!, what, { timeout: answerMs }));
     wake();
   };
   const heartbeat = setInterval(() => {
@@ -149,7 +149,7 @@ const receive = async (
   } catch (error) {
     const reason = PlatestreamError.from(error).message;
     const [, , cellType = "", id = ""] = message.subject.split(".");
-    await bury(parts, { id, cellType, data: "", attempts: 0, reason, node, at: new Date().toISOString() });
+    await storeDeadLetter(parts, { id, cellType, data: "", attempts: 0, reason, node, at: new Date().toISOString() });
     await settle("+TERM");
     return undefined;
   }
@@ -203,10 +203,10 @@ const receive = async (
       if (!(await update({ state: "waiting", reason }))) return letGo();
       await settle(`-NAK ${JSON.stringify({ delay: waitMs * 1e6 })}`);
     },
-    async giveUp(reason, stage, attempts) {
+    async fail(reason, stage, attempts) {
       if (!(await update({ reason, attempts }))) return letGo();
       const at = new Date().toISOString();
-      await bury(parts, {
+      await storeDeadLetter(parts, {
         ...experiment,
         attempts,
         reason,
@@ -215,16 +215,16 @@ const receive = async (
         at,
       });
       await settle("+TERM");
-      await update({ state: "given-up" });
+      await update({ state: "failed" });
     },
-    async handBack() {
+    async requeue() {
       if (!(await update({ state: "queued", attempts: attempt - 1 }))) return letGo();
       await settle("-NAK");
     },
   };
 };
 
-const bury = async ({ streams }: NatsBusParts, letter: DeadLetter): Promise<void> => {
+const storeDeadLetter = async ({ streams }: NatsBusParts, letter: DeadLetter): Promise<void> => {
   const { cellType, id, attempts, at } = letter;
   await streams.publish(streams.names.deadLetter(cellType, id), letter, { id: `${id} ${attempts} ${at}` });
 };

@@ -1,7 +1,7 @@
 /** What the bus knows of every experiment that was ever submitted to it, settled ones included. */
 import type { ExperimentRef } from "../bus.ts";
 
-export type ExperimentState = "queued" | "running" | "waiting" | "done" | "given-up";
+export type ExperimentState = "queued" | "running" | "waiting" | "done" | "failed";
 
 export interface ExperimentRecord extends ExperimentRef {
   /** Tells a submission from an earlier one of the same experiment. */
@@ -25,7 +25,7 @@ export interface QueuedExperiment extends ExperimentRef {
   readonly submission: string;
 }
 
-/** An experiment that was given up. */
+/** An experiment that failed. */
 export interface DeadLetter extends ExperimentRef {
   readonly attempts: number;
   readonly reason: string;

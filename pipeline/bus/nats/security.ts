@@ -2,8 +2,8 @@
 import { readFile } from "node:fs/promises";
 import { parse as parseYaml } from "yaml";
 import { z } from "zod";
-import { PlatestreamError } from "../../../proto/errors.ts";
-import { readAuthorities, readIdentityFiles } from "../../../proto/security/tls.ts";
+import { PlatestreamError } from "../../../common/errors.ts";
+import { readAuthorities, readIdentityFiles } from "../../../common/security/tls.ts";
 
 export type BusLogin =
   /** What a NATS operator hands out: a file with a signed user and the seed of its key. */

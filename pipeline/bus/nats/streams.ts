@@ -16,16 +16,16 @@ import {
   StoreCompression,
   type StreamConfig,
 } from "@nats-io/jetstream";
-import { PlatestreamError } from "../../../proto/errors.ts";
+import { PlatestreamError } from "../../../common/errors.ts";
 import {
   answerMs,
   type Connected,
-  isSilence,
+  isNoResponse,
   type Msg,
   type NatsConnection,
   nanos,
   nuid,
-  surely,
+  retryUntilAnswered,
 } from "./connection.ts";
 import { type Names, namesIn } from "./names.ts";
 
@@ -122,7 +122,7 @@ const streamsOf = (names: Names, limits: Limits, compress: boolean): Wanted[] =>
   },
   {
     name: names.deadLetters,
-    description: `Platestream layout ${layout}: experiments that were given up, the last time of each`,
+    description: `Platestream layout ${layout}: experiments that failed, the last time of each`,
     subjects: [names.all("dead-letters")],
     retention: RetentionPolicy.Limits,
     storage: StorageType.File,
@@ -152,13 +152,13 @@ const migrated = [
 
 const ensureStream = async (nc: NatsConnection, manager: JetStreamManager, wanted: Wanted): Promise<void> => {
   const find = () =>
-    surely(nc, () => manager.streams.info(wanted.name)).catch((error: unknown) => {
+    retryUntilAnswered(nc, () => manager.streams.info(wanted.name)).catch((error: unknown) => {
       if (codeOf(error) === streamNotFound) return undefined;
       throw error;
     });
   let there = await find();
   if (there === undefined) {
-    await surely(nc, () => manager.streams.add(wanted)).catch((error: unknown) => {
+    await retryUntilAnswered(nc, () => manager.streams.add(wanted)).catch((error: unknown) => {
       if (codeOf(error) !== streamNameInUse) throw error;
     });
     there = await find();
@@ -170,7 +170,7 @@ const ensureStream = async (nc: NatsConnection, manager: JetStreamManager, wante
   );
   if (changes.length === 0) return;
   const change = Object.fromEntries(changes.map((key) => [key, wanted[key]]));
-  await surely(nc, () => manager.streams.update(wanted.name, change));
+  await retryUntilAnswered(nc, () => manager.streams.update(wanted.name, change));
 };
 
 const layoutOf = (description = ""): number => Number(/^Platestream layout (\d+)/.exec(description)?.[1] ?? 0);
@@ -208,13 +208,15 @@ const streamsOn = (
         // Attempts are counted in the experiment's record: a delivery to a node that leaves is none.
         max_deliver: -1,
       };
-      const there = await surely(nc, () => manager.consumers.info(names.queue, wanted.durable_name)).catch((error) => {
-        if (codeOf(error) === consumerNotFound) return undefined;
-        throw error;
-      });
-      if (there === undefined) await surely(nc, () => manager.consumers.add(names.queue, wanted));
+      const there = await retryUntilAnswered(nc, () => manager.consumers.info(names.queue, wanted.durable_name)).catch(
+        (error) => {
+          if (codeOf(error) === consumerNotFound) return undefined;
+          throw error;
+        },
+      );
+      if (there === undefined) await retryUntilAnswered(nc, () => manager.consumers.add(names.queue, wanted));
       else if (there.config.ack_wait !== wanted.ack_wait || there.config.max_deliver !== wanted.max_deliver)
-        await surely(nc, () => manager.consumers.update(names.queue, wanted.durable_name, wanted));
+        await retryUntilAnswered(nc, () => manager.consumers.update(names.queue, wanted.durable_name, wanted));
     }
   },
 
@@ -222,9 +224,9 @@ const streamsOn = (
     const subject = `$JS.API.CONSUMER.MSG.NEXT.${names.queue}.${names.consumer(cellType)}`;
     const request = JSON.stringify({ batch: 1, no_wait: true });
     // A message keeps its own subject, so the answer cannot come through the shared inbox.
-    const message = await surely(nc, () =>
+    const message = await retryUntilAnswered(nc, () =>
       nc.request(subject, request, { timeout: answerMs, noMux: true }).catch(async (error: unknown) => {
-        if (isSilence(error)) await layOut().then(() => this.openConsumers([cellType]));
+        if (isNoResponse(error)) await layOut().then(() => this.openConsumers([cellType]));
         throw error;
       }),
     );
@@ -232,7 +234,7 @@ const streamsOn = (
   },
 
   async unsettled(cellType) {
-    const { state } = await surely(nc, () =>
+    const { state } = await retryUntilAnswered(nc, () =>
       manager.streams.info(names.queue, { subjects_filter: names.experimentsOf(cellType) }),
     );
     return Object.values(state.subjects ?? {}).reduce((sum, count) => sum + count, 0);
@@ -245,10 +247,10 @@ const streamsOn = (
       const store = () =>
         client.publish(subject, JSON.stringify(value), options).catch(async (error: unknown) => {
           // Somebody may have deleted the stream: then only its subscribers are left, and they do not answer.
-          if (isSilence(error)) await layOut();
+          if (isNoResponse(error)) await layOut();
           throw error;
         });
-      const { duplicate } = await surely(nc, store, onFull);
+      const { duplicate } = await retryUntilAnswered(nc, store, onFull);
       return duplicate ? "duplicate" : "stored";
     } catch (error) {
       if (codeOf(error) === wrongLastSequence) return "conflict";
@@ -257,10 +259,10 @@ const streamsOn = (
   },
 
   async last<T>(stream: string, subject: string) {
-    const { state } = await surely(nc, () => manager.streams.info(stream, { subjects_filter: subject }));
+    const { state } = await retryUntilAnswered(nc, () => manager.streams.info(stream, { subjects_filter: subject }));
     const found = await Promise.all(
       Object.keys(state.subjects ?? {}).map((each) =>
-        surely(nc, () => manager.streams.getMessage(stream, { last_by_subj: each })).catch((error) => {
+        retryUntilAnswered(nc, () => manager.streams.getMessage(stream, { last_by_subj: each })).catch((error) => {
           if (codeOf(error) === noMessage) return null;
           throw error;
         }),
@@ -273,19 +275,19 @@ const streamsOn = (
   },
 
   async lastOf(stream, subject) {
-    const found = await surely(nc, () => manager.streams.getMessage(stream, { last_by_subj: subject })).catch(
-      (error) => {
-        if (codeOf(error) === noMessage) return null;
-        throw error;
-      },
-    );
+    const found = await retryUntilAnswered(nc, () =>
+      manager.streams.getMessage(stream, { last_by_subj: subject }),
+    ).catch((error) => {
+      if (codeOf(error) === noMessage) return null;
+      throw error;
+    });
     return found?.seq ?? 0;
   },
 
   async *follow<T>(stream: string, { subject, after, signal }: FollowOptions) {
     let last = after;
     while (!signal.aborted) {
-      const reader = await surely(nc, () =>
+      const reader = await retryUntilAnswered(nc, () =>
         manager.consumers.add(stream, {
           name: `reader-${nuid.next()}`,
           filter_subject: subject,
@@ -310,7 +312,7 @@ const streamsOn = (
   },
 
   async remove(stream, seq) {
-    await surely(nc, () => manager.streams.deleteMessage(stream, seq));
+    await retryUntilAnswered(nc, () => manager.streams.deleteMessage(stream, seq));
   },
 });
 

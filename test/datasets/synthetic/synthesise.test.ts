@@ -58,7 +58,7 @@ test("the folder is a dataset in the public layout, without problems", async (t)
   const { sites, plates } = await dataset.load("U2OS-04");
   assert.deepEqual(plates, ["1", "2"]);
   assert.equal(sites[0]!.metadata.dataset, "test");
-  assert.equal(sites.find(({ wellType }) => wellType === "negative_control")!.sirna, "5");
+  assert.equal(sites.find(({ wellType }) => wellType === "negative_control")!.treatment, "5");
 });
 
 test("missing sites are in neither table nor folder", async (t) => {

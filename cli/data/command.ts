@@ -1,0 +1,106 @@
+import { Command } from "commander";
+import { type LayoutChoice, layoutOption } from "../shared/layout-option.ts";
+
+export interface SynthOptions {
+  readonly experiments?: string;
+  readonly cellTypes: string;
+  readonly count: string;
+  readonly [parameter: string]: string | undefined;
+}
+
+/** `pipeline data synth | verify | info` */
+export const dataCommand = (): Command =>
+  new Command("data")
+    .description("make, check and describe datasets")
+    .addCommand(synthCommand())
+    .addCommand(verifyCommand())
+    .addCommand(infoCommand())
+    .addHelpText(
+      "after",
+      `
+Examples:
+  pipeline data synth data/demo --experiments HUVEC-17,RPE-08
+  pipeline data verify rxrx1
+  pipeline data info plates/load_data.csv`,
+    );
+
+/** Option, its placeholder, the parameter it sets, and what it is; defaults stand with the parameters. */
+const parameterOptions = [
+  ["--size <pixels>", "width and height of the images (64)"],
+  ["--scale <factor>", "size of the cells; at 1 they are about 17 pixels wide (1)"],
+  ["--classes <n>", "treatments on a plate, up to 277 (24)"],
+  ["--plates <n>", "plates of an experiment (4)"],
+  ["--positive-controls <n>", "positive controls, each once on every plate (7)"],
+  ["--negative-controls <n>", "untreated wells on every plate (1)"],
+  ["--sites <n>", "images of a well (2)"],
+  ["--missing-wells <rate>", "share of treatment wells that failed (0)"],
+  ["--missing-sites <rate>", "share of images that are not there (0)"],
+  ["--seed <n>", "another seed is another world: other phenotypes, groups and batch effects (1)"],
+  ["--phenotype <sd>", "strength of the classes' effects (1.9)"],
+  ["--experiment-optics <factor>", "strength of what staining and microscope of an experiment do (1.2)"],
+  ["--plate-biology <sd>", "biological shift of a plate (0.12)"],
+  ["--plate-gain <sd>", "log-gain of a plate's channels (0.1)"],
+  ["--plate-offset <sd>", "background of a plate's channels (0.02)"],
+  ["--plate-illumination <sd>", "tilt of a plate's illumination (0.08)"],
+] as const;
+
+const synthCommand = (): Command => {
+  const command = new Command("synth")
+    .description("write synthetic experiments in the public RxRx1 layout, on all cores")
+    .argument("<dir>", "folder of the dataset; experiments that it holds already stay")
+    .option("-e, --experiments <list>", "names and ranges, as in HUVEC-01..08,RPE-05 (instead of the next two)")
+    .option("--cell-types <list>", "cell types", "HUVEC,RPE,HEPG2,U2OS")
+    .option("--count <n>", "experiments of each cell type, numbered from 1", "1");
+  for (const [flags, description] of parameterOptions) command.option(flags, description);
+  return command
+    .addHelpText(
+      "after",
+      `
+An experiment is a function of its name and the other options, so a name that no network was trained on is a held-out
+experiment. Labels reach the pixels through the shape and brightness of the cells only. Ctrl-C is safe: the same
+command goes on where it was, and metadata.csv lists complete experiments only.
+
+Examples:
+  pipeline data synth data/demo --experiments HUVEC-17,RPE-08
+  pipeline data synth data/train --cell-types HUVEC --count 12
+  pipeline data synth data/full-size --experiments U2OS-01 --size 512 --scale 2.5 --classes 277 --positive-controls 30
+  pipeline data synth data/untidy --experiments HUVEC-01..04 --missing-wells 0.02 --missing-sites 0.01`,
+    )
+    .action(async (dir: string, options: SynthOptions) => {
+      const { writeSynthetic } = await import("./synth.ts");
+      await writeSynthetic(dir, options);
+    });
+};
+
+const verifyCommand = (): Command =>
+  new Command("verify")
+    .description("check every row and every image, and list all problems at once")
+    .argument("<dir>", "folder of the dataset, or a CSV table")
+    .addOption(layoutOption())
+    .option("--headers-only", "do not decode the pixels: many times as fast, but blind to truncated files")
+    .option("--json", "one JSON object")
+    .addHelpText(
+      "after",
+      `
+Exit code 2 when there are problems, 0 when there are none.
+
+Examples:
+  pipeline data verify rxrx1
+  pipeline data verify plates/load_data.csv --headers-only --json`,
+    )
+    .action(async (dir: string, options: { layout: LayoutChoice; headersOnly?: boolean; json?: boolean }) => {
+      const { verifyData } = await import("./verify.ts");
+      process.exitCode = await verifyData(dir, options);
+    });
+
+const infoCommand = (): Command =>
+  new Command("info")
+    .description("show what a dataset holds")
+    .argument("<dir>", "folder of the dataset, or a CSV table")
+    .addOption(layoutOption())
+    .option("--json", "one JSON object")
+    .addHelpText("after", "\nExamples:\n  pipeline data info rxrx1\n  pipeline data info rxrx1 --json")
+    .action(async (dir: string, options: { layout: LayoutChoice; json?: boolean }) => {
+      const { describeData } = await import("./info.ts");
+      process.stdout.write(await describeData(dir, options));
+    });

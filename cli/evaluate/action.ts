@@ -1,0 +1,44 @@
+/** What `pipeline evaluate` does: every rung, on experiments of a dataset, with workers of its own. */
+import { writeFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import { openDataset } from "../../datasets/open.ts";
+import { ladderChart } from "../../evaluation/chart.ts";
+import type { Evaluation } from "../../evaluation/evaluate.ts";
+import { parseRunConfig, withSettings } from "../../pipeline/config.ts";
+import { choose } from "../shared/choose-experiments.ts";
+import { interruptible } from "../shared/interruptible.ts";
+import { type OpenWorkers, openWorkers } from "../shared/open-workers.ts";
+import type { EvaluateOptions } from "./command.ts";
+import { ladderMarkdown, ladderTable } from "./ladder-table.ts";
+import { scoreLadder } from "./score-ladder.ts";
+
+export const evaluateBundle = async (options: EvaluateOptions): Promise<void> => {
+  const { data, layout, model, before, experiment, set, plot, markdown, json } = options;
+  const dataset = await openDataset(data, { layout });
+  const experiments = choose(dataset, experiment ?? []);
+  const parsed = parseRunConfig({ data, model: resolve(model) }, "the command line");
+  const config = { ...parsed, stages: withSettings(parsed.stages, set) };
+  const { drain, signal, close } = interruptible(() => undefined);
+  const opened: OpenWorkers[] = [];
+  const open = async (bundle: string): Promise<OpenWorkers> => {
+    const workers = await openWorkers({ ...config, model: resolve(bundle) }, () => undefined);
+    opened.push(workers);
+    return workers;
+  };
+  try {
+    const evaluation = await scoreLadder(dataset, config, {
+      experiments,
+      workers: { model: await open(model), before: before === undefined ? undefined : await open(before) },
+      signal: AbortSignal.any([drain, signal]),
+    });
+    if (plot !== undefined) await writeFile(plot, ladderChart(evaluation, captionOf(evaluation, model, data)));
+    if (markdown !== undefined) await writeFile(markdown, ladderMarkdown(evaluation));
+    process.stdout.write(json ? `${JSON.stringify(evaluation)}\n` : ladderTable(evaluation));
+  } finally {
+    close();
+    await Promise.all(opened.map((workers) => workers.close()));
+  }
+};
+
+const captionOf = ({ experiments }: Evaluation, model: string, data: string): string =>
+  `${experiments.length} ${experiments.length === 1 ? "experiment" : "experiments"} of ${data}, bundle ${model}; chance is one over the number of classes`;

@@ -1,0 +1,49 @@
+/** What `pipeline gateway` does. */
+import { once } from "node:events";
+import { PlatestreamError } from "../../common/errors.ts";
+import { readServerSecurity } from "../../common/grpc/server-security.ts";
+import type { NatsBusParts } from "../../pipeline/bus/nats/open.ts";
+import { submitToNats } from "../../pipeline/bus/nats/submit.ts";
+import type { SubmitRequest, SubmitResponse } from "../../pipeline/submissions/messages.ts";
+import { serveSubmissions } from "../../pipeline/submissions/server.ts";
+import { choose } from "../shared/choose-experiments.ts";
+import { type DataRoots, openDataRoots } from "../shared/data-roots.ts";
+import { openLogOn } from "../shared/observe-options.ts";
+import { withBus } from "../shared/with-bus.ts";
+import type { GatewayOptions } from "./command.ts";
+
+/** Resolves when it has been told to end. */
+export const runGateway = async (options: GatewayOptions): Promise<void> => {
+  const log = openLogOn(process.stderr, {});
+  const security = await readServerSecurity(options, (problem) => log.warn(problem.rawMessage));
+  const roots = await openDataRoots(options.dataRoot, options.layout);
+  await withBus(options, async (parts) => {
+    const server = await serveSubmissions({
+      listen: options.listen,
+      security,
+      async submit(request) {
+        const response = await submit(parts, roots, request);
+        log.info("submitted", { data: request.data, ...response });
+        return response;
+      },
+      onRefused: (method, from, { code, rawMessage: reason }) =>
+        log.warn("call refused", { method, from, code, reason }),
+    });
+    const { address } = server;
+    process.stdout.write(options.json ? `${JSON.stringify({ type: "ready", address })}\n` : `ready on ${address}\n`);
+    await Promise.race([once(process, "SIGTERM"), once(process, "SIGINT")]);
+    await server.close();
+  });
+};
+
+const submit = async (
+  parts: NatsBusParts,
+  roots: DataRoots,
+  { data, experiments: wanted }: SubmitRequest,
+): Promise<SubmitResponse> => {
+  const dataset = await roots.open(data);
+  const experiments = choose(dataset, wanted).map(({ id, cellType }) => ({ id, cellType, data: dataset.root }));
+  return submitToNats(parts, experiments, () => {
+    throw new PlatestreamError("queue-full", "the queue is full; submit the same experiments again in a while");
+  });
+};

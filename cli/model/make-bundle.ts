@@ -1,0 +1,153 @@
+/** What `pipeline model new` and `pipeline model import` do. */
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { basename, join, resolve } from "node:path";
+import { PlatestreamError } from "../../common/errors.ts";
+import { readSafetensors } from "../../common/safetensors.ts";
+import { openDataset } from "../../datasets/open.ts";
+import { learnPlateGroups } from "../../datasets/plate-groups.ts";
+import { addToBundle, type NewManifest, readManifest, writeBundle } from "../../gpu-worker/bundle/bundle.ts";
+import { classCount, importWeights } from "../../gpu-worker/bundle/import-weights.ts";
+import { bundleVersion } from "../../gpu-worker/bundle/manifest.ts";
+import { type Architecture, variants } from "../../gpu-worker/network/architecture.ts";
+import { initialWeights } from "../../gpu-worker/network/initialise.ts";
+import type { ImportOptions, NetworkOptions } from "./command.ts";
+
+/** What a dataset, or the options in its place, tell of a network. */
+interface Plan {
+  readonly classes: readonly string[];
+  readonly controls: readonly number[];
+  readonly plateGroups: readonly (readonly number[])[];
+  readonly cellTypes: readonly string[];
+  readonly channels: number;
+}
+
+const wrong = (message: string) => new PlatestreamError("invalid-config", message);
+
+export const newBundle = async (options: NetworkOptions): Promise<void> => {
+  const out = resolve(options.out);
+  if (existsSync(join(out, "bundle.json"))) {
+    throw wrong(`${out} is a bundle already, which would be overwritten; choose another --out, or remove it first`);
+  }
+  const manifest = manifestFor(options, await planFor(options), false);
+  const cellTypes = Object.keys(manifest.cellTypes);
+  const networks = cellTypes.map(
+    (cellType, index) => [cellType, initialWeights(manifest.architecture, options.seed + index)] as const,
+  );
+  const written = await writeBundle(out, manifest, new Map(networks));
+  process.stdout.write(
+    `${out}: ${manifest.name} ${bundleVersion(written)}, ${describe(options, manifest)}\n` +
+      "Its weights are fresh: it is untrained, and what it predicts means nothing until it is trained.\n",
+  );
+};
+
+/** `said` tells whether an option was given, rather than its default. */
+export const importBundle = async (
+  file: string,
+  options: ImportOptions,
+  said: (option: string) => boolean,
+): Promise<void> => {
+  const out = resolve(options.out);
+  const tensors = readSafetensors(await readWeights(file), file);
+  const { newHead = false, seed } = options;
+  const from = { newHead, seed };
+  const trained = !newHead;
+
+  if (existsSync(join(out, "bundle.json"))) {
+    const fixed = ["arch", "classes", "layout", "size", "channels", "plates", "name"].filter(said);
+    if (fixed.length > 0) {
+      throw wrong(`${out} is a bundle already and says what its networks are: leave out --${fixed.join(", --")}`);
+    }
+    const cellTypes = options.cellTypes;
+    if (cellTypes === undefined) throw wrong(`say with --cell-types which network of ${out} the weights are for`);
+    const { architecture } = await readManifest(out);
+    const { weights, notes } = importWeights(tensors, architecture, from, file);
+    for (const cellType of cellTypes) await addToBundle(out, cellType, weights, { trained });
+    return tell([`${out}: the networks for ${cellTypes.join(", ")} come from ${file}`, ...notes]);
+  }
+
+  const classes = options.classes ?? (newHead ? undefined : classCount(tensors));
+  const manifest = manifestFor(options, await planFor(options, classes), trained);
+  const { weights, notes } = importWeights(tensors, manifest.architecture, from, file);
+  const networks = Object.keys(manifest.cellTypes).map((cellType) => [cellType, weights] as const);
+  const written = await writeBundle(out, manifest, new Map(networks));
+  tell([`${out}: ${manifest.name} ${bundleVersion(written)}, ${describe(options, manifest)}`, ...notes]);
+};
+
+const tell = (lines: readonly string[]): void => void process.stdout.write(`${lines.join("\n  ")}\n`);
+
+const readWeights = (file: string): Promise<Uint8Array> =>
+  readFile(file).catch((cause) => {
+    throw new PlatestreamError("invalid-model", `${file} cannot be read: ${cause.message}`, { cause });
+  });
+
+const planFor = async (options: NetworkOptions, classes = options.classes): Promise<Plan> => {
+  const { layout, cellTypes, channels } = options;
+  if (layout === undefined) {
+    if (classes === undefined) throw wrong("say how many classes there are with --classes, or give a --layout");
+    if (cellTypes === undefined) throw wrong("say which cell types there are with --cell-types, or give a --layout");
+    const names = Array.from({ length: classes }, (_, index) => String(index));
+    return { classes: names, controls: [], plateGroups: [], cellTypes, channels: channels ?? 6 };
+  }
+  if (options.classes !== undefined) throw wrong("--layout gives the classes: leave out --classes");
+  const learnt = await learnLayout(layout);
+  return { ...learnt, cellTypes: cellTypes ?? learnt.cellTypes, channels: channels ?? learnt.channels };
+};
+
+/** Classes are all that occur in the dataset, treatments and controls, in the order of their numbers or names. */
+const learnLayout = async (dir: string): Promise<Plan> => {
+  const dataset = await openDataset(dir);
+  const experiments = [];
+  for (const { id } of dataset.experiments) experiments.push(await dataset.load(id));
+  const sites = experiments.flatMap(({ sites }) => sites);
+  const named = (which: (wellType: string) => boolean) =>
+    new Set(
+      sites.flatMap(({ treatment, wellType }) => (treatment !== undefined && which(wellType) ? [treatment] : [])),
+    );
+  const treatments = named((wellType) => wellType === "treatment");
+  const controls = named((wellType) => wellType !== "treatment");
+  const { compare } = new Intl.Collator("en", { numeric: true });
+  const classes = [...new Set([...treatments, ...controls])].sort(compare);
+  if (classes.length === 0) {
+    throw new PlatestreamError("invalid-data", `no well of ${dir} is labelled, so there are no classes to learn`);
+  }
+  const place = new Map(classes.map((name, index) => [name, index]));
+  return {
+    classes,
+    controls: classes.flatMap((name, index) => (treatments.has(name) ? [] : [index])),
+    plateGroups: learnPlateGroups(experiments).map((group) => group.map((name) => place.get(name)!)),
+    cellTypes: [...new Set(dataset.experiments.map(({ cellType }) => cellType))].sort(compare),
+    channels: dataset.channels.length,
+  };
+};
+
+const manifestFor = (
+  { arch, size, plates, name, out }: NetworkOptions,
+  { classes, controls, plateGroups, cellTypes, channels }: Plan,
+  trained: boolean,
+): NewManifest => {
+  const architecture: Architecture = {
+    ...variants[arch],
+    blocks: [...variants[arch].blocks],
+    channels,
+    ...size,
+    classes: classes.length,
+    plates,
+  };
+  return {
+    name: name ?? basename(resolve(out)),
+    architecture,
+    variant: arch,
+    classes: [...classes],
+    controls: [...controls],
+    plateGroups: plateGroups.map((group) => [...group]),
+    input: { scale: 1 / 255, offset: 0 },
+    cellTypes: Object.fromEntries(cellTypes.map((cellType) => [cellType, { trained }])),
+  };
+};
+
+const describe = ({ arch }: NetworkOptions, { architecture, plateGroups, cellTypes }: NewManifest): string => {
+  const { channels, height, width, classes } = architecture;
+  const groups = plateGroups.length === 0 ? "no plate groups" : `${plateGroups.length} plate groups`;
+  return `${arch} for ${channels}x${height}x${width} images, ${classes} classes, ${groups}; ${Object.keys(cellTypes).join(", ")}`;
+};

@@ -1,0 +1,90 @@
+/** What `pipeline model info` and `pipeline model export` do. */
+import { readFile, writeFile } from "node:fs/promises";
+import { PlatestreamError } from "../../common/errors.ts";
+import { type Bundle, readBundle } from "../../gpu-worker/bundle/bundle.ts";
+import { type Architecture, featureCount, parameters } from "../../gpu-worker/network/architecture.ts";
+import { decodeStatistics } from "../../gpu-worker/network/statistics.ts";
+import { emitNetwork } from "../../gpu-worker/runtime/onnx/inference.ts";
+import type { ExportOptions } from "./command.ts";
+
+export const showBundle = async (dir: string, json: boolean): Promise<void> => {
+  const { manifest, version } = await readBundle(dir);
+  const weights = weightCount(manifest.architecture);
+  if (json) return void process.stdout.write(`${JSON.stringify({ version, parameters: weights, ...manifest })}\n`);
+
+  const { name, variant, architecture, classes, controls, plateGroups, input, cellTypes, created } = manifest;
+  const { channels, height, width, plates } = architecture;
+  const rows: [string, string][] = [
+    ["version", version],
+    ["network", `${variant}, ${weights.toLocaleString("en")} parameters, ${featureCount(architecture)} features`],
+    ["images", `${channels} channels of ${height}x${width} pixels, times ${input.scale}, plus ${input.offset}`],
+    ["classes", `${classes.length}, ${controls.length} of them controls`],
+    ["plate groups", plateGroups.length === 0 ? "none" : plateGroups.map(({ length }) => length).join(" + ")],
+    ...(plates > 0 ? [["plate input", `${plates} positions`] as [string, string]] : []),
+    ["created", created],
+    ...Object.entries(cellTypes).map(([cellType, { trained, metrics = {} }]): [string, string] => [
+      cellType,
+      [
+        trained ? "trained" : "UNTRAINED",
+        ...Object.entries(metrics).map(([key, value]) => `${key} ${shown(value)}`),
+      ].join(", "),
+    ]),
+  ];
+  const indent = Math.max(...rows.map(([key]) => key.length)) + 2;
+  process.stdout.write(`${name}\n${rows.map(([key, value]) => `  ${key.padEnd(indent)}${value}\n`).join("")}`);
+};
+
+const shown = (value: unknown): string =>
+  typeof value === "number" ? String(Number(value.toPrecision(4))) : JSON.stringify(value);
+
+/** Without the statistics of BatchNorm, which are not trained. */
+const weightCount = (architecture: Architecture): number =>
+  parameters(architecture)
+    .filter(({ kind }) => kind !== "statistic")
+    .reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0);
+
+export const exportBundle = async (dir: string, options: ExportOptions): Promise<void> => {
+  const bundle = await readBundle(dir);
+  const cellType = chooseCellType(bundle, dir, options.cellType);
+  const { architecture } = bundle.manifest;
+  const statistics = await readStatistics(options.statistics, architecture);
+  const mode = { kind: "constant", ...(statistics === undefined ? {} : { statistics }) } as const;
+  const model = emitNetwork(architecture, bundle.weights.get(cellType)!, mode, options.pixels);
+  await writeFile(options.onnx, model);
+
+  const { channels, height, width, classes, plates } = architecture;
+  const { scale, offset } = bundle.manifest.input;
+  const lines = [
+    `${options.onnx}: ${cellType} of ${bundle.manifest.name} ${bundle.version}, ${options.statistics === "running" ? "statistics of its training" : `statistics of ${options.statistics}`}`,
+    `input  pixels [N, ${channels}, ${height}, ${width}] ${options.pixels}`,
+    `input  scale, offset [N, ${channels}] float32: it reads pixels * scale + offset; the bundle says ${scale} and ${offset}`,
+    ...(plates > 0 ? [`input  plate [N, ${plates}] float32: one-hot position of the plate`] : []),
+    `output logits [N, ${classes}], features [N, ${featureCount(architecture)}] float32`,
+  ];
+  process.stdout.write(`${lines.join("\n  ")}\n`);
+};
+
+const chooseCellType = ({ weights }: Bundle, dir: string, wanted: string | undefined): string => {
+  const known = [...weights.keys()];
+  const chosen = wanted ?? (known.length === 1 ? known[0] : undefined);
+  if (chosen !== undefined && weights.has(chosen)) return chosen;
+  const list = known.join(", ");
+  throw new PlatestreamError(
+    "unknown-model",
+    chosen === undefined
+      ? `${dir} holds several networks; choose one with --cell-type: ${list}`
+      : `${dir} has no network for cell type "${chosen}"; it has ${list}`,
+  );
+};
+
+const readStatistics = async (choice: string, architecture: Architecture) => {
+  if (choice === "running") return undefined;
+  const bytes = await readFile(choice).catch((cause) => {
+    throw new PlatestreamError(
+      "invalid-config",
+      `--statistics is "running" or a file of statistics, and ${choice} cannot be read: ${cause.message}`,
+      { cause },
+    );
+  });
+  return decodeStatistics(bytes, architecture);
+};

@@ -1,0 +1,71 @@
+import { Command, InvalidArgumentError, Option } from "commander";
+import type { ClientSecurityOptions } from "../../common/grpc/client-security.ts";
+import type { BusSecurityOptions } from "../../pipeline/bus/nats/security.ts";
+import { kinds } from "../../pipeline/events/event.ts";
+import { withBusSecurity, withClientSecurity } from "../shared/security-options.ts";
+
+export interface ResultsFlags extends ClientSecurityOptions, BusSecurityOptions {
+  readonly server?: string;
+  readonly bus?: string;
+  readonly run: string;
+  readonly follow?: boolean;
+  readonly from?: "now" | "start" | number;
+  readonly experiment: string[];
+  readonly cellType: string[];
+  readonly plate: string[];
+  readonly kind: (typeof kinds)[number][];
+  readonly json?: boolean;
+}
+
+const collect = (value: string, previous: string[]): string[] => [...previous, value];
+
+const place = (text: string): "now" | "start" | number => {
+  if (text === "now" || text === "start") return text;
+  if (/^\d+$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("It is now, start, or the sequence number to go on after.");
+};
+
+/** `pipeline results`: calls and states, while they appear or afterwards. */
+export const resultsCommand = (): Command =>
+  withBusSecurity(withClientSecurity(new Command("results")))
+    .description("show calls and states of experiments, and with --follow those that come")
+    .addOption(
+      new Option("-r, --server <host:port>", "results service of a run or a node (its --results-listen)").conflicts(
+        "bus",
+      ),
+    )
+    .option("-b, --bus <url>", "NATS server of a bus, nats://HOST:PORT[/NAMESPACE]")
+    .option("--run <dir>", "without --server and --bus: results' folder of a run", "runs/latest")
+    .option("-f, --follow", "go on with those that come, through lost connections, until Ctrl-C or the end of the run")
+    .addOption(
+      new Option("--from <place>", "now, start, or the sequence number to go on after")
+        .argParser(place)
+        .default(undefined, "start"),
+    )
+    .option("-e, --experiment <id>", "only this one; may be given several times, as all of these", collect, [])
+    .option("--cell-type <name>", "only experiments of it", collect, [])
+    .option("--plate <name>", "only calls of wells on it", collect, [])
+    .addOption(
+      new Option("--kind <kind>", `only these: ${kinds.join(" or ")}`)
+        .argParser((value: string, previous: string[]) => {
+          if (!kinds.some((kind) => kind === value)) throw new InvalidArgumentError(`It is ${kinds.join(" or ")}.`);
+          return [...previous, value];
+        })
+        .default([], "both"),
+    )
+    .option("--json", "one line of JSON per event, with its sequence number")
+    .addHelpText(
+      "after",
+      `
+Every event has a sequence number, in the first column. Who goes on after the last one misses nothing and sees nothing twice.
+
+Examples:
+  pipeline results --run runs/today --kind state
+  pipeline results --server 127.0.0.1:7413 --follow
+  pipeline results --bus nats://10.0.0.2 --follow --from now --cell-type HUVEC
+  pipeline results --bus nats://10.0.0.2 --follow --from 41207 --json >> events.jsonl`,
+    )
+    .action(async (flags: ResultsFlags) => {
+      const { showResults } = await import("./action.ts");
+      await showResults(flags);
+    });

@@ -1,0 +1,63 @@
+/** Ctrl-C and SIGTERM as signals: the only place of a run that listens to them. */
+import type { Status } from "../../pipeline/run/status.ts";
+
+export interface Interruptible {
+  /** Take nothing new and finish what runs: the first Ctrl-C, or SIGTERM where there is time to finish. */
+  readonly drain: AbortSignal;
+  /** Stop at once: a second signal of either kind, or the end of the time that SIGTERM leaves. */
+  readonly signal: AbortSignal;
+  close(): void;
+}
+
+/** How long handing back may take after SIGTERM: a bus that does not answer is not waited for. */
+const requeueMs = 10_000;
+
+/**
+ * `graceMs`: how long what runs may take to finish after SIGTERM; then, or on the next signal, it is handed back, and a
+ * signal after that ends the process. Undefined: SIGTERM stops at once, and nothing ends the process before it has finished.
+ */
+export const interruptible = (onStatus: (status: Status) => void, graceMs?: number): Interruptible => {
+  const drain = new AbortController();
+  const stop = new AbortController();
+  const timers: NodeJS.Timeout[] = [];
+  const after = (ms: number, what: () => void) => timers.push(setTimeout(what, ms).unref());
+  const tell = (reason: string) => onStatus({ type: "draining", reason });
+
+  const requeue = () => {
+    tell("terminated: experiments that run are handed back");
+    stop.abort();
+    if (graceMs === undefined) return;
+    after(requeueMs, () => {
+      tell("nobody took back what ran: leaving all the same");
+      process.exit(1);
+    });
+  };
+  const stopped = () => {
+    if (stop.signal.aborted && graceMs !== undefined) process.exit(130);
+    return stop.signal.aborted;
+  };
+  const onInterrupt = () => {
+    if (stopped()) return;
+    if (drain.signal.aborted) return stop.abort();
+    tell("interrupted: finishing the experiments that run; Ctrl-C again stops at once");
+    drain.abort();
+  };
+  const onTerminate = () => {
+    if (stopped()) return;
+    if (drain.signal.aborted || graceMs === undefined || graceMs === 0) return requeue();
+    tell(`terminated: experiments that run have ${graceMs / 1_000} s to finish, then they are handed back`);
+    drain.abort();
+    after(graceMs, requeue);
+  };
+  process.on("SIGINT", onInterrupt);
+  process.on("SIGTERM", onTerminate);
+  return {
+    drain: drain.signal,
+    signal: stop.signal,
+    close() {
+      for (const timer of timers) clearTimeout(timer);
+      process.off("SIGINT", onInterrupt);
+      process.off("SIGTERM", onTerminate);
+    },
+  };
+};

@@ -1,0 +1,22 @@
+/** A short connection to a bus, for commands that look at it or change it. */
+import { type NatsBusParts, openNats } from "../../pipeline/bus/nats/open.ts";
+import { type BusSecurityOptions, readBusSecurity } from "../../pipeline/bus/nats/security.ts";
+
+export interface BusOptions extends BusSecurityOptions {
+  /** URL of its NATS server. */
+  readonly bus: string;
+}
+
+export const withBus = async <T>(options: BusOptions, use: (parts: NatsBusParts) => Promise<T>): Promise<T> => {
+  const parts = await openNats({
+    url: options.bus,
+    security: await readBusSecurity(options),
+    name: "platestream command line",
+    onConnection: (_, detail) => void process.stderr.write(`${detail}\n`),
+  });
+  try {
+    return await use(parts);
+  } finally {
+    await parts.close();
+  }
+};

@@ -1,0 +1,116 @@
+import { Command, Option } from "commander";
+import type { ClientSecurityOptions } from "../../common/grpc/client-security.ts";
+import type { BusSecurityOptions } from "../../pipeline/bus/nats/security.ts";
+import { type OperationsOptions, withOperations } from "../shared/observe-options.ts";
+import { withBusSecurity, withClientSecurity, withServerSecurity } from "../shared/security-options.ts";
+import { atLeast } from "../shared/whole-number.ts";
+import type { ResultsServiceOptions } from "./serve-results.ts";
+
+export interface StartOptions
+  extends ClientSecurityOptions,
+    BusSecurityOptions,
+    OperationsOptions,
+    ResultsServiceOptions {
+  readonly config?: string;
+  readonly data?: string;
+  readonly layout?: string;
+  readonly experiment?: string[];
+  readonly out?: string;
+  readonly model?: string;
+  readonly worker?: string[];
+  readonly statistics?: string;
+  readonly strategy?: string;
+  readonly set: string[];
+  readonly memory?: string;
+  readonly fresh?: boolean;
+  readonly json?: boolean;
+  readonly bus?: string;
+  readonly dataRoot?: string[];
+  readonly node?: string;
+  readonly untilEmpty?: boolean;
+  readonly lostAfter?: number;
+}
+
+const collect = (value: string, previous: string[] = []): string[] => [...previous, value];
+
+/** `pipeline start`: runs the given experiments to their end; without any, the demo. */
+export const startCommand = (): Command =>
+  withOperations(withServerSecurity(withBusSecurity(withClientSecurity(new Command("start")))))
+    .description("call every well of some experiments; without --data or --config, of synthetic ones that it generates")
+    .option("-c, --config <file>", "YAML file with any of the options below and the chain of stages")
+    .option(
+      "-d, --data <dir>",
+      "folder of the dataset: RxRx1, Kaggle or WILDS layout, or a folder with a load_data.csv",
+    )
+    .option("--layout <name>", "rxrx1, kaggle, wilds or table (default: found out from the files)")
+    .option("-e, --experiment <id>", "run this experiment only; may be given several times", collect)
+    .option(
+      "-o, --out <dir>",
+      'folder for the results (default: "runs/latest"); an interrupted run goes on where it was',
+    )
+    .option("-m, --model <dir>", "bundle for a worker that this command starts and ends")
+    .option(
+      "-w, --worker <host:port>",
+      "worker that runs already; may be given several times (default with --bus: those that announce themselves there)",
+      collect,
+    )
+    .addOption(
+      new Option("--statistics <kind>", "BatchNorm statistics, same as --set infer.statistics=KIND").choices([
+        "calibrated",
+        "batch",
+        "running",
+      ]),
+    )
+    .addOption(
+      new Option("--strategy <name>", "how wells are called, same as --set plate-assign.strategy=NAME").choices([
+        "argmax",
+        "once-per-experiment",
+        "plate-groups",
+      ]),
+    )
+    .option("-s, --set <stage.option=value>", "set one option of a stage; may be given several times", collect, [])
+    .option("--memory <MiB>", "memory that decoded pixels may take (default: 1024)")
+    .option("--fresh", "forget what an earlier run left in the results' folder")
+    .option(
+      "-b, --bus <url>",
+      "be a node that takes experiments from this bus until it is told to leave, nats://HOST:PORT[/NAMESPACE]",
+    )
+    .option("--data-root <dir>", "with --bus: experiments must lie under it; may be given several times", collect)
+    .option("--node <name>", "with --bus: name of this node (default: host name and process number)")
+    .option("--until-empty", "with --bus: leave when no experiment that it can call is left")
+    .option(
+      "--lost-after <seconds>",
+      "with --bus: silence of a node after which others take its experiments; the same for all nodes (default: 30)",
+      atLeast(1),
+    )
+    .option(
+      "--results-listen <host:port>",
+      "serve calls and states to subscribers while they appear, see `pipeline results`; --tokens and limits are for them",
+    )
+    .option("--json", "write every event as one line of JSON, the last one with the summary")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  pipeline start
+  pipeline start --data rxrx1 --model models/mine --experiment HUVEC-18
+  pipeline start --data rxrx1 --worker gpu1:7411 --worker gpu2:7411 --out runs/two-gpus
+  pipeline start --data rxrx1 --worker gpu1:7411 --tls-ca lab-ca.pem --token-file predict.token
+  pipeline start --data plates/load_data.csv --model models/mine --set batch-by-experiment.within=experiment
+  pipeline start --config run.yaml --json | jq .type
+  pipeline start --data rxrx1 --model models/mine --results-listen 127.0.0.1:7413
+  pipeline start --bus nats://10.0.0.2 --data-root /data --out /results/node-1
+
+Ctrl-C finishes the experiments that are running and stops; SIGTERM the same, within --grace seconds; a second of either
+stops at once. Whatever it was, the same command goes on where it was. Without --bus, log lines take the place of the
+progress when --log-format or --log-level is given.`,
+    )
+    .action(async (options: StartOptions) => {
+      if (options.bus !== undefined) {
+        const { runBusNode } = await import("./node.ts");
+        process.exitCode = await runBusNode({ ...options, bus: options.bus });
+        return;
+      }
+      const { startRun } = await import("./action.ts");
+      process.exitCode = await startRun(options);
+    });

@@ -1,0 +1,40 @@
+import { Command } from "commander";
+import type { ClientSecurityOptions } from "../../common/grpc/client-security.ts";
+import type { BusSecurityOptions } from "../../pipeline/bus/nats/security.ts";
+import { type LayoutChoice, layoutOption } from "../shared/layout-option.ts";
+import { withBusSecurity, withClientSecurity } from "../shared/security-options.ts";
+
+export interface SubmitOptions extends BusSecurityOptions, ClientSecurityOptions {
+  /** One of the two is given. */
+  readonly bus?: string;
+  readonly gateway?: string;
+  readonly data: string;
+  readonly layout: LayoutChoice;
+  readonly json?: boolean;
+}
+
+/** `pipeline submit`: queues experiments for the nodes of a bus. */
+export const submitCommand = (): Command =>
+  withClientSecurity(withBusSecurity(new Command("submit")))
+    .description("queue experiments for the nodes of a bus")
+    .argument("[experiments...]", "experiments of the dataset; without any, all of it")
+    .option("-b, --bus <url>", "NATS server of the bus, nats://HOST:PORT[/NAMESPACE]")
+    .option("-g, --gateway <host:port>", "gateway to the bus, instead of --bus")
+    .requiredOption("-d, --data <dir>", "folder of the dataset, where the nodes see it as well")
+    .addOption(layoutOption())
+    .option("--json", "write the counts as one line of JSON")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  pipeline submit --bus nats://10.0.0.2 --data /data/rxrx1
+  pipeline submit --bus nats://10.0.0.2 --data /data/rxrx1 HUVEC-18 RPE-09
+  pipeline submit --gateway gate:7412 --tls-ca lab-ca.pem --token-file submit.token --data /data/rxrx1
+
+Submitting again is harmless: what is queued, running or done is not queued again, what failed is.
+While the queue is full the command waits.`,
+    )
+    .action(async (experiments: string[], options: SubmitOptions) => {
+      const { submitExperiments } = await import("./action.ts");
+      await submitExperiments(experiments, options);
+    });

@@ -1,0 +1,66 @@
+/** What `pipeline train` does: reads the recipe and the dataset, trains, and tells how it goes. */
+import { existsSync, statSync } from "node:fs";
+import { basename, resolve } from "node:path";
+import { createLogUpdate } from "log-update";
+import { packageFile } from "../../common/package-file.ts";
+import { openDataset } from "../../datasets/open.ts";
+import type { StepStatus } from "../../training/loop/network-task.ts";
+import { readRecipe } from "../../training/loop/recipe.ts";
+import { trainBundle } from "../../training/loop/train-bundle.ts";
+import { interruptible } from "../shared/interruptible.ts";
+import { formatDuration } from "../terminal/live-view.ts";
+import type { TrainFlags } from "./command.ts";
+
+const stepLine = ({ cellType, stage, epoch, epochs, batch, batches, loss, imagesPerSecond, secondsLeft }: StepStatus) =>
+  `${cellType} ${stage} ${epoch + 1}/${epochs}   micro-batch ${batch}/${batches}   loss ${loss.toPrecision(4)}   ` +
+  `${imagesPerSecond.toFixed(1)} images/s   ${formatDuration(secondsLeft)} left`;
+
+const recipeFile = (name: string): string => {
+  const shipped = packageFile(`recipes/${name.replace(/\.yaml$/, "")}.yaml`);
+  const given = statSync(name, { throwIfNoEntry: false })?.isFile() ?? false;
+  return !given && !name.includes("/") && existsSync(shipped) ? shipped : name;
+};
+
+export const runTraining = async (flags: TrainFlags): Promise<void> => {
+  const recipe = await readRecipe(recipeFile(flags.recipe));
+  const dataset = await openDataset(flags.data, { layout: flags.layout });
+  const live = createLogUpdate(process.stderr);
+  const say = (line: string) => {
+    if (process.stderr.isTTY) live.clear();
+    process.stderr.write(`${line}\n`);
+  };
+  const stop = new AbortController();
+  const interrupts = interruptible(() => {
+    say("interrupted: finishing the step and writing a checkpoint");
+    stop.abort();
+  });
+  let shown = Date.now();
+  try {
+    await trainBundle(dataset, {
+      recipe,
+      out: flags.out,
+      name: flags.name ?? basename(resolve(flags.out)),
+      cellTypes: flags.cellType,
+      validation: flags.validation,
+      provider: flags.provider,
+      threads: flags.threads,
+      cacheBytes: flags.cacheMib * 2 ** 20,
+      checkpointMinutes: flags.checkpointMinutes,
+      stop: stop.signal,
+      onStep(step) {
+        const every = process.stderr.isTTY ? 200 : 30_000;
+        if (Date.now() - shown < every) return;
+        shown = Date.now();
+        if (process.stderr.isTTY) live(stepLine(step));
+        else process.stderr.write(`${stepLine(step)}\n`);
+      },
+      onEpoch: say,
+    });
+    if (recipe.normalize === "image")
+      say("its networks read images of zero mean and unit deviation: serve it with --set normalize.by=image");
+    process.stdout.write(`${flags.out}\n`);
+  } finally {
+    if (process.stderr.isTTY) live.clear();
+    interrupts.close();
+  }
+};

@@ -1,0 +1,62 @@
+import { Command, Option } from "commander";
+import type { ServerSecurityOptions } from "../../common/grpc/server-security.ts";
+import type { BusSecurityOptions } from "../../pipeline/bus/nats/security.ts";
+import { type OperationsOptions, withOperations } from "../shared/observe-options.ts";
+import { withBusSecurity, withServerSecurity } from "../shared/security-options.ts";
+import { atLeast } from "../shared/whole-number.ts";
+
+export interface WorkerOptions extends OperationsOptions, ServerSecurityOptions, BusSecurityOptions {
+  readonly model: string[];
+  readonly listen: string;
+  readonly provider: "auto" | "cpu" | "cuda" | "webgpu";
+  readonly threads: number;
+  readonly maxBatch: number;
+  readonly sessions: number;
+  readonly queueMemory: number;
+  readonly bus?: string;
+  readonly advertise?: string;
+  readonly json?: boolean;
+  readonly exitWithParent?: boolean;
+}
+
+const collect = (value: string, previous: string[] = []): string[] => [...previous, value];
+
+/** `pipeline worker`: serves bundles over gRPC until it is told to end. */
+export const workerCommand = (): Command =>
+  withOperations(withBusSecurity(withServerSecurity(new Command("worker"))))
+    .description("serve the networks of one or several bundles over gRPC")
+    .requiredOption("-m, --model <dir>", "bundle; may be given several times", collect)
+    .option("-l, --listen <host:port>", "where to listen; port 0 takes any that is free", "127.0.0.1:7411")
+    .addOption(
+      new Option("--provider <name>", "what computes; auto takes the first of cuda, webgpu and cpu that runs")
+        .choices(["auto", "cpu", "cuda", "webgpu"])
+        .default("auto"),
+    )
+    .option("--threads <n>", "threads that one operation is spread over; 0 is one per core", atLeast(0), 0)
+    .option("--max-batch <images>", "largest batch that is taken", atLeast(1), 128)
+    .option("--queue-memory <MiB>", "pixels of batches that may wait; more are refused", atLeast(1), 1024)
+    .option("--sessions <n>", "networks kept ready at once, one per kind of statistics", atLeast(1), 8)
+    .option("-b, --bus <url>", "tell the nodes of this bus of the worker, nats://HOST:PORT[/NAMESPACE]")
+    .option(
+      "--advertise <host:port>",
+      "with --bus: where nodes reach it (default: the address of --listen; for 0.0.0.0 and [::] this machine's name)",
+    )
+    .option("--json", "say that it is ready in one line of JSON")
+    .option("--exit-with-parent", "end when stdin closes, and leave Ctrl-C to whoever started it")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  pipeline worker --model models/mine
+  pipeline worker --model models/mine --listen 127.0.0.1:0 --json
+  pipeline worker --model models/mine --provider cuda --listen 10.0.0.5:7411 --tls-cert gpu1.pem --tls-key gpu1.key
+  pipeline worker --model models/mine --bus nats://10.0.0.2 --listen 0.0.0.0:7411 --insecure
+
+Clients need proto/platestream.proto only; the standard health service and reflection answer as well.
+SIGTERM and Ctrl-C: it takes no more calls, finishes those that are under way within --grace seconds, and ends; a second
+signal kills it.`,
+    )
+    .action(async (options: WorkerOptions) => {
+      const { runWorker } = await import("./action.ts");
+      await runWorker(options);
+    });

@@ -1,0 +1,110 @@
+/** Stands before every call of a gRPC server: asks for the token, counts the client's calls, and ends those that take too long. */
+import {
+  type Metadata,
+  ResponderBuilder,
+  ServerInterceptingCall,
+  type ServerInterceptingCallInterface,
+  type ServerInterceptor,
+  ServerListenerBuilder,
+} from "@grpc/grpc-js";
+import { PlatestreamError } from "../errors.ts";
+import { authorise, type Role } from "../security/tokens.ts";
+import type { ServerSecurity } from "./server-security.ts";
+import { serviceError } from "./service-error.ts";
+
+export interface MethodRule {
+  readonly role: Role;
+  /** A stream that may go on for as long as its client likes. */
+  readonly endless?: boolean;
+}
+
+/** By path, for instance `/platestream.v1.Worker/Predict`. What is not listed takes any valid token; health takes none. */
+export type MethodRules = Readonly<Record<string, MethodRule>>;
+
+/** A call that was not let in: its method, the address it came from, and why. */
+export type OnRefused = (method: string, from: string, error: PlatestreamError) => void;
+
+/** A token that is taken back, or expires, ends what it opened. */
+const askAgainMs = 2_000;
+
+/** Of a timer. */
+const longestMs = 2 ** 31 - 1;
+
+const health = "/grpc.health.v1.Health/";
+
+export const guard = (
+  { tokens, limits }: ServerSecurity,
+  rules: MethodRules,
+  onRefused: OnRefused,
+): ServerInterceptor => {
+  /** Calls under way by client. */
+  const calls = new Map<string, number>();
+
+  return (method, call) => {
+    const rule = rules[method.path];
+    let done = (): void => undefined;
+    const admit = (metadata: Metadata): void => {
+      const [header] = metadata.get("authorization");
+      // From here on nobody needs it, least of all a log.
+      metadata.remove("authorization");
+      if (method.path.startsWith(health)) return;
+      const ask = () => (tokens === undefined ? undefined : authorise(tokens(), header?.toString(), rule?.role));
+      const entry = ask();
+      const client = entry === undefined ? peerOf(call) : `token ${entry.name}`;
+      const underWay = calls.get(client) ?? 0;
+      if (underWay >= limits.maxCalls) throw tooMany(limits.maxCalls);
+      calls.set(client, underWay + 1);
+      const askAgain = () => {
+        try {
+          ask();
+        } catch (thrown) {
+          call.sendStatus(serviceError(thrown));
+        }
+      };
+      const timer = rule?.endless
+        ? setInterval(askAgain, askAgainMs)
+        : setTimeout(
+            () => call.sendStatus(serviceError(late(limits.maxCallMs))),
+            Math.min(limits.maxCallMs, longestMs),
+          );
+      done = () => {
+        clearTimeout(timer);
+        const left = calls.get(client)! - 1;
+        if (left === 0) calls.delete(client);
+        else calls.set(client, left);
+        done = () => undefined;
+      };
+    };
+    const listener = new ServerListenerBuilder()
+      .withOnReceiveMetadata((metadata, next) => {
+        try {
+          admit(metadata);
+        } catch (thrown) {
+          const error = PlatestreamError.from(thrown);
+          onRefused(method.path.slice(method.path.lastIndexOf("/") + 1), call.getPeer(), error);
+          return call.sendStatus(serviceError(error));
+        }
+        next(metadata);
+      })
+      // Comes at the end of every call, however it ends.
+      .withOnCancel(() => done())
+      .build();
+    return new ServerInterceptingCall(call, new ResponderBuilder().withStart((next) => next(listener)).build());
+  };
+};
+
+/** Whoever has the same certificate, or else the same address, is one client. */
+const peerOf = (call: ServerInterceptingCallInterface): string =>
+  call.getAuthContext().sslPeerCertificate?.fingerprint256 ?? call.getConnectionInfo().remoteAddress ?? "unknown";
+
+const tooMany = (most: number): PlatestreamError =>
+  new PlatestreamError(
+    "too-many-calls",
+    `a client may have ${most} calls under way here, and this one has; wait for one to end, or start the server with another --max-calls`,
+  );
+
+const late = (ms: number): PlatestreamError =>
+  new PlatestreamError(
+    "deadline",
+    `a call may take ${ms / 1000} s here; send less at a time, or start the server with another --max-call-time`,
+  );

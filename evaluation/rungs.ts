@@ -1,0 +1,50 @@
+/** The steps from a network that is near chance on a new experiment to calls that are nearly all right. */
+import type { Strategy } from "../pipeline/stage/items.ts";
+
+/** One way to run the chain, as settings laid over the usual one. Several rungs may read off the same pass. */
+export const passes = {
+  running: ["infer.statistics=running"],
+  batch: ["infer.statistics=batch", "batch-by-experiment.size=8"],
+  bagging: ["infer.statistics=batch", "batch-by-experiment.size=[8,12,16,24,32]", "batch-by-experiment.rounds=2"],
+  "calibrated-experiment": ["infer.statistics=calibrated", "batch-by-experiment.within=experiment"],
+  "one-site": ["infer.statistics=calibrated", "aggregate-sites.sites=[1]"],
+  "calibrated-plate": ["infer.statistics=calibrated"],
+} as const satisfies Record<string, readonly string[]>;
+export type Pass = keyof typeof passes;
+
+export interface Rung {
+  readonly name: string;
+  readonly label: string;
+  readonly pass: Pass;
+  readonly strategy: Strategy;
+  /** `before`: the bundle as it was before the MixUp finetune. */
+  readonly bundle: "model" | "before";
+}
+
+const rung = (name: string, label: string, pass: Pass, strategy: Strategy, bundle: Rung["bundle"] = "model"): Rung => ({
+  name,
+  label,
+  pass,
+  strategy,
+  bundle,
+});
+
+/** In the order of the source's own table, bottom first. */
+export const rungs: readonly Rung[] = [
+  rung("running", "training statistics", "running", "argmax"),
+  rung("batch", "each batch's own statistics, one round", "batch", "argmax"),
+  rung("bagging", "each batch's own, many sizes and rounds averaged", "bagging", "argmax"),
+  rung("one-site", "calibrated on the plate, 1 site", "one-site", "argmax"),
+  rung("calibrated-experiment", "calibrated on the experiment", "calibrated-experiment", "argmax"),
+  rung("calibrated-plate", "calibrated on the plate, 2 sites", "calibrated-plate", "argmax"),
+  rung("once", "+ every class once per experiment", "calibrated-plate", "once-per-experiment"),
+  rung("groups", "+ groups of classes per plate", "calibrated-plate", "plate-groups"),
+  rung("before-mixup", "calibrated on the plate, before MixUp", "calibrated-plate", "argmax", "before"),
+  rung(
+    "before-mixup-groups",
+    "+ groups of classes per plate, before MixUp",
+    "calibrated-plate",
+    "plate-groups",
+    "before",
+  ),
+];

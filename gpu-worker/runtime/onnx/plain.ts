@@ -1,0 +1,64 @@
+/** The network in portable ONNX, for providers that choose the memory layout themselves. */
+
+import { epsilon, parameters } from "../../network/architecture.ts";
+import { densenet, type Operations, type Window } from "../../network/densenet.ts";
+import type { Value } from "./graph.ts";
+import type { NetworkParts } from "./inference.ts";
+
+const shapeOf = ({ kernel, stride, padding }: Window) => ({
+  kernel_shape: [kernel, kernel],
+  strides: [stride, stride],
+  pads: [padding, padding, padding, padding],
+});
+
+const plainOperations = (parts: NetworkParts): Operations<Value> => {
+  const { graph, architecture, weights, fixed } = parts;
+  const shapes = new Map(parameters(architecture).map(({ name, shape }) => [name, shape]));
+  const constant = (name: string): Value => graph.constant(name, weights.get(name)!, shapes.get(name)!);
+  const flat = (value: Value) => graph.node("Squeeze", [value, graph.ints(0, 2, 3)]);
+  const averageOf = (maps: Value) => graph.node("ReduceMean", [maps], { axes: [0, 2, 3] });
+
+  /** Two passes, mean first: written out because not every provider has BatchNormalization's training mode. */
+  const normaliseWithOwn = (maps: Value, layer: string): Value => {
+    const [channels] = shapes.get(`${layer}.weight`)! as [number];
+    const vector = (name: string) => graph.constant(`${name}.maps`, weights.get(name)!, [channels, 1, 1]);
+    const mean = averageOf(maps);
+    const centred = graph.node("Sub", [maps, mean]);
+    const variance = averageOf(graph.node("Mul", [centred, centred]));
+    const size = graph.node("Cast", [graph.node("Size", [maps])], { to: 1 });
+    const count = graph.node("Div", [size, graph.scalar(channels)]);
+    const unbias = graph.node("Div", [count, graph.node("Sub", [count, graph.scalar(1)])]);
+    parts.report(layer, flat(mean), graph.node("Mul", [flat(variance), unbias]));
+    const deviation = graph.node("Sqrt", [graph.node("Add", [variance, graph.scalar(epsilon)])]);
+    const factor = graph.node("Div", [vector(`${layer}.weight`), deviation]);
+    return graph.node("Add", [graph.node("Mul", [centred, factor]), vector(`${layer}.bias`)]);
+  };
+
+  return {
+    batchNorm(maps, layer) {
+      if (fixed === undefined) return normaliseWithOwn(maps, layer);
+      const inputs = [maps, constant(`${layer}.weight`), constant(`${layer}.bias`), ...fixed(layer)];
+      return graph.node("BatchNormalization", inputs, { epsilon: { float: epsilon } });
+    },
+    convolution(maps, layer, window) {
+      const bias = weights.has(`${layer}.bias`) ? [constant(`${layer}.bias`)] : [];
+      return graph.node("Conv", [maps, constant(`${layer}.weight`), ...bias], shapeOf(window));
+    },
+    relu: (maps) => graph.node("Relu", [maps]),
+    maxPool: (maps, window) => graph.node("MaxPool", [maps], shapeOf(window)),
+    averagePool: (maps) => graph.node("AveragePool", [maps], shapeOf({ kernel: 2, stride: 2, padding: 0 })),
+    concat: (maps) => (maps.length === 1 ? maps[0]! : graph.node("Concat", maps, { axis: 1 })),
+    globalAveragePool: (maps) => graph.node("Flatten", [graph.node("GlobalAveragePool", [maps])], { axis: 1 }),
+    appendPlates: (features) => graph.node("Concat", [features, parts.plate!], { axis: 1 }),
+    linear: (features, layer) =>
+      graph.node("Gemm", [features, constant(`${layer}.weight`), constant(`${layer}.bias`)], { transB: 1 }),
+  };
+};
+
+/** Writes the network into the graph; returns its outputs. */
+export const plainNetwork = (parts: NetworkParts): { features: Value; logits: Value } => {
+  const { graph, pixels, scale, offset } = parts;
+  const wide = (rows: Value) => graph.node("Unsqueeze", [rows, graph.ints(2, 3)]);
+  const input = graph.node("Add", [graph.node("Mul", [pixels, wide(scale)]), wide(offset)]);
+  return densenet(parts.architecture, plainOperations(parts), input);
+};

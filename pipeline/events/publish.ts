@@ -1,0 +1,111 @@
+/** What a node tells while it works. */
+import { setTimeout as sleep } from "node:timers/promises";
+import type { ExperimentResult } from "../results/result.ts";
+import type { ResultStore } from "../run/node.ts";
+import type { Status } from "../run/status.ts";
+import { type About, callEvent, type StateEvent } from "./event.ts";
+import type { EventStore } from "./store.ts";
+
+export interface EventPublisher {
+  /** Stores all calls of an experiment, then that it is done; what is stored already stays as it is. */
+  tellResult(result: ExperimentResult): Promise<void>;
+  /** Stores a change of state; runs on by itself. */
+  next(status: Status): void;
+  /** Waits for what `next` was given; states for which there is no room are then given up. */
+  settled(): Promise<void>;
+}
+
+/** The store of results, after everything was told: what it holds counts as told. */
+export const publishThenStore = (results: ResultStore, publisher: EventPublisher): ResultStore => ({
+  done: results.done,
+  fail: results.fail,
+  async write(result) {
+    await publisher.tellResult(result);
+    await results.write(result);
+  },
+});
+
+/** Calls under way to the store at a time. */
+const inFlight = 64;
+const lookForRoomMs = 1_000;
+
+/** Cell types of experiments are found with `cellTypeOf`. */
+export const openEventPublisher = (
+  store: EventStore,
+  node: string,
+  cellTypeOf: (experiment: string) => string,
+): EventPublisher => {
+  let telling: Promise<void> = Promise.resolve();
+  let leaving = false;
+  const about = (experiment: string): About => ({
+    experiment,
+    cellType: cellTypeOf(experiment),
+    node,
+    at: new Date().toISOString(),
+  });
+  const tellSurely = async (event: StateEvent): Promise<void> => {
+    // An experiment that is queued by every start of a run is queued once.
+    const once = event.state === "queued";
+    const id = `${event.experiment} ${event.state}${once ? "" : ` ${event.at}`}`;
+    for (;;) {
+      try {
+        return await store.append(event, { id, once });
+      } catch (error) {
+        if (leaving || !isNoRoom(error)) return;
+        await sleep(lookForRoomMs);
+      }
+    }
+  };
+  const tellState = (event: StateEvent): void => {
+    telling = telling.then(() => tellSurely(event));
+  };
+
+  return {
+    async tellResult({ experiment: { id, cellType }, calls, attempts, seconds }) {
+      const waiting = [...calls];
+      const tellCalls = async () => {
+        for (let call = waiting.shift(); call !== undefined; call = waiting.shift()) {
+          const event = callEvent(call, { ...about(id), cellType });
+          await store.append(event, { id: `${id} ${event.plate} ${event.well}`, once: true });
+        }
+      };
+      await telling;
+      await Promise.all(Array.from({ length: inFlight }, tellCalls));
+      const done = {
+        kind: "state",
+        ...about(id),
+        cellType,
+        state: "done",
+        attempts,
+        seconds,
+        calls: calls.length,
+      } as const;
+      await store.append(done, { id: `${id} done`, once: true });
+    },
+    next(status) {
+      if (status.type === "run-started") {
+        for (const { id, cellType } of status.experiments)
+          if (!status.done.includes(id)) tellState({ kind: "state", ...about(id), cellType, state: "queued" });
+      }
+      if (status.type === "experiment-started") {
+        const { experiment, attempt } = status;
+        tellState({ kind: "state", ...about(experiment), state: "started", attempt });
+      }
+      if (status.type === "experiment-retried") {
+        const { experiment, attempt, reason } = status;
+        tellState({ kind: "state", ...about(experiment), state: "retried", attempt, reason });
+      }
+      if (status.type === "experiment-failed") {
+        const { experiment, attempts, reason } = status.failure;
+        tellState({ kind: "state", ...about(experiment), state: "failed", attempts, reason });
+      }
+    },
+    async settled() {
+      leaving = true;
+      await telling;
+    },
+  };
+};
+
+const isNoRoom = (error: unknown): boolean =>
+  ["ENOSPC", "EDQUOT"].includes((error as NodeJS.ErrnoException).code ?? "");

@@ -1,0 +1,84 @@
+/** Follows the results of a node or a run, through lost connections. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Client, type ClientReadableStream, type Metadata, type ServiceError, status } from "@grpc/grpc-js";
+import type { ClientSecurity } from "../../common/grpc/client-security.ts";
+import { errorOfService } from "../../common/grpc/service-error.ts";
+import type { EventFilter, Numbered } from "./event.ts";
+import { afterHeader, fromMessage, loadResults, type ResultEvent, type SubscribeRequest } from "./messages.ts";
+
+export interface SubscribeOptions {
+  readonly from: "now" | "start" | number;
+  /** End when everything that is stored by now was read. */
+  readonly storedOnly: boolean;
+  readonly signal: AbortSignal;
+  /** The connection was lost, and is tried again. */
+  readonly onLost: (why: string) => void;
+}
+
+const againMs = 1_000;
+
+type ResultsClient = Client & { subscribe(request: SubscribeRequest): ClientReadableStream<ResultEvent> };
+
+/**
+ * Every event that fits once, in order. Ends when aborted or when there will be no more. A server that was reached once
+ * and is lost is tried again, after the last event; one that was never reached throws "bus-unavailable", and a server
+ * that refuses throws what it says.
+ */
+export async function* subscribe(
+  address: string,
+  security: ClientSecurity,
+  filter: EventFilter,
+  { from, storedOnly, signal, onLost }: SubscribeOptions,
+): AsyncGenerator<Numbered> {
+  const { credentials, interceptors } = security.toServer(address);
+  const { Client } = loadResults();
+  const options = {
+    interceptors,
+    "grpc.keepalive_time_ms": 20_000,
+    "grpc.keepalive_timeout_ms": 10_000,
+    "grpc.max_reconnect_backoff_ms": 2_000,
+  };
+  const client = new Client(address, credentials, options) as unknown as ResultsClient;
+  let place: SubscribeRequest = from === "now" ? { now: {} } : from === "start" ? { start: {} } : { after: from };
+  let reached = false;
+  try {
+    while (!signal.aborted) {
+      const stream = client.subscribe({ ...wireFilter(filter), ...place, stored_only: storedOnly });
+      stream.on("metadata", (header: Metadata) => {
+        reached = true;
+        const [after] = header.get(afterHeader);
+        if (after !== undefined && !("after" in place)) place = { after: Number(after) };
+      });
+      stream.on("error", () => undefined); // thrown by the loop below, unless it was left
+      const stop = () => stream.cancel();
+      signal.addEventListener("abort", stop, { once: true });
+      if (signal.aborted) stop();
+      try {
+        for await (const message of stream) {
+          const event = fromMessage(message as ResultEvent);
+          place = { after: event.seq };
+          yield event;
+        }
+        return;
+      } catch (thrown) {
+        if (signal.aborted) return;
+        const error = errorOfService(`results service ${address}`, thrown as ServiceError, "bus-unavailable");
+        if (!reached || (thrown as ServiceError).code !== status.UNAVAILABLE) throw error;
+        onLost(error.rawMessage);
+        await sleep(againMs, undefined, { signal }).catch(() => undefined);
+      } finally {
+        signal.removeEventListener("abort", stop);
+        stream.cancel();
+      }
+    }
+  } finally {
+    client.close();
+  }
+}
+
+const wireFilter = ({ experiments = [], cellTypes = [], plates = [], kinds = [] }: EventFilter): SubscribeRequest => ({
+  experiments,
+  cell_types: cellTypes,
+  plates,
+  kinds,
+});

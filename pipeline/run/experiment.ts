@@ -1,0 +1,127 @@
+/** One experiment through the chain: the unit of work, an Observable from its first site to its last call. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { from, fromEvent, lastValueFrom, type Observable, takeUntil, tap, toArray } from "rxjs";
+import { PlatestreamError } from "../../common/errors.ts";
+import { seededShuffle } from "../../common/random.ts";
+import type { Experiment, Site } from "../../screen/experiment.ts";
+import type { ExperimentResult, LeftOut } from "../results/result.ts";
+import type { Chain } from "../stage/chain.ts";
+import type { Call, SitePrediction } from "../stage/items.ts";
+import type { Context } from "../stage/stage.ts";
+import { workersFor } from "../workers/for-experiment.ts";
+import type { Workers } from "../workers/workers.ts";
+import { observeStage } from "./observe-stage.ts";
+import { PixelMemory } from "./pixel-memory.ts";
+import type { Status } from "./status.ts";
+
+export interface ExperimentRun {
+  readonly experiment: Experiment;
+  readonly chain: Chain;
+  readonly workers: Workers;
+  /** Bytes that this experiment's decoded pixels may take at a time. */
+  readonly memoryBytes: number;
+  readonly attempt: number;
+  readonly signal: AbortSignal;
+  readonly onStatus: (status: Status) => void;
+  /** Holds this experiment's memory while it runs. */
+  readonly memories?: Set<PixelMemory>;
+}
+
+/** Runs all stages to the end. Rejects with the error of the stage that failed, or "cancelled". */
+export const runExperiment = async ({
+  experiment,
+  chain,
+  workers,
+  memoryBytes,
+  attempt,
+  signal,
+  onStatus,
+  memories,
+}: ExperimentRun): Promise<ExperimentResult> => {
+  if (signal.aborted) throw cancelled(signal);
+  const started = new Date();
+  const leftOut: LeftOut[] = [];
+  const notes: string[] = [];
+  const done = new Set<Site>();
+  const memory = new PixelMemory(memoryBytes);
+
+  const siteDone = (site: Site) => {
+    if (done.has(site)) return;
+    done.add(site);
+    onStatus({ type: "site-done", experiment: experiment.id, plate: site.plate });
+  };
+  const contextOf = (stage: string): Context => ({
+    experiment,
+    signal,
+    memory,
+    workers: workersFor(workers, experiment.id, attempt),
+    leaveOut: (site, reason) => {
+      const entry = { stage, site, reason };
+      leftOut.push(entry);
+      onStatus({ type: "left-out", experiment: experiment.id, leftOut: entry });
+      siteDone(site);
+    },
+    note: (message) => {
+      notes.push(message);
+      onStatus({ type: "note", experiment: experiment.id, message });
+    },
+  });
+
+  const sites = plan(chain, experiment);
+  const plates = experiment.plates.map((plate) => ({
+    plate,
+    sites: sites.filter((site) => site.plate === plate).length,
+  }));
+  onStatus({ type: "experiment-started", experiment: experiment.id, attempt, plates });
+
+  const broken = new AbortController();
+  let images = 0;
+  const calls$ = chain.reduce<Observable<unknown>>((items, link) => {
+    const given = observeStage(items, link, contextOf(link.stage.name), (error) => broken.abort(error));
+    if (link.stage.output !== "site-prediction") return given;
+    return given.pipe(
+      tap((item) => {
+        const { site } = item as SitePrediction;
+        if (!done.has(site)) images += 1;
+        siteDone(site);
+      }),
+    );
+  }, from(sites));
+
+  memories?.add(memory);
+  const stopped = fromEvent(AbortSignal.any([signal, broken.signal]), "abort");
+  const calls = await lastValueFrom((calls$ as Observable<Call>).pipe(takeUntil(stopped), toArray())).finally(() =>
+    memories?.delete(memory),
+  );
+  await sleep(1); // RxJS tells what an observer threw in a timer of its own, and the stream may end before that
+  broken.signal.throwIfAborted();
+  if (signal.aborted) throw cancelled(signal);
+  return {
+    experiment,
+    calls,
+    leftOut,
+    notes,
+    attempts: attempt,
+    startedAt: started.toISOString(),
+    seconds: (Date.now() - started.getTime()) / 1000,
+    images,
+  };
+};
+
+/** The sites in the order of the last stage that plans one; else plate after plate, each in a seeded random order. */
+const plan = (chain: Chain, experiment: Experiment): readonly Site[] => {
+  const planners = chain.filter(({ stage }) => stage.plan !== undefined);
+  const byPlate = experiment.plates.flatMap((plate) =>
+    seededShuffle(
+      experiment.sites.filter((site) => site.plate === plate),
+      `${experiment.id} ${plate}`,
+    ),
+  );
+  return planners.reduce<readonly Site[]>(
+    (sites, { stage, options }) => stage.plan!(options, { ...experiment, sites }),
+    byPlate,
+  );
+};
+
+const cancelled = (signal: AbortSignal): PlatestreamError =>
+  new PlatestreamError("cancelled", "the run was cancelled", { cause: signal.reason });

@@ -1,0 +1,134 @@
+/** Bounds the bytes of pixels that are alive: RxJS has no back-pressure, so whoever makes pixels asks here first. */
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { PlatestreamError } from "../../common/errors.ts";
+import type { Lease } from "../../screen/site-image.ts";
+import type { Memory } from "../stage/stage.ts";
+
+interface Waiter {
+  readonly bytes: number;
+  readonly grant: (lease: Lease) => void;
+}
+
+/** What a lease holds; kept apart from it, so that a forgotten lease can be collected while this stays. */
+interface Holding {
+  readonly bytes: number;
+  owners: number;
+}
+
+const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+
+/** How long nothing may move before forgotten leases are looked for. */
+const patienceMs = { first: 500, most: 8_000 };
+
+/**
+ * Grants are first come, first served. A stage that drops an item without releasing its lease (`filter` does) loses
+ * nothing: once the item is unreachable its bytes come back, and while somebody waits and nothing moves, the collector
+ * is asked to find such items.
+ */
+export class PixelMemory implements Memory {
+  readonly capacity: number;
+  #used = 0;
+  #peak = 0;
+  readonly #waiters: Waiter[] = [];
+  readonly #forgotten = new FinalizationRegistry<Holding>((holding) => this.#free(holding));
+  #stalled: NodeJS.Timeout | undefined;
+
+  constructor(capacity: number) {
+    this.capacity = capacity;
+  }
+
+  /** Bytes that leases hold now. */
+  get used(): number {
+    return this.#used;
+  }
+
+  /** Most bytes that were ever held together. */
+  get peak(): number {
+    return this.#peak;
+  }
+
+  /** Requests that wait. */
+  get waiting(): number {
+    return this.#waiters.length;
+  }
+
+  acquire(bytes: number, signal: AbortSignal): Promise<Lease> {
+    if (bytes > this.capacity) {
+      const message = `one image takes ${mebibytes(bytes)}, the pixels of an experiment may take ${mebibytes(this.capacity)}; raise memoryMiB`;
+      return Promise.reject(new PlatestreamError("too-large", message));
+    }
+    return new Promise((resolve, reject) => {
+      const cancel = () => {
+        this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
+        this.#grant();
+        reject(new PlatestreamError("cancelled", "the run was cancelled", { cause: signal.reason }));
+      };
+      const waiter: Waiter = {
+        bytes,
+        grant: (lease) => {
+          signal.removeEventListener("abort", cancel);
+          resolve(lease);
+        },
+      };
+      if (signal.aborted)
+        return reject(new PlatestreamError("cancelled", "the run was cancelled", { cause: signal.reason }));
+      signal.addEventListener("abort", cancel, { once: true });
+      this.#waiters.push(waiter);
+      this.#grant();
+    });
+  }
+
+  #grant(): void {
+    while (this.#waiters[0] !== undefined && this.#used + this.#waiters[0].bytes <= this.capacity) {
+      const { bytes, grant } = this.#waiters.shift()!;
+      this.#used += bytes;
+      this.#peak = Math.max(this.#peak, this.#used);
+      grant(this.#lease({ bytes, owners: 1 }));
+    }
+    clearTimeout(this.#stalled);
+    if (this.#waiters.length > 0) this.#lookForForgotten(patienceMs.first);
+  }
+
+  #lease(holding: Holding): Lease {
+    const lease: Lease = {
+      bytes: holding.bytes,
+      retain: () => {
+        holding.owners += 1;
+      },
+      release: () => {
+        if (holding.owners === 0) return;
+        holding.owners -= 1;
+        if (holding.owners > 0) return;
+        this.#forgotten.unregister(holding);
+        this.#used -= holding.bytes;
+        this.#grant();
+      },
+    };
+    this.#forgotten.register(lease, holding, holding);
+    return lease;
+  }
+
+  #free(holding: Holding): void {
+    holding.owners = 0;
+    this.#used -= holding.bytes;
+    this.#grant();
+  }
+
+  #lookForForgotten(delay: number): void {
+    this.#stalled = setTimeout(() => {
+      collectGarbage();
+      this.#lookForForgotten(Math.min(delay * 2, patienceMs.most));
+    }, delay);
+  }
+}
+
+let collect: (() => void) | undefined;
+
+const collectGarbage = (): void => {
+  if (collect === undefined) {
+    setFlagsFromString("--expose-gc");
+    collect = runInNewContext("gc") as () => void;
+  }
+  collect();
+};

@@ -1,0 +1,49 @@
+/** What happens in a run, as one stream of events that the terminal, logs and subscribers all read. */
+import type { ErrorCode } from "../../common/errors.ts";
+import type { ExperimentFailure, ExperimentResult, LeftOut } from "../results/result.ts";
+
+export interface PlateSize {
+  readonly plate: string;
+  readonly sites: number;
+}
+
+export type Status =
+  | {
+      readonly type: "run-started";
+      readonly experiments: readonly { readonly id: string; readonly cellType: string; readonly sites: number }[];
+      /** Experiments that an earlier run of the same folder had finished. */
+      readonly done: readonly string[];
+    }
+  | {
+      readonly type: "experiment-started";
+      readonly experiment: string;
+      readonly attempt: number;
+      readonly plates: readonly PlateSize[];
+    }
+  /** A site is through with the network (in its last round) or was left out. */
+  | { readonly type: "site-done"; readonly experiment: string; readonly plate: string }
+  | { readonly type: "left-out"; readonly experiment: string; readonly leftOut: LeftOut }
+  | { readonly type: "note"; readonly experiment: string; readonly message: string }
+  | { readonly type: "experiment-done"; readonly result: ExperimentResult }
+  | {
+      readonly type: "experiment-retried";
+      readonly experiment: string;
+      readonly attempt: number;
+      readonly reason: string;
+      readonly code?: ErrorCode;
+      /** That failed, where one did. */
+      readonly stage?: string | undefined;
+    }
+  | { readonly type: "experiment-failed"; readonly failure: ExperimentFailure; readonly stage?: string | undefined }
+  | {
+      readonly type: "worker";
+      readonly address: string;
+      readonly state: "starting" | "ready" | "lost";
+      readonly detail: string;
+    }
+  /** The connection to the bus of many machines. */
+  | { readonly type: "bus"; readonly state: "ready" | "lost"; readonly detail: string }
+  /** Of the service that subscribers follow results at. */
+  | { readonly type: "results-service"; readonly detail: string }
+  | { readonly type: "draining"; readonly reason: string }
+  | { readonly type: "run-done"; readonly seconds: number };

@@ -1,0 +1,60 @@
+/** Turns stage entries into a checked chain, before anything starts. */
+import { listProblems, PlatestreamError } from "../../common/errors.ts";
+import { parse } from "../../common/schema.ts";
+import type { StageEntry } from "../config.ts";
+import { loadPlugin } from "./load-plugin.ts";
+import type { AnyStage } from "./stage.ts";
+
+/** A stage with its options parsed. */
+export interface Link {
+  readonly stage: AnyStage;
+  readonly options: unknown;
+  /** How the configuration names it. */
+  readonly use: string;
+}
+export type Chain = readonly Link[];
+
+/** Finds every stage, parses its options, and checks that each takes what the one before gives. */
+export const buildChain = async (
+  entries: readonly StageEntry[],
+  builtIn: Readonly<Record<string, AnyStage>>,
+  baseFolder: string,
+): Promise<Chain> => {
+  const chain: Link[] = [];
+  const problems: PlatestreamError[] = [];
+  for (const [index, { use, options }] of entries.entries()) {
+    try {
+      const stage = builtIn[use] ?? (await loadPlugin(use, baseFolder, Object.keys(builtIn)));
+      chain.push({ stage, options: parse(stage.config, options, `stages[${index}] (${use})`), use });
+    } catch (thrown) {
+      problems.push(PlatestreamError.from(thrown));
+    }
+  }
+  if (problems.length > 1) {
+    const told = problems.map(({ rawMessage }) => rawMessage);
+    throw new PlatestreamError("invalid-config", listProblems("the stages cannot be used:", told));
+  }
+  if (problems.length === 1) throw problems[0];
+  checkPorts(chain);
+  return chain;
+};
+
+const checkPorts = (chain: Chain): void => {
+  const problems: string[] = [];
+  const first = chain[0]!.stage;
+  if (first.input !== "site") {
+    problems.push(`the first stage must take "site", but "${first.name}" takes "${first.input}"`);
+  }
+  for (const [index, { stage }] of chain.entries()) {
+    const next = chain[index + 1]?.stage;
+    if (next !== undefined && next.input !== stage.output) {
+      problems.push(`"${stage.name}" gives "${stage.output}", but "${next.name}" after it takes "${next.input}"`);
+    }
+  }
+  const last = chain.at(-1)!.stage;
+  if (last.output !== "call")
+    problems.push(`the last stage must give "call", but "${last.name}" gives "${last.output}"`);
+  if (problems.length > 0) {
+    throw new PlatestreamError("invalid-config", listProblems("the stages do not fit together:", problems));
+  }
+};

@@ -1,0 +1,35 @@
+/** What a screen consists of: experiments of plates, wells and sites, and where the images of a site lie. */
+
+export type WellType = "treatment" | "positive_control" | "negative_control";
+
+/** One channel of one image: a file, and which of the file's bands (0 in a single-channel file). */
+export interface ImageLocation {
+  readonly path: string;
+  readonly band: number;
+}
+
+/** One field of view of one well. */
+export interface Site {
+  readonly experiment: string;
+  readonly cellType: string;
+  /** "1" to "4" in RxRx1, a barcode elsewhere. */
+  readonly plate: string;
+  /** Row letters and a two-digit column, as in "B03". */
+  readonly well: string;
+  readonly site: number;
+  readonly wellType: WellType;
+  /** Class of the well, where it is known: in RxRx1 the number of the siRNA as text, "0" to "1138". */
+  readonly treatment?: string;
+  /** One location per channel, in the order of the channels. */
+  readonly images: readonly ImageLocation[];
+  /** Further columns of the dataset's table, without their `Metadata_` prefix. */
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** One run of a few plates: the unit of work. */
+export interface Experiment {
+  readonly id: string;
+  readonly cellType: string;
+  readonly plates: readonly string[];
+  readonly sites: readonly Site[];
+}

@@ -1,0 +1,116 @@
+/** Micro-batches as arrays: pictures in random views, their targets, and what MixUp makes of both. */
+import { PlatestreamError } from "../../common/errors.ts";
+import type { Architecture } from "../../gpu-worker/network/architecture.ts";
+import type { Images, LabelledImages } from "../learner/learner.ts";
+import type { Recipe } from "../loop/recipe.ts";
+import { betaDraw, drawView, mixRows, writeView } from "./augment.ts";
+import type { Picture, Pictures } from "./pictures.ts";
+import { batchRandom, type MicroBatch, type Sample } from "./samples.ts";
+
+/** Scale and offset of every channel: 1/255, or what gives the picture zero mean and unit deviation. */
+const affineOf = ({ pixels, channels }: Picture, normalize: Recipe["normalize"]): { scale: number; offset: number }[] =>
+  Array.from({ length: channels }, (_, channel) => {
+    if (normalize === "none") return { scale: 1 / 255, offset: 0 };
+    const size = pixels.length / channels;
+    const [from, to] = [channel * size, (channel + 1) * size];
+    let [sum, squares] = [0, 0];
+    for (let i = from; i < to; i++) {
+      sum += pixels[i]!;
+      squares += pixels[i]! ** 2;
+    }
+    const mean = sum / size;
+    const deviation = Math.sqrt(squares / size - mean * mean) || 1;
+    return { scale: 1 / deviation, offset: -mean / deviation };
+  });
+
+interface Place {
+  readonly architecture: Architecture;
+  readonly recipe: Recipe;
+}
+
+const emptyImages = (images: number, { channels, height, width, plates }: Architecture): Images => ({
+  pixels: new Uint8Array(images * channels * height * width),
+  scale: new Float32Array(images * channels),
+  offset: new Float32Array(images * channels),
+  plate: new Float32Array(images * plates),
+});
+
+const describe = (into: Images, i: number, sample: Sample, picture: Picture, { architecture, recipe }: Place): void => {
+  const { channels, plates } = architecture;
+  affineOf(picture, recipe.normalize).forEach(({ scale, offset }, channel) => {
+    into.scale[i * channels + channel] = scale;
+    into.offset[i * channels + channel] = offset;
+  });
+  if (plates > 0) into.plate[i * plates + (sample.plate % plates)] = 1;
+};
+
+const checkSize = ({ channels, height, width }: Picture, { site }: Sample, expected: Architecture): void => {
+  if (channels === expected.channels && height === expected.height && width === expected.width) return;
+  const size = (c: number, h: number, w: number) => `${c} channels of ${w}x${h}`;
+  throw new PlatestreamError(
+    "invalid-data",
+    `all images must have one size: ${site.experiment} plate ${site.plate} ${site.well} site ${site.site} has ` +
+      `${size(channels, height, width)}, the first image ${size(expected.channels, expected.height, expected.width)}`,
+  );
+};
+
+/** Pictures as they are, without labels: for statistics and predictions. */
+export const plainImages = async (samples: readonly Sample[], pictures: Pictures, place: Place): Promise<Images> => {
+  const { architecture } = place;
+  const images = emptyImages(samples.length, architecture);
+  const size = architecture.channels * architecture.height * architecture.width;
+  const loaded = await Promise.all(samples.map((sample) => pictures.load(sample)));
+  loaded.forEach((picture, i) => {
+    checkSize(picture, samples[i]!, architecture);
+    images.pixels.set(picture.pixels, i * size);
+    describe(images, i, samples[i]!, picture, place);
+  });
+  return images;
+};
+
+export interface TrainingBatch extends LabelledImages {
+  readonly domain: string;
+}
+
+/** One micro-batch, as a function of the recipe's seed, the stage, the epoch and its number. */
+export const trainingBatch = async (
+  { domain, samples }: MicroBatch,
+  at: { readonly stage: string; readonly epoch: number; readonly batch: number; readonly mixup: number },
+  classes: ReadonlyMap<string, number>,
+  pictures: Pictures,
+  place: Place,
+): Promise<TrainingBatch> => {
+  const { architecture, recipe } = place;
+  const { channels, height, width } = architecture;
+  const [cropHeight, cropWidth] = cropOf(recipe, architecture) ?? [height, width];
+  const options = { height, width, cropHeight, cropWidth, augment: recipe.augment };
+  const random = batchRandom(recipe.seed, at.stage, at.epoch, at.batch);
+  const images = emptyImages(samples.length, { ...architecture, height: cropHeight, width: cropWidth });
+  const target = new Float32Array(samples.length * classes.size);
+  const loaded = await Promise.all(samples.map((sample) => pictures.load(sample)));
+  samples.forEach((sample, i) => {
+    const picture = loaded[i]!;
+    checkSize(picture, sample, architecture);
+    const view = drawView(random, options);
+    writeView(images.pixels, i * channels * cropHeight * cropWidth, picture.pixels, view, options);
+    describe(images, i, sample, picture, place);
+    target[i * classes.size + classes.get(sample.treatment)!] = 1;
+  });
+  if (at.mixup === 0) return { ...images, target, domain };
+  const share = betaDraw(random, at.mixup);
+  const turn = 1 + Math.floor(random() * Math.max(samples.length - 1, 1)); // samples are in random order already
+  const partners = samples.map((_, i) => (i + turn) % samples.length);
+  const mix = <T extends Uint8Array | Float32Array>(rows: T) => mixRows(rows, partners, share);
+  return {
+    pixels: mix(images.pixels),
+    scale: mix(images.scale),
+    offset: mix(images.offset),
+    plate: mix(images.plate),
+    target: mix(target),
+    domain,
+  };
+};
+
+/** Height and width of the crops; undefined where whole images are learnt from. */
+export const cropOf = ({ crop }: Recipe, { height, width }: Architecture): [number, number] | undefined =>
+  crop === undefined || (crop >= height && crop >= width) ? undefined : [Math.min(crop, height), Math.min(crop, width)];

@@ -1,0 +1,46 @@
+/** The thread that learns: ONNX Runtime blocks the thread it runs on, and images are to be decoded meanwhile. */
+import { parentPort } from "node:worker_threads";
+import { PlatestreamError } from "../../common/errors.ts";
+import { onnxRuntime } from "../../gpu-worker/runtime/onnx/session.ts";
+import { type Learner, openLearner } from "./learner.ts";
+import type { Answer, Request } from "./remote-learner.ts";
+
+let learner: Learner | undefined;
+
+const answer = async (request: Request): Promise<unknown> => {
+  if (request.ask === "open") {
+    const { provider, options, network, resumed } = request;
+    learner = openLearner(onnxRuntime(provider), options, network, resumed);
+    return;
+  }
+  if (learner === undefined) throw new PlatestreamError("internal", "nothing is learnt yet: open comes first");
+  switch (request.ask) {
+    case "accumulate":
+      return learner.accumulate(request.batch);
+    case "update":
+      return learner.update(request.rate);
+    case "state":
+      return learner.state();
+    case "measure":
+      return learner.measure(request.images);
+    case "predict":
+      return learner.predict(request.images, request.statistics);
+    case "close":
+      return learner.close();
+  }
+};
+
+// One at a time: what is asked for while a step is computed waits in the order in which it came.
+let last: Promise<unknown> = Promise.resolve();
+
+parentPort!.on("message", ({ id, request }: { id: number; request: Request }) => {
+  last = last.then(() =>
+    answer(request).then(
+      (value) => parentPort!.postMessage({ id, value } satisfies Answer),
+      (thrown) => {
+        const { code, rawMessage } = PlatestreamError.from(thrown);
+        parentPort!.postMessage({ id, error: { code, message: rawMessage } } satisfies Answer);
+      },
+    ),
+  );
+});

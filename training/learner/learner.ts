@@ -1,0 +1,187 @@
+/** One network as it learns: micro-batches in, losses out, an update after as many of them as the caller likes. */
+import { PlatestreamError } from "../../common/errors.ts";
+import type { Runtime, Session, Tensors } from "../../gpu-worker/runtime/runtime.ts";
+import { type GraphOptions, layoutBlock, measuringGraph, predictingGraph, trainingGraph } from "../gradients/graphs.ts";
+import { type AdamOptions, type AdamState, adamState, adamUpdate, type Span } from "./adam.ts";
+import { type FlatNetwork, flatLayout, type Slot } from "./flat.ts";
+import { freshLossScale, type LossScale, nextLossScale } from "./loss-scale.ts";
+
+/** Images as the network reads them: pixel * scale + offset. */
+export interface Images {
+  /** [N, C, H, W] */
+  readonly pixels: Uint8Array;
+  /** [N, C] */
+  readonly scale: Float32Array;
+  /** [N, C] */
+  readonly offset: Float32Array;
+  /** [N, plates] one-hot; empty for networks without a plate input. */
+  readonly plate: Float32Array;
+}
+
+export interface LabelledImages extends Images {
+  /** [N, K] */
+  readonly target: Float32Array;
+}
+
+/** Everything that the next step depends on: written to a checkpoint, read back to go on. */
+export interface LearnerState {
+  readonly network: FlatNetwork;
+  readonly adam: AdamState;
+  readonly lossScale: LossScale;
+}
+
+export interface LearnerOptions extends GraphOptions {
+  /** `head`: the classifier alone. */
+  readonly learns: "network" | "head";
+  /** Height and width of the images that are learnt from, where they differ from the architecture's. */
+  readonly crop?: readonly [height: number, width: number] | undefined;
+  /** Images of a batch of `measure` and `predict`. */
+  readonly evaluationImages: number;
+  readonly optimiser: AdamOptions;
+  /** Losses of a step are divided by this: 1 adds up the gradients of the micro-batches, their number averages them. */
+  readonly divisor: number;
+  readonly threads: number;
+}
+
+export interface Learner {
+  /** Adds the gradient of one micro-batch, moves the running statistics, returns the loss. */
+  accumulate(batch: LabelledImages): Promise<number>;
+  /** One update from what was accumulated. False where an overflow in half precision made the step void. */
+  update(rate: number): Promise<boolean>;
+  /** A copy. */
+  state(): Promise<LearnerState>;
+  /** Batch statistics: means and unbiased variances of all BatchNorm layers. */
+  measure(images: Images): Promise<{ means: Float32Array; variances: Float32Array }>;
+  predict(
+    images: Images,
+    statistics: Pick<FlatNetwork, "means" | "variances">,
+  ): Promise<{ logits: Float32Array; features: Float32Array }>;
+  close(): Promise<void>;
+}
+
+/** Share of a new batch in the running statistics, as in PyTorch. */
+const momentum = 0.1;
+
+const blend = (running: Float32Array, batch: Float32Array): void => {
+  for (let i = 0; i < running.length; i++)
+    if (Number.isFinite(batch[i]!)) running[i] = (1 - momentum) * running[i]! + momentum * batch[i]!;
+};
+
+/** Neighbouring slots as one span. */
+const spansOf = (slots: readonly Slot[]): Span[] => {
+  const spans: { offset: number; length: number }[] = [];
+  for (const { offset, length } of slots) {
+    const last = spans.at(-1);
+    if (last !== undefined && last.offset + last.length === offset) last.length += length;
+    else spans.push({ offset, length });
+  }
+  return spans;
+};
+
+/** Throws "invalid-config" where the provider cannot compute in the precision asked for. */
+const checkPrecision = ({ provider }: Runtime, { precision }: GraphOptions): void => {
+  if (precision === "float16" && provider === "cpu")
+    throw new PlatestreamError(
+      "invalid-config",
+      'mixed precision needs a provider with half-precision arithmetic, got "cpu"; ' +
+        "set precision to float32 in the recipe, or train on cuda or webgpu",
+    );
+};
+
+/** Sessions are opened when they are first needed. `network` is learnt in place. */
+export const openLearner = (
+  runtime: Runtime,
+  options: LearnerOptions,
+  network: FlatNetwork,
+  resumed?: Omit<LearnerState, "network">,
+): Learner => {
+  checkPrecision(runtime, options);
+  const { architecture, optimiser, divisor, threads, crop } = options;
+  const { channels, plates, classes } = architecture;
+  const learns = (name: string) => options.learns === "network" || name.startsWith("classifier.");
+  const training: GraphOptions =
+    crop === undefined ? options : { ...options, architecture: { ...architecture, height: crop[0], width: crop[1] } };
+  const evaluation: GraphOptions = { ...options, images: options.evaluationImages, precision: "float32" };
+  const layout = flatLayout(architecture);
+  const slots = layout.slots.filter(({ name }) => learns(name));
+  const spans = spansOf(slots);
+  const length = slots.reduce((sum, slot) => sum + slot.length, 0);
+  const gradient = new Float32Array(length);
+  const adam = resumed?.adam ?? adamState(length, optimiser);
+  let lossScale = resumed?.lossScale ?? freshLossScale(options.precision);
+
+  const sessions = new Map<string, Promise<Session>>();
+  const load = async (graph: (options: GraphOptions) => Uint8Array, of: GraphOptions): Promise<Session> => {
+    const block = layoutBlock(of, await runtime.block());
+    return runtime.load(graph({ ...of, block }), { threads, unplannedMemory: true, unoptimized: block > 1 });
+  };
+  const session = (name: string, open: () => Promise<Session>): Promise<Session> => {
+    const opened = sessions.get(name) ?? open();
+    sessions.set(name, opened);
+    return opened;
+  };
+
+  const float = (data: Float32Array, ...shape: number[]) => ({ type: "float32" as const, data, shape });
+  const inputs = (
+    { pixels, scale, offset, plate }: Images,
+    { images: count, architecture: { height, width } }: GraphOptions,
+    withPlates: boolean,
+  ): Tensors => ({
+    pixels: { type: "uint8", data: pixels, shape: [count, channels, height, width] },
+    scale: float(scale, count, channels),
+    offset: float(offset, count, channels),
+    weights: float(network.weights, layout.length),
+    ...(plates > 0 && withPlates ? { plate: float(plate, count, plates) } : {}),
+  });
+
+  return {
+    async state() {
+      return structuredClone({ network, adam, lossScale });
+    },
+
+    async accumulate(batch) {
+      const train = await session("train", () => load((of) => trainingGraph(of, learns).model, training));
+      const results = await train.run({
+        ...inputs(batch, training, true),
+        target: float(batch.target, options.images, classes),
+        loss_scale: float(Float32Array.of(lossScale.scale)),
+      });
+      const fresh = results.gradient!.data as Float32Array;
+      const unscale = 1 / (lossScale.scale * divisor);
+      for (let i = 0; i < length; i++) gradient[i] = gradient[i]! + fresh[i]! * unscale;
+      blend(network.means, results.means!.data as Float32Array);
+      blend(network.variances, results.variances!.data as Float32Array);
+      return (results.loss!.data as Float32Array)[0]!;
+    },
+
+    async update(rate) {
+      const finite = options.precision === "float32" || gradient.every(Number.isFinite);
+      if (finite) adamUpdate(network.weights, gradient, adam, spans, rate, optimiser);
+      lossScale = nextLossScale(lossScale, options.precision, finite);
+      gradient.fill(0);
+      return finite;
+    },
+
+    async measure(images) {
+      const measure = await session("measure", () => load(measuringGraph, evaluation));
+      const { means, variances } = await measure.run(inputs(images, evaluation, false));
+      return { means: means!.data as Float32Array, variances: variances!.data as Float32Array };
+    },
+
+    async predict(images, { means, variances }) {
+      const predict = await session("predict", () =>
+        runtime.load(predictingGraph(evaluation), { threads, unplannedMemory: true }),
+      );
+      const { logits, features } = await predict.run({
+        ...inputs(images, evaluation, true),
+        means: float(means, layout.normLength),
+        variances: float(variances, layout.normLength),
+      });
+      return { logits: logits!.data as Float32Array, features: features!.data as Float32Array };
+    },
+
+    async close() {
+      for (const open of sessions.values()) await (await open).close();
+    },
+  };
+};

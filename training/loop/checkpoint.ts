@@ -1,0 +1,68 @@
+/**
+ * Checkpoints: one safetensors file with the network, the optimiser's memory and the place in the recipe. It is written
+ * beside its place and then moved there, so that there is always a whole one.
+ */
+import { readFile, rename, writeFile } from "node:fs/promises";
+import { PlatestreamError } from "../../common/errors.ts";
+import { readSafetensors, type StoredTensor, writeSafetensors } from "../../common/safetensors.ts";
+import type { LearnerState } from "../learner/learner.ts";
+
+/** Where training stands: everything before `batch` of this epoch of this stage is done. */
+export interface Progress {
+  readonly stage: number;
+  readonly epoch: number;
+  readonly batch: number;
+  /** Sum of the losses of the epoch so far. */
+  readonly lossSum: number;
+  /** Steps of the epoch that overflowed in half precision. */
+  readonly skipped: number;
+  /** Best accuracy of the stage under calibrated statistics so far; -1 before the first validation. */
+  readonly best: number;
+  /** Recipe and classes that the run started with; another recipe cannot go on from here. */
+  readonly identity: string;
+}
+
+export interface Checkpoint {
+  readonly state: LearnerState;
+  readonly progress: Progress;
+}
+
+export const writeCheckpoint = async (path: string, { state, progress }: Checkpoint): Promise<void> => {
+  const { network, adam, lossScale } = state;
+  const about = { progress, lossScale, steps: adam.steps };
+  const bytes = Buffer.from(JSON.stringify(about));
+  const flat = (data: Float32Array): StoredTensor => ({ shape: [data.length], data });
+  const tensors = new Map<string, StoredTensor>([
+    ["weights", flat(network.weights)],
+    ["means", flat(network.means)],
+    ["variances", flat(network.variances)],
+    ["adam.first", flat(adam.first)],
+    ["adam.second", flat(adam.second)],
+    ["adam.largest", flat(adam.largest)],
+    ["about", { shape: [bytes.length], data: Uint8Array.from(bytes) }],
+  ]);
+  await writeFile(`${path}.part`, writeSafetensors(tensors), { flush: true });
+  await rename(`${path}.part`, path);
+};
+
+/** Undefined where there is none. */
+export const readCheckpoint = async (path: string): Promise<Checkpoint | undefined> => {
+  let bytes: Uint8Array;
+  try {
+    bytes = await readFile(path);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw new PlatestreamError("invalid-data", `the checkpoint ${path} cannot be read`, { cause });
+  }
+  const tensors = readSafetensors(bytes, path);
+  const numbers = (name: string) => tensors.get(name)!.data as Float32Array;
+  const { progress, lossScale, steps } = JSON.parse(Buffer.from(tensors.get("about")!.data as Uint8Array).toString());
+  return {
+    progress,
+    state: {
+      network: { weights: numbers("weights"), means: numbers("means"), variances: numbers("variances") },
+      adam: { steps, first: numbers("adam.first"), second: numbers("adam.second"), largest: numbers("adam.largest") },
+      lossScale,
+    },
+  };
+};

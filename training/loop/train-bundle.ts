@@ -1,0 +1,185 @@
+/** From a dataset to a bundle: one network per cell type, with everything that serving needs beside it. */
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { listProblems, PlatestreamError } from "../../common/errors.ts";
+import type { Dataset } from "../../datasets/dataset.ts";
+import { learnPlateGroups } from "../../datasets/plate-groups.ts";
+import { addToBundle, type NewManifest, readManifest, writeBundle } from "../../gpu-worker/bundle/bundle.ts";
+import {
+  type Architecture,
+  architectureSchema,
+  variants,
+  type Weights,
+} from "../../gpu-worker/network/architecture.ts";
+import type { Experiment } from "../../screen/experiment.ts";
+import { openPictures } from "../data/pictures.ts";
+import { type Classes, classesOf, isControl, type Sample, samplesOf } from "../data/samples.ts";
+import type { NetworkTask } from "./network-task.ts";
+import type { Recipe } from "./recipe.ts";
+import { trainNetwork } from "./train.ts";
+
+export type BundleOptions = Pick<
+  NetworkTask,
+  "recipe" | "provider" | "threads" | "cacheBytes" | "checkpointMinutes" | "stop" | "onStep" | "onEpoch"
+> & {
+  /**
+   * Folder of the bundle. A run's checkpoints and curves go to `training/<cell type>` in it; the networks as they were
+   * before the last stage, a bundle too, to `training/before-<stage>`.
+   */
+  readonly out: string;
+  /** What clients call the bundle. */
+  readonly name: string;
+  /** Absent: all cell types of the dataset, one after the other. */
+  readonly cellTypes?: readonly string[] | undefined;
+  /** Experiments held out; absent: of every cell type with several, the last whose treatments are labelled. */
+  readonly validation?: readonly string[] | undefined;
+};
+
+/** Trains, and adds every network to the bundle as soon as it is done. */
+export const trainBundle = async (dataset: Dataset, options: BundleOptions): Promise<void> => {
+  const { recipe, out } = options;
+  const cellTypes = chooseCellTypes(dataset, options.cellTypes);
+  const experiments = await Promise.all(dataset.experiments.map(({ id }) => dataset.load(id)));
+  const heldOut = chooseValidation(experiments, options.validation);
+  const visible = experiments.filter(({ id }) => !heldOut.has(id));
+  const classes = classesOf(experiments.flatMap(samplesOf));
+  const groups = learnPlateGroups(visible);
+  const architecture = await imageArchitecture(experiments, recipe, dataset.root);
+
+  for (const cellType of cellTypes) {
+    const own = (all: readonly Experiment[]) => all.filter((each) => each.cellType === cellType).flatMap(samplesOf);
+    const [training, validation] = [own(visible), own(experiments.filter(({ id }) => heldOut.has(id)))];
+    if (validation.length === 0)
+      options.onEpoch(`${cellType}: no labelled experiment is held out, so nothing is scored`);
+    else if (training.length === 0)
+      throw new PlatestreamError(
+        "invalid-config",
+        `all labelled experiments of ${cellType} are held out (${validationOf(cellType).join(", ")}); leave one to learn from`,
+      );
+    const {
+      weights,
+      classes: names,
+      score,
+      before,
+    } = await trainNetwork({
+      ...options,
+      cellType,
+      architecture,
+      classes,
+      training,
+      validation,
+      folder: join(out, "training", cellType.replaceAll(/[^\w.-]/g, "_")),
+    });
+    const metrics = score === undefined ? {} : { validation: { ...score, experiments: validationOf(cellType) } };
+    const manifest = manifestOf(options, { ...architecture, classes: names.length }, names, classes, groups);
+    await store(out, manifest, cellType, weights, { trained: true, metrics });
+    if (before === undefined) continue;
+    const place = `before-${recipe.stages.at(-1)!.name}`;
+    const earlier = { ...manifest, name: `${manifest.name}-${place}` };
+    await store(join(out, "training", place), earlier, cellType, before, { trained: true, metrics: {} });
+  }
+
+  function validationOf(cellType: string): string[] {
+    return experiments.filter((each) => each.cellType === cellType && heldOut.has(each.id)).map(({ id }) => id);
+  }
+};
+
+/** Adds a network to the bundle of that folder, which may be there already. */
+const store = async (
+  folder: string,
+  manifest: NewManifest,
+  cellType: string,
+  weights: Weights,
+  notes: NewManifest["cellTypes"][string],
+): Promise<void> => {
+  if (await stat(join(folder, "bundle.json")).catch(() => undefined)) {
+    await checkAgreement(folder, manifest);
+    await addToBundle(folder, cellType, weights, notes);
+  } else {
+    await writeBundle(folder, { ...manifest, cellTypes: { [cellType]: notes } }, new Map([[cellType, weights]]));
+  }
+};
+
+const chooseCellTypes = ({ experiments, root }: Dataset, wanted: readonly string[] | undefined): string[] => {
+  const known = [...new Set(experiments.map(({ cellType }) => cellType))];
+  const unknown = (wanted ?? []).filter((cellType) => !known.includes(cellType));
+  if (unknown.length > 0)
+    throw new PlatestreamError(
+      "invalid-config",
+      `${root} has no cell type ${unknown.join(", ")}; it has ${known.join(", ")}`,
+    );
+  return [...(wanted ?? known)];
+};
+
+const chooseValidation = (all: readonly Experiment[], wanted: readonly string[] | undefined): Set<string> => {
+  if (wanted !== undefined) {
+    const unknown = wanted.filter((id) => !all.some((experiment) => experiment.id === id));
+    if (unknown.length === 0) return new Set(wanted);
+    throw new PlatestreamError("invalid-config", `there is no experiment ${unknown.join(", ")} to hold out`);
+  }
+  const cellTypes = new Map<string, string[]>();
+  const labelled = all.filter((each) => samplesOf(each).some((sample) => !isControl(sample)));
+  for (const { id, cellType } of labelled) cellTypes.set(cellType, [...(cellTypes.get(cellType) ?? []), id]);
+  return new Set([...cellTypes.values()].flatMap((ids) => (ids.length > 1 ? [ids.at(-1)!] : [])));
+};
+
+/** The recipe's network for images like the dataset's first. */
+const imageArchitecture = async (
+  experiments: readonly Experiment[],
+  recipe: Recipe,
+  root: string,
+): Promise<Architecture> => {
+  const [first] = experiments.flatMap(({ sites }) => sites);
+  if (first === undefined) throw new PlatestreamError("invalid-data", `${root} has no sites`);
+  const sample: Sample = { site: first, treatment: first.treatment ?? "", plate: 0 };
+  const { channels, height, width } = await openPictures(0).load(sample);
+  const shape = typeof recipe.architecture === "string" ? variants[recipe.architecture] : recipe.architecture;
+  const plates = recipe.plateInput ? Math.max(...experiments.map((experiment) => experiment.plates.length)) : 0;
+  return architectureSchema.parse({ ...shape, channels, height, width, classes: 1, plates });
+};
+
+const manifestOf = (
+  { name, recipe }: BundleOptions,
+  architecture: Architecture,
+  names: readonly string[],
+  { controls }: Classes,
+  groups: readonly (readonly string[])[],
+): NewManifest => {
+  const index = (treatment: string) => names.indexOf(treatment);
+  const known = (indices: readonly number[]) => indices.filter((k) => k >= 0);
+  const last = recipe.stages.at(-1)!;
+  return {
+    name,
+    architecture,
+    variant: typeof recipe.architecture === "string" ? recipe.architecture : "custom",
+    classes: [...names],
+    controls: last.images === "controls" ? names.map((_, k) => k) : known(controls.map(index)),
+    plateGroups: groups.map((group) => known(group.map(index))).filter((group) => group.length > 0),
+    input: { scale: 1 / 255, offset: 0 },
+    recipe,
+    cellTypes: {},
+  };
+};
+
+/** Throws "invalid-config" where a bundle that is there tells other classes apart, or has another network. */
+const checkAgreement = async (out: string, { architecture, classes }: NewManifest): Promise<void> => {
+  const there = await readManifest(out);
+  const differing = [
+    ...(String(there.classes) === String(classes)
+      ? []
+      : [`classes: ${there.classes.length} there, ${classes.length} here, or others`]),
+    ...Object.entries(architecture)
+      .filter(([key, value]) => String(there.architecture[key as keyof Architecture]) !== String(value))
+      .map(
+        ([key, value]) => `architecture.${key}: ${there.architecture[key as keyof Architecture]} there, ${value} here`,
+      ),
+  ];
+  if (differing.length > 0)
+    throw new PlatestreamError(
+      "invalid-config",
+      listProblems(
+        `the networks of a bundle differ in their weights alone; ${out} has others (give another --out):`,
+        differing,
+      ),
+    );
+};
