@@ -4,8 +4,8 @@ import { join } from "node:path";
 import sharp from "sharp";
 import type { CallOptions, ImageBatch, ModelChoice, Workers } from "../pipeline/workers/workers.ts";
 import type { Experiment } from "../screen/experiment.ts";
-import { decodeImage } from "../screen/images.ts";
-import type { SiteImage } from "../screen/site-image.ts";
+import { locationsOf } from "../screen/image-source.ts";
+import { readSite } from "../screen/read-site.ts";
 import type { Bench } from "./figure.ts";
 import { freeModel, freeWorkers } from "./free-workers.ts";
 import { fullSizePlate } from "./full-size-plate.ts";
@@ -16,7 +16,7 @@ const options: CallOptions = { signal: new AbortController().signal, deadlineMs:
 
 /** Decodes the sites of an experiment with sharp and nothing else, eight files at a time. Returns seconds. */
 const sharpAlone = async ({ sites }: Experiment): Promise<number> => {
-  const files = sites.flatMap(({ images }) => images.map(({ path }) => path));
+  const files = sites.flatMap(({ images }) => images.flatMap(locationsOf));
   const started = performance.now();
   let next = 0;
   const lane = async () => {
@@ -30,7 +30,7 @@ const sharpAlone = async ({ sites }: Experiment): Promise<number> => {
 
 /** What the workers need for as many images as the experiment has, all decoded before: calibration and prediction. */
 const workersAlone = async (experiment: Experiment, workers: Workers): Promise<number> => {
-  const sample = await Promise.all(experiment.sites.slice(0, 64).map(readSite));
+  const sample = await Promise.all(experiment.sites.slice(0, 64).map(({ images }) => readSite(images)));
   const batches: ImageBatch[] = Array.from({ length: 8 }, (_, b) => ({
     images: sample.slice(b * 8, b * 8 + 8),
     plates: new Array(8).fill(0),
@@ -45,14 +45,6 @@ const workersAlone = async (experiment: Experiment, workers: Workers): Promise<n
   };
   await Promise.all(Array.from({ length: workers.concurrency }, lane));
   return (performance.now() - started) / 1000;
-};
-
-const readSite = async ({ images }: Experiment["sites"][number]): Promise<ImageBatch["images"][number]> => {
-  const channels = await Promise.all(images.map(({ path }) => decodeImage(path)));
-  const { width, height } = channels[0]!;
-  const pixels = new Uint8Array(images.length * width * height);
-  for (const [c, channel] of channels.entries()) pixels.set(channel.pixels, c * width * height);
-  return { pixels, channels: images.length, height, width } satisfies Partial<SiteImage>;
 };
 
 export const pipeline: Bench = {

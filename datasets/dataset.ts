@@ -1,7 +1,8 @@
 /** What every reader gives: the experiments of one folder, each loaded when it is wanted. */
 
 import { PlatestreamError } from "../common/errors.ts";
-import type { Experiment, ImageLocation, Site } from "../screen/experiment.ts";
+import type { Experiment, Site } from "../screen/experiment.ts";
+import type { ImageSource } from "../screen/image-source.ts";
 import type { Problems } from "./csv.ts";
 
 export type Layout = "rxrx1" | "kaggle" | "wilds" | "table";
@@ -21,7 +22,7 @@ export interface Dataset {
 /** One site as its table tells it; the paths of its images are made when its experiment is loaded. */
 export interface ListedSite {
   readonly site: Omit<Site, "images">;
-  readonly images: () => readonly ImageLocation[];
+  readonly images: () => readonly ImageSource[];
 }
 
 const collator = new Intl.Collator("en", { numeric: true });

@@ -5,6 +5,7 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { WellType } from "../screen/experiment.ts";
+import { imageAt } from "../screen/image-source.ts";
 import { hasColumns, type Problems, type Row, readTable, type Table } from "./csv.ts";
 import { type Dataset, type ListedSite, makeDataset } from "./dataset.ts";
 import { cellTypeOfName, duplicateFinder, rowReader } from "./fields.ts";
@@ -59,10 +60,9 @@ const readWell = (table: Table, row: Row, problems: Problems, controls: boolean)
 const listSite = (root: string, folder: string, well: Well, site: number): ListedSite => ({
   site: { ...well, cellType: cellTypeOfName(well.experiment), site, metadata: { dataset: folder } },
   images: () =>
-    channelsOfRxrx1.map((_, index) => ({
-      path: join(root, folder, well.experiment, `Plate${well.plate}`, `${well.well}_s${site}_w${index + 1}.png`),
-      band: 0,
-    })),
+    channelsOfRxrx1.map((_, index) =>
+      imageAt(join(root, folder, well.experiment, `Plate${well.plate}`, `${well.well}_s${site}_w${index + 1}.png`)),
+    ),
 });
 
 const isFile = (path: string): Promise<boolean> =>

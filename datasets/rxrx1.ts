@@ -4,7 +4,8 @@
  */
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import type { ImageLocation, Site } from "../screen/experiment.ts";
+import type { Site } from "../screen/experiment.ts";
+import { type ImageSource, imageAt } from "../screen/image-source.ts";
 import { hasColumns, type Problems, readTable } from "./csv.ts";
 import { type Dataset, type ListedSite, makeDataset } from "./dataset.ts";
 import { cellTypeOfName, duplicateFinder, rowReader } from "./fields.ts";
@@ -15,7 +16,7 @@ export const openRxrx1 = async (root: string, problems: Problems): Promise<Datas
   const sites = await readSiteTable(join(root, "metadata.csv"), problems);
   const channels = await findChannels(root, sites[0]);
   const images = (site: SiteAddress) =>
-    channels.map((_, index) => ({ path: `${siteStem(root, site)}_w${index + 1}.png`, band: 0 }));
+    channels.map((_, index) => imageAt(`${siteStem(root, site)}_w${index + 1}.png`));
   return makeDataset({ layout: "rxrx1", root, channels }, withImages(sites, images), problems);
 };
 
@@ -27,7 +28,7 @@ export const siteStem = (root: string, { experiment, plate, well, site }: SiteAd
 
 export const withImages = (
   sites: readonly Omit<Site, "images">[],
-  images: (site: SiteAddress) => readonly ImageLocation[],
+  images: (site: SiteAddress) => readonly ImageSource[],
 ): ListedSite[] => sites.map((site) => ({ site, images: () => images(site) }));
 
 /**

@@ -11,6 +11,7 @@ import { basename, dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { PlatestreamError } from "../common/errors.ts";
 import type { WellType } from "../screen/experiment.ts";
+import { imageAt } from "../screen/image-source.ts";
 import { hasColumns, type Problems, type Row, readTable, type Table } from "./csv.ts";
 import { type Dataset, type ListedSite, makeDataset } from "./dataset.ts";
 import { duplicateFinder, rowReader } from "./fields.ts";
@@ -43,7 +44,7 @@ export const openTable = async (path: string, problems: Problems): Promise<Datas
     const paths = channels.map((channel) => imagePath(table, row, channel, problems));
     if (site === undefined) return [];
     if (!isNew(table, row, "Metadata_Site", [site.experiment, site.plate, site.well, site.site])) return [];
-    const images = paths.flatMap((path) => (path === undefined ? [] : { path, band: 0 }));
+    const images = paths.flatMap((path) => (path === undefined ? [] : imageAt(path)));
     return images.length < paths.length ? [] : [{ site, images: () => images }];
   });
   return makeDataset({ layout: "table", root: path, channels: channels.map(({ name }) => name) }, listed, problems);

@@ -2,6 +2,7 @@
 import { availableParallelism } from "node:os";
 import { PlatestreamError } from "../common/errors.ts";
 import type { Site } from "../screen/experiment.ts";
+import { locationsOf } from "../screen/image-source.ts";
 import { decodeImage, type ImageHeader, readImageHeader } from "../screen/images.ts";
 import type { Dataset } from "./dataset.ts";
 
@@ -92,7 +93,8 @@ const checkFile = async (
 ): Promise<string | undefined> => {
   try {
     const header = decode ? await headerByDecoding(path) : await readImageHeader(path);
-    const band = Math.max(...site.images.filter((image) => image.path === path).map((image) => image.band));
+    const planes = site.images.filter((image) => image.kind === "plane" && image.location === path);
+    const band = Math.max(...planes.map((image) => (image.kind === "plane" && image.plane?.band) || 0));
     if (band >= header.bands) return `expected ${band + 1} bands or more, got ${header.bands}`;
     if (usual === undefined || describeImage(header) === describeImage(usual)) return undefined;
     return `expected ${describeImage(usual)} as in the other files, got ${describeImage(header)}`;
@@ -120,7 +122,7 @@ const usualHeader = async (sites: readonly Site[]): Promise<ImageHeader | undefi
   return [...counts.values()].sort((a, b) => b.count - a.count)[0]?.header;
 };
 
-const pathsOf = ({ images }: Site): string[] => [...new Set(images.map(({ path }) => path))];
+const pathsOf = ({ images }: Site): string[] => [...new Set(images.flatMap(locationsOf))];
 
 export const describeImage = ({ width, height, bands, bits }: ImageHeader): string =>
   `${width}x${height} pixels, ${bands === 1 ? "1 band" : `${bands} bands`}, ${bits} bit`;

@@ -1,5 +1,6 @@
 /** RxRx1-WILDS: the public release's table, and one RGB image of the first three channels per site. */
 import { join } from "node:path";
+import { imageAt } from "../screen/image-source.ts";
 import type { Problems } from "./csv.ts";
 import { type Dataset, makeDataset } from "./dataset.ts";
 import { channelsOfRxrx1, readSiteTable, type SiteAddress, siteStem, withImages } from "./rxrx1.ts";
@@ -10,7 +11,7 @@ export const openWilds = async (root: string, problems: Problems): Promise<Datas
   const sites = await readSiteTable(join(root, "metadata.csv"), problems);
   const images = (site: SiteAddress) => {
     const path = `${siteStem(root, site)}.png`;
-    return channels.map((_, band) => ({ path, band }));
+    return channels.map((_, band) => imageAt(path, { band }));
   };
   return makeDataset({ layout: "wilds", root, channels }, withImages(sites, images), problems);
 };

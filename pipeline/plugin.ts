@@ -21,8 +21,10 @@ export { type ErrorCode, listProblems, PlatestreamError } from "../common/errors
 export type { RequestIdentity } from "../common/grpc/request-identity.ts";
 export type { ModelInfo } from "../common/model-info.ts";
 export { seededRandom, seededShuffle } from "../common/random.ts";
-export type { Experiment, ImageLocation, Site, WellType } from "../screen/experiment.ts";
+export type { Experiment, Site, WellType } from "../screen/experiment.ts";
+export { type ImageSource, imageAt, locationsOf, type PlaneAddress } from "../screen/image-source.ts";
 export { type DecodedImage, decodeImage, type ImageHeader, readImageHeader, writeGreyImage } from "../screen/images.ts";
+export { describeFrame, type Frame, readSite, readSourceHeader, type SitePixels } from "../screen/read-site.ts";
 export type { Affine, Lease, SiteImage } from "../screen/site-image.ts";
 export * from "./stage/items.ts";
 export { learnFromSample, type Sampling } from "./stage/sample.ts";

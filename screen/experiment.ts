@@ -1,12 +1,8 @@
 /** What a screen consists of: experiments of plates, wells and sites, and where the images of a site lie. */
 
-export type WellType = "treatment" | "positive_control" | "negative_control";
+import type { ImageSource } from "./image-source.ts";
 
-/** One channel of one image: a file, and which of the file's bands (0 in a single-channel file). */
-export interface ImageLocation {
-  readonly path: string;
-  readonly band: number;
-}
+export type WellType = "treatment" | "positive_control" | "negative_control";
 
 /** One field of view of one well. */
 export interface Site {
@@ -20,8 +16,8 @@ export interface Site {
   readonly wellType: WellType;
   /** Class of the well, where it is known: in RxRx1 the number of the siRNA as text, "0" to "1138". */
   readonly treatment?: string;
-  /** One location per channel, in the order of the channels. */
-  readonly images: readonly ImageLocation[];
+  /** One source per channel, in the order of the channels. */
+  readonly images: readonly ImageSource[];
   /** Further columns of the dataset's table, without their `Metadata_` prefix. */
   readonly metadata: Readonly<Record<string, string>>;
 }

@@ -1,12 +1,14 @@
 import { mergeMap, type Observable, pipe } from "rxjs";
 import {
   type Context,
-  decodeImage,
   defineStage,
+  describeFrame,
   type Experiment,
+  type Frame,
   mapOrdered,
   PlatestreamError,
-  readImageHeader,
+  readSite,
+  readSourceHeader,
   type Site,
   type SiteImage,
   z,
@@ -18,12 +20,6 @@ const config = z.strictObject({
   resize: z.int().positive().optional().describe("side to scale to, after cropping, in pixels"),
 });
 type Config = z.output<typeof config>;
-
-interface Frame {
-  readonly width: number;
-  readonly height: number;
-  readonly bits: 8 | 16;
-}
 
 /** Reads each channel's file, in the order of the channels, into one [C, H, W] array. */
 export const decode = defineStage({
@@ -48,7 +44,7 @@ export const decode = defineStage({
 const commonFrame = async ({ sites, id }: Experiment, { crop, resize }: Config): Promise<Frame> => {
   const every = Math.max(1, Math.floor(sites.length / 9));
   const headers = await Promise.allSettled(
-    sites.filter((_, index) => index % every === 0).map((site) => readImageHeader(site.images[0]!.path)),
+    sites.filter((_, index) => index % every === 0).map((site) => readSourceHeader(site.images[0]!)),
   );
   const counts = new Map<string, { frame: Frame; count: number }>();
   for (const header of headers) {
@@ -56,8 +52,8 @@ const commonFrame = async ({ sites, id }: Experiment, { crop, resize }: Config):
     const side = resize ?? crop;
     const { bits } = header.value;
     const frame = { width: side ?? header.value.width, height: side ?? header.value.height, bits };
-    const entry = counts.get(describe(frame)) ?? { frame, count: 0 };
-    counts.set(describe(frame), { ...entry, count: entry.count + 1 });
+    const entry = counts.get(describeFrame(frame)) ?? { frame, count: 0 };
+    counts.set(describeFrame(frame), { ...entry, count: entry.count + 1 });
   }
   const best = [...counts.values()].sort((a, b) => b.count - a.count)[0];
   if (best !== undefined) return best.frame;
@@ -68,8 +64,6 @@ const commonFrame = async ({ sites, id }: Experiment, { crop, resize }: Config):
   );
 };
 
-const describe = ({ width, height, bits }: Frame): string => `${width}x${height} pixels of ${bits} bit`;
-
 const decodeSite = async (
   site: Site,
   frame: Frame,
@@ -77,36 +71,9 @@ const decodeSite = async (
   { memory, signal, leaveOut }: Context,
 ): Promise<SiteImage | undefined> => {
   const { width, height, bits } = frame;
-  const channels = site.images.length;
-  const area = width * height;
-  const lease = await memory.acquire(channels * area * (bits / 8), signal);
+  const lease = await memory.acquire(site.images.length * width * height * (bits / 8), signal);
   try {
-    const pixels = bits === 8 ? new Uint8Array(channels * area) : new Uint16Array(channels * area);
-    const files = new Map(site.images.map(({ path }) => [path, decodeImage(path, geometry)]));
-    await Promise.all(files.values());
-    for (const [channel, { path, band }] of site.images.entries()) {
-      const image = await files.get(path)!;
-      const got = {
-        width: image.width,
-        height: image.height,
-        bits: image.pixels.BYTES_PER_ELEMENT === 1 ? 8 : 16,
-      } as const;
-      if (describe(got) !== describe(frame)) {
-        throw new PlatestreamError(
-          "unreadable-image",
-          `${path}: the images of this experiment have ${describe(frame)}, this one has ${describe(got)}`,
-        );
-      }
-      if (band >= image.bands) {
-        throw new PlatestreamError(
-          "unreadable-image",
-          `${path}: band ${band + 1} is needed, the file has ${image.bands}`,
-        );
-      }
-      if (image.bands === 1) pixels.set(image.pixels, channel * area);
-      else for (let i = 0; i < area; i++) pixels[channel * area + i] = image.pixels[i * image.bands + band]!;
-    }
-    return { site, pixels, channels, height, width, lease };
+    return { site, ...(await readSite(site.images, geometry, frame)), lease };
   } catch (thrown) {
     lease.release();
     const error = PlatestreamError.from(thrown);

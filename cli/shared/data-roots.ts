@@ -5,6 +5,7 @@ import { PlatestreamError } from "../../common/errors.ts";
 import { type Dataset, openDataset } from "../../datasets/open.ts";
 import type { ExperimentRef } from "../../pipeline/bus/bus.ts";
 import type { Experiment } from "../../screen/experiment.ts";
+import { locationsOf } from "../../screen/image-source.ts";
 
 /** Both throw "invalid-data" where something lies elsewhere. Links are followed first, so that none leads out of the roots. */
 export interface DataRoots {
@@ -68,7 +69,7 @@ export const openDataRoots = async (
       // Its tables may have grown since they were read.
       const dataset = known.experiments.some((each) => each.id === id) ? known : await read(data);
       const experiment = await dataset.load(id);
-      const files = new Set(experiment.sites.flatMap(({ images }) => images.map(({ path: file }) => file)));
+      const files = new Set(experiment.sites.flatMap(({ images }) => images.flatMap(locationsOf)));
       for (const folder of new Set([...files].map((file) => dirname(file)))) {
         await inRoots(folder);
         await checkLinks(folder, (name) => files.has(join(folder, name)));

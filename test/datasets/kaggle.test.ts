@@ -3,6 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { openDataset } from "../../datasets/open.ts";
+import { imageAt } from "../../screen/image-source.ts";
 import { temporaryFolder } from "../kit/experiment.ts";
 
 const write = async (t: TestContext, files: Record<string, string>): Promise<string> => {
@@ -53,8 +54,8 @@ test("every well of the competition has two sites; test wells have no class, tes
       ["B03", undefined],
     ],
   );
-  assert.equal(held[2]!.images[0]!.path, join(root, "test/HEPG2-08/Plate1/B03_s1_w1.png"));
-  assert.equal(training[3]!.images[5]!.path, join(root, "train/HEPG2-01/Plate1/B03_s2_w6.png"));
+  assert.deepEqual(held[2]!.images[0], imageAt(join(root, "test/HEPG2-08/Plate1/B03_s1_w1.png")));
+  assert.deepEqual(training[3]!.images[5], imageAt(join(root, "train/HEPG2-01/Plate1/B03_s2_w6.png")));
 });
 
 test("problems of all four tables are told together", async (t) => {

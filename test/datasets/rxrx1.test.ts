@@ -3,6 +3,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { openDataset } from "../../datasets/open.ts";
+import { imageAt } from "../../screen/image-source.ts";
 import { temporaryFolder } from "../kit/experiment.ts";
 
 const header = "site_id,well_id,cell_type,dataset,experiment,plate,well,site,well_type,sirna,sirna_id";
@@ -45,7 +46,7 @@ HEPG2-01_1_B02_1,HEPG2-01_1_B02,HEPG2,train,HEPG2-01,1,B02,1,negative_control,EM
     metadata: { dataset: "train", sirna_name: "n337250" },
   });
   assert.equal(images.length, 6);
-  assert.deepEqual(images[5], { path: join(root, "images/HEPG2-01/Plate1/B03_s2_w6.png"), band: 0 });
+  assert.deepEqual(images[5], imageAt(join(root, "images/HEPG2-01/Plate1/B03_s2_w6.png")));
 });
 
 test("columns may stand in any order, and files may come from Windows or from pandas", async (t) => {

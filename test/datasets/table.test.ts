@@ -5,6 +5,7 @@ import { type TestContext, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { openDataset } from "../../datasets/open.ts";
 import { verifyDataset } from "../../datasets/verify.ts";
+import { imageAt } from "../../screen/image-source.ts";
 import { writeGreyImage } from "../../screen/images.ts";
 import { temporaryFolder } from "../kit/experiment.ts";
 
@@ -35,10 +36,7 @@ test("Cell Painting's table: file names and folders apart, kinds of wells, furth
       ["C02", 1, "positive_control", "TC-S-7004"],
     ],
   );
-  assert.deepEqual(sites[1]!.images, [
-    { path: join(folder, "raw/b1.tiff"), band: 0 },
-    { path: "/abs/b2.tiff", band: 0 },
-  ]);
+  assert.deepEqual(sites[1]!.images, [imageAt(join(folder, "raw/b1.tiff")), imageAt("/abs/b2.tiff")]);
   assert.equal(sites[1]!.metadata.Dose, "5");
 });
 

@@ -3,6 +3,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { openDataset } from "../../datasets/open.ts";
+import { imageAt } from "../../screen/image-source.ts";
 import { temporaryFolder } from "../kit/experiment.ts";
 
 test("WILDS has one colour image per site, and its bands are the channels", async (t) => {
@@ -23,9 +24,9 @@ HUVEC-17_2_C05_1,HUVEC-17_2_C05,HUVEC,val,HUVEC-17,2,C05,1,treatment,s12,12
   const path = join(plate, "C05_s1.png");
   const { sites } = await dataset.load("HUVEC-17");
   assert.deepEqual(sites[0]!.images, [
-    { path, band: 0 },
-    { path, band: 1 },
-    { path, band: 2 },
+    imageAt(path, { band: 0 }),
+    imageAt(path, { band: 1 }),
+    imageAt(path, { band: 2 }),
   ]);
   assert.equal(sites[0]!.metadata.dataset, "val");
 });

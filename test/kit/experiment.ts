@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import type { Experiment, Site } from "../../screen/experiment.ts";
+import { imageAt, locationsOf } from "../../screen/image-source.ts";
 import { writeGreyImage } from "../../screen/images.ts";
 
 /** A folder that is removed when the test ends. */
@@ -12,6 +13,9 @@ export const temporaryFolder = async (t: TestContext): Promise<string> => {
   t.after(() => rm(folder, { recursive: true, force: true }));
   return folder;
 };
+
+/** The file of one of a site's channels. */
+export const fileOf = ({ images }: Site, channel = 0): string => locationsOf(images[channel]!)[0]!;
 
 export interface Layout {
   readonly id?: string;
@@ -31,10 +35,9 @@ export const writeExperiment = async (folder: string, layout: Layout = {}): Prom
       const level = p * wells + w;
       const well = `${String.fromCharCode(66 + Math.floor(w / 22))}${String(2 + (w % 22)).padStart(2, "0")}`;
       for (let s = 1; s <= sites; s++) {
-        const images = Array.from({ length: channels }, (_, c) => ({
-          path: join(folder, id, `Plate${p + 1}`, `${well}_s${s}_w${c + 1}.png`),
-          band: 0,
-        }));
+        const images = Array.from({ length: channels }, (_, c) =>
+          imageAt(join(folder, id, `Plate${p + 1}`, `${well}_s${s}_w${c + 1}.png`)),
+        );
         all.push({
           experiment: id,
           cellType: "HUVEC",
@@ -47,8 +50,8 @@ export const writeExperiment = async (folder: string, layout: Layout = {}): Prom
           metadata: {},
         });
         await mkdir(join(folder, id, `Plate${p + 1}`), { recursive: true });
-        for (const { path } of images) {
-          await writeGreyImage(path, new Uint8Array(size * size).fill(level), size, size);
+        for (const { location } of images) {
+          await writeGreyImage(location, new Uint8Array(size * size).fill(level), size, size);
         }
       }
     }

@@ -13,6 +13,7 @@ import type { Status } from "../../pipeline/run/status.ts";
 import type { Chain } from "../../pipeline/stage/chain.ts";
 import { type AnyStage, defineStage } from "../../pipeline/stage/stage.ts";
 import type { Experiment, Site } from "../../screen/experiment.ts";
+import { imageAt, locationsOf } from "../../screen/image-source.ts";
 import type { SiteImage } from "../../screen/site-image.ts";
 import { stages } from "../../stages/built-in.ts";
 import { temporaryFolder, writeExperiment } from "../kit/experiment.ts";
@@ -259,7 +260,7 @@ test("run - an unreadable site is left out with file and reason, and its well is
   const experiment = await writeExperiment(folder);
   const gone = (site: Site): Site => ({
     ...site,
-    images: site.images.map((image) => ({ ...image, path: `${image.path}.gone` })),
+    images: site.images.flatMap(locationsOf).map((path) => imageAt(`${path}.gone`)),
   });
   const sites = experiment.sites.map((site) =>
     site.plate === "1" && ((site.well === "B02" && site.site === 1) || site.well === "B03") ? gone(site) : site,

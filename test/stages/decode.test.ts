@@ -2,18 +2,19 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { test } from "node:test";
 import { seededRandom } from "../../common/random.ts";
+import { imageAt } from "../../screen/image-source.ts";
 import { writeGreyImage } from "../../screen/images.ts";
 import type { SiteImage } from "../../screen/site-image.ts";
 import { decode } from "../../stages/decode.ts";
 import { contextFor, runStage } from "../kit/context.ts";
-import { temporaryFolder, writeExperiment } from "../kit/experiment.ts";
+import { fileOf, temporaryFolder, writeExperiment } from "../kit/experiment.ts";
 
 const random = seededRandom("noise");
 const seededRandomByte = () => Math.floor(random() * 256);
 
 test("decode - gives [C, H, W] in the order of sites and channels", async (t) => {
   const experiment = await writeExperiment(await temporaryFolder(t), { channels: 3, size: 4 });
-  const second = experiment.sites[2]!.images[1]!.path;
+  const second = fileOf(experiment.sites[2]!, 1);
   await writeGreyImage(
     second,
     Uint8Array.from({ length: 16 }, (_, i) => i),
@@ -44,14 +45,14 @@ test("decode - 16 bit TIFF keeps its values", async (t) => {
     channels: 1,
     size: 4,
   });
-  const path = experiment.sites[0]!.images[0]!.path.replace(".png", ".tiff");
+  const path = fileOf(experiment.sites[0]!).replace(".png", ".tiff");
   await writeGreyImage(
     path,
     Uint16Array.from({ length: 16 }, (_, i) => i * 4000),
     4,
     4,
   );
-  const site = { ...experiment.sites[0]!, images: [{ path, band: 0 }] };
+  const site = { ...experiment.sites[0]!, images: [imageAt(path)] };
   const { context } = contextFor({ ...experiment, sites: [site] });
   const [image] = (await runStage<"site-image">(decode, {}, [site], context)) as [SiteImage];
   assert.ok(image.pixels instanceof Uint16Array);
@@ -69,7 +70,7 @@ test("decode - cuts out of the middle, then scales", async (t) => {
     channels: 1,
     size: 8,
   });
-  const { path } = experiment.sites[0]!.images[0]!;
+  const path = fileOf(experiment.sites[0]!);
   await writeGreyImage(
     path,
     Uint8Array.from({ length: 64 }, (_, i) => i),
@@ -91,7 +92,7 @@ test("decode - a missing, truncated or odd file leaves its site out, with file a
     channels: 1,
     size: 8,
   });
-  const [missing, truncated, small, deep, noImage] = experiment.sites.map(({ images }) => images[0]!.path) as [
+  const [missing, truncated, small, deep, noImage] = experiment.sites.map((site) => fileOf(site)) as [
     string,
     string,
     string,
@@ -134,7 +135,7 @@ test("decode - a missing, truncated or odd file leaves its site out, with file a
 
 test("decode - an experiment none of whose images can be read is an error", async (t) => {
   const experiment = await writeExperiment(await temporaryFolder(t), { plates: 1, wells: 2, sites: 1, channels: 1 });
-  for (const { images } of experiment.sites) await writeFile(images[0]!.path, "no");
+  for (const site of experiment.sites) await writeFile(fileOf(site), "no");
   const { context } = contextFor(experiment);
   await assert.rejects(runStage(decode, {}, experiment.sites, context), {
     message:

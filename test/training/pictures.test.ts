@@ -4,6 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { imageAt } from "../../screen/image-source.ts";
 import { writeGreyImage } from "../../screen/images.ts";
 import { openPictures } from "../../training/data/pictures.ts";
 import type { Sample } from "../../training/data/samples.ts";
@@ -16,7 +17,7 @@ const side = 8;
 const makeSample = async (site: number): Promise<Sample> => {
   const path = join(folder, `${site}.png`);
   await writeGreyImage(path, new Uint8Array(side * side).fill(site), side, side);
-  const images = [{ path, band: 0 }];
+  const images = [imageAt(path)];
   const place = { experiment: "A-01", cellType: "A", plate: "1", well: "B02", site };
   return { site: { ...place, wellType: "treatment", images, metadata: {} }, treatment: "0", plate: 0 };
 };

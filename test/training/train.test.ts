@@ -10,6 +10,7 @@ import type { Dataset } from "../../datasets/dataset.ts";
 import { readBundle } from "../../gpu-worker/bundle/bundle.ts";
 import { featureCount } from "../../gpu-worker/network/architecture.ts";
 import type { Experiment, Site } from "../../screen/experiment.ts";
+import { imageAt } from "../../screen/image-source.ts";
 import { writeGreyImage } from "../../screen/images.ts";
 import type { EpochRecord } from "../../training/loop/metrics.ts";
 import { parseRecipe } from "../../training/loop/recipe.ts";
@@ -46,7 +47,7 @@ const makeExperiment = async (id: string, cellType: string): Promise<Experiment>
         site: 1,
         wellType: control ? "negative_control" : "treatment",
         treatment: String(treatment),
-        images: paths.map((path) => ({ path, band: 0 })),
+        images: paths.map((path) => imageAt(path)),
         metadata: {},
       });
     }

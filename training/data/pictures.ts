@@ -2,7 +2,7 @@
 
 import { PlatestreamError } from "../../common/errors.ts";
 import type { Site } from "../../screen/experiment.ts";
-import { decodeImage } from "../../screen/images.ts";
+import { readSite } from "../../screen/read-site.ts";
 import type { Sample } from "./samples.ts";
 
 /** [C, height, width], 8 bit. */
@@ -17,26 +17,14 @@ export interface Pictures {
   load(sample: Sample): Promise<Picture>;
 }
 
-const nameOf = ({ experiment, plate, well, site }: Site): string => `${experiment} plate ${plate} ${well} site ${site}`;
-
-const decode = async (site: Site): Promise<Picture> => {
-  const bands = await Promise.all(site.images.map(({ path }) => decodeImage(path)));
-  const { height, width } = bands[0]!;
-  const pixels = new Uint8Array(bands.length * height * width);
-  bands.forEach((band, channel) => {
-    const { path, band: index } = site.images[channel]!;
-    if (!(band.pixels instanceof Uint8Array))
-      throw new PlatestreamError("invalid-data", `${path} has 16 bits per pixel; training takes 8: convert the images`);
-    if (band.height !== height || band.width !== width)
-      throw new PlatestreamError(
-        "invalid-data",
-        `${path} has ${band.width}x${band.height} pixels, the first channel of ${nameOf(site)} ${width}x${height}`,
-      );
-    const at = channel * height * width;
-    if (band.bands === 1) pixels.set(band.pixels, at);
-    else for (let i = 0; i < height * width; i++) pixels[at + i] = band.pixels[i * band.bands + index]!;
-  });
-  return { pixels, channels: bands.length, height, width };
+const decode = async ({ images }: Site): Promise<Picture> => {
+  const { pixels, ...shape } = await readSite(images);
+  if (!(pixels instanceof Uint8Array))
+    throw new PlatestreamError(
+      "invalid-data",
+      "the images have 16 bits per pixel; training takes 8: convert the images",
+    );
+  return { pixels, ...shape };
 };
 
 /** Keeps what was decoded as long as it fits into `cacheBytes`; what comes after is decoded every time. */
