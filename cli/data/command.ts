@@ -1,12 +1,6 @@
 import { Command } from "commander";
 import { type LayoutChoice, layoutOption } from "../shared/layout-option.ts";
-
-export interface SynthOptions {
-  readonly experiments?: string;
-  readonly cellTypes: string;
-  readonly count: string;
-  readonly [parameter: string]: string | undefined;
-}
+import type { SynthOptions } from "./synth.ts";
 
 /** `pipeline data synth | verify | info` */
 export const dataCommand = (): Command =>

@@ -4,7 +4,13 @@ import { PlatestreamError } from "../../common/errors.ts";
 import { synthesise } from "../../datasets/synthetic/synthesise.ts";
 import { interruptible } from "../shared/interruptible.ts";
 import { progressLine } from "../terminal/progress-line.ts";
-import type { SynthOptions } from "./command.ts";
+
+export interface SynthOptions {
+  readonly experiments?: string;
+  readonly cellTypes: string;
+  readonly count: string;
+  readonly [parameter: string]: string | undefined;
+}
 
 export const writeSynthetic = async (dir: string, options: SynthOptions): Promise<void> => {
   const { experiments, cellTypes, count, ...parameters } = options;

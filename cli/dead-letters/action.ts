@@ -5,8 +5,12 @@ import {
   replayDeadLetters,
   type StoredLetter,
 } from "../../pipeline/bus/nats/dead-letters.ts";
+import type { BusOptions } from "../shared/with-bus.ts";
 import { withBus } from "../shared/with-bus.ts";
-import type { DeadLetterOptions } from "./command.ts";
+
+export interface DeadLetterOptions extends BusOptions {
+  readonly json?: boolean;
+}
 
 export const listLetters = (options: DeadLetterOptions): Promise<void> =>
   withBus(options, async (parts) => {

@@ -1,10 +1,6 @@
 import { Command } from "commander";
 import { withBusSecurity } from "../shared/security-options.ts";
-import type { BusOptions } from "../shared/with-bus.ts";
-
-export interface DeadLetterOptions extends BusOptions {
-  readonly json?: boolean;
-}
+import type { DeadLetterOptions } from "./action.ts";
 
 const subcommand = (name: string, description: string): Command =>
   withBusSecurity(new Command(name))

@@ -7,10 +7,22 @@ import type { Evaluation } from "../../evaluation/evaluate.ts";
 import { parseRunConfig, withSettings } from "../../pipeline/config.ts";
 import { choose } from "../shared/choose-experiments.ts";
 import { interruptible } from "../shared/interruptible.ts";
+import type { LayoutChoice } from "../shared/layout-option.ts";
 import { type OpenWorkers, openWorkers } from "../shared/open-workers.ts";
-import type { EvaluateOptions } from "./command.ts";
 import { ladderMarkdown, ladderTable } from "./ladder-table.ts";
 import { scoreLadder } from "./score-ladder.ts";
+
+export interface EvaluateOptions {
+  readonly data: string;
+  readonly layout: LayoutChoice;
+  readonly model: string;
+  readonly before?: string;
+  readonly experiment?: string[];
+  readonly set: string[];
+  readonly plot?: string;
+  readonly markdown?: string;
+  readonly json?: boolean;
+}
 
 export const evaluateBundle = async (options: EvaluateOptions): Promise<void> => {
   const { data, layout, model, before, experiment, set, plot, markdown, json } = options;

@@ -1,17 +1,6 @@
 import { Command } from "commander";
-import { type LayoutChoice, layoutOption } from "../shared/layout-option.ts";
-
-export interface EvaluateOptions {
-  readonly data: string;
-  readonly layout: LayoutChoice;
-  readonly model: string;
-  readonly before?: string;
-  readonly experiment?: string[];
-  readonly set: string[];
-  readonly plot?: string;
-  readonly markdown?: string;
-  readonly json?: boolean;
-}
+import { layoutOption } from "../shared/layout-option.ts";
+import type { EvaluateOptions } from "./action.ts";
 
 const collect = (value: string, previous: string[] = []): string[] => [...previous, value];
 

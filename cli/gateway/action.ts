@@ -1,6 +1,7 @@
 /** What `pipeline gateway` does. */
 import { once } from "node:events";
 import { PlatestreamError } from "../../common/errors.ts";
+import type { ServerSecurityOptions } from "../../common/grpc/server-security.ts";
 import { readServerSecurity } from "../../common/grpc/server-security.ts";
 import type { NatsBusParts } from "../../pipeline/bus/nats/open.ts";
 import { submitToNats } from "../../pipeline/bus/nats/submit.ts";
@@ -8,9 +9,17 @@ import type { SubmitRequest, SubmitResponse } from "../../pipeline/submissions/m
 import { serveSubmissions } from "../../pipeline/submissions/server.ts";
 import { choose } from "../shared/choose-experiments.ts";
 import { type DataRoots, openDataRoots } from "../shared/data-roots.ts";
+import type { LayoutChoice } from "../shared/layout-option.ts";
 import { openLogOn } from "../shared/observe-options.ts";
+import type { BusOptions } from "../shared/with-bus.ts";
 import { withBus } from "../shared/with-bus.ts";
-import type { GatewayOptions } from "./command.ts";
+
+export interface GatewayOptions extends BusOptions, ServerSecurityOptions {
+  readonly listen: string;
+  readonly dataRoot: string[];
+  readonly layout: LayoutChoice;
+  readonly json?: boolean;
+}
 
 /** Resolves when it has been told to end. */
 export const runGateway = async (options: GatewayOptions): Promise<void> => {

@@ -1,15 +1,7 @@
 import { Command } from "commander";
-import type { ServerSecurityOptions } from "../../common/grpc/server-security.ts";
-import { type LayoutChoice, layoutOption } from "../shared/layout-option.ts";
+import { layoutOption } from "../shared/layout-option.ts";
 import { withBusSecurity, withServerSecurity } from "../shared/security-options.ts";
-import type { BusOptions } from "../shared/with-bus.ts";
-
-export interface GatewayOptions extends BusOptions, ServerSecurityOptions {
-  readonly listen: string;
-  readonly dataRoot: string[];
-  readonly layout: LayoutChoice;
-  readonly json?: boolean;
-}
+import type { GatewayOptions } from "./action.ts";
 
 const collect = (value: string, previous: string[] = []): string[] => [...previous, value];
 

@@ -1,31 +1,8 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { Variant } from "../../gpu-worker/network/architecture.ts";
 import { atLeast } from "../shared/whole-number.ts";
-
-/** Which network a new bundle is for. */
-export interface NetworkOptions {
-  readonly arch: Variant;
-  readonly classes?: number;
-  readonly layout?: string;
-  readonly cellTypes?: string[];
-  readonly size: { readonly height: number; readonly width: number };
-  readonly channels?: number;
-  readonly plates: number;
-  readonly name?: string;
-  readonly seed: number;
-  readonly out: string;
-}
-
-export interface ImportOptions extends NetworkOptions {
-  readonly newHead?: boolean;
-}
-
-export interface ExportOptions {
-  readonly onnx: string;
-  readonly cellType?: string;
-  readonly statistics: string;
-  readonly pixels: "uint8" | "uint16" | "float32";
-}
+import type { ImportOptions, NetworkOptions } from "./make-bundle.ts";
+import type { ExportOptions } from "./show-bundle.ts";
 
 /** The names of `variants`, whose file is too heavy to load for a help text. */
 const archs = [

@@ -9,9 +9,27 @@ import { learnPlateGroups } from "../../datasets/plate-groups.ts";
 import { addToBundle, type NewManifest, readManifest, writeBundle } from "../../gpu-worker/bundle/bundle.ts";
 import { classCount, importWeights } from "../../gpu-worker/bundle/import-weights.ts";
 import { bundleVersion } from "../../gpu-worker/bundle/manifest.ts";
+import type { Variant } from "../../gpu-worker/network/architecture.ts";
 import { type Architecture, variants } from "../../gpu-worker/network/architecture.ts";
 import { initialWeights } from "../../gpu-worker/network/initialise.ts";
-import type { ImportOptions, NetworkOptions } from "./command.ts";
+
+/** Which network a new bundle is for. */
+export interface NetworkOptions {
+  readonly arch: Variant;
+  readonly classes?: number;
+  readonly layout?: string;
+  readonly cellTypes?: string[];
+  readonly size: { readonly height: number; readonly width: number };
+  readonly channels?: number;
+  readonly plates: number;
+  readonly name?: string;
+  readonly seed: number;
+  readonly out: string;
+}
+
+export interface ImportOptions extends NetworkOptions {
+  readonly newHead?: boolean;
+}
 
 /** What a dataset, or the options in its place, tell of a network. */
 interface Plan {

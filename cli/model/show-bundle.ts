@@ -5,7 +5,13 @@ import { type Bundle, readBundle } from "../../gpu-worker/bundle/bundle.ts";
 import { type Architecture, featureCount, parameters } from "../../gpu-worker/network/architecture.ts";
 import { decodeStatistics } from "../../gpu-worker/network/statistics.ts";
 import { emitNetwork } from "../../gpu-worker/runtime/onnx/inference.ts";
-import type { ExportOptions } from "./command.ts";
+
+export interface ExportOptions {
+  readonly onnx: string;
+  readonly cellType?: string;
+  readonly statistics: string;
+  readonly pixels: "uint8" | "uint16" | "float32";
+}
 
 export const showBundle = async (dir: string, json: boolean): Promise<void> => {
   const { manifest, version } = await readBundle(dir);

@@ -3,15 +3,29 @@ import { once } from "node:events";
 import { access } from "node:fs/promises";
 import { join } from "node:path";
 import { PlatestreamError } from "../../common/errors.ts";
+import type { ClientSecurityOptions } from "../../common/grpc/client-security.ts";
 import { readClientSecurity } from "../../common/grpc/client-security.ts";
 import { natsEvents } from "../../pipeline/bus/nats/events.ts";
-import type { EventFilter, Numbered } from "../../pipeline/events/event.ts";
+import type { BusSecurityOptions } from "../../pipeline/bus/nats/security.ts";
+import type { EventFilter, kinds, Numbered } from "../../pipeline/events/event.ts";
 import { readFileEvents } from "../../pipeline/events/file.ts";
 import type { EventStore } from "../../pipeline/events/store.ts";
 import { subscribe } from "../../pipeline/events/subscription-client.ts";
 import { interruptible } from "../shared/interruptible.ts";
 import { withBus } from "../shared/with-bus.ts";
-import type { ResultsFlags } from "./command.ts";
+
+export interface ResultsFlags extends ClientSecurityOptions, BusSecurityOptions {
+  readonly server?: string;
+  readonly bus?: string;
+  readonly run: string;
+  readonly follow?: boolean;
+  readonly from?: "now" | "start" | number;
+  readonly experiment: string[];
+  readonly cellType: string[];
+  readonly plate: string[];
+  readonly kind: (typeof kinds)[number][];
+  readonly json?: boolean;
+}
 
 export const showResults = async (flags: ResultsFlags): Promise<void> => {
   const { experiment, cellType, plate, kind, json = false } = flags;

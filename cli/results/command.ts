@@ -1,21 +1,7 @@
 import { Command, InvalidArgumentError, Option } from "commander";
-import type { ClientSecurityOptions } from "../../common/grpc/client-security.ts";
-import type { BusSecurityOptions } from "../../pipeline/bus/nats/security.ts";
 import { kinds } from "../../pipeline/events/event.ts";
 import { withBusSecurity, withClientSecurity } from "../shared/security-options.ts";
-
-export interface ResultsFlags extends ClientSecurityOptions, BusSecurityOptions {
-  readonly server?: string;
-  readonly bus?: string;
-  readonly run: string;
-  readonly follow?: boolean;
-  readonly from?: "now" | "start" | number;
-  readonly experiment: string[];
-  readonly cellType: string[];
-  readonly plate: string[];
-  readonly kind: (typeof kinds)[number][];
-  readonly json?: boolean;
-}
+import type { ResultsFlags } from "./action.ts";
 
 const collect = (value: string, previous: string[]): string[] => [...previous, value];
 

@@ -1,14 +1,11 @@
 /** What `pipeline start` does: puts together dataset, chain, workers, bus and results, and runs them here. */
-import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
-import { dirname, resolve } from "node:path";
-import { parse as parseYaml } from "yaml";
+import { resolve } from "node:path";
 import { listProblems, PlatestreamError } from "../../common/errors.ts";
 import { readClientSecurity } from "../../common/grpc/client-security.ts";
 import type { ModelInfo } from "../../common/model-info.ts";
 import { type Dataset, openDataset } from "../../datasets/open.ts";
 import { openEmbeddedBus } from "../../pipeline/bus/embedded.ts";
-import { parseRunConfig, type RunConfig, withSettings } from "../../pipeline/config.ts";
 import { openFileEvents } from "../../pipeline/events/file.ts";
 import { openEventPublisher, publishThenStore } from "../../pipeline/events/publish.ts";
 import { openRunFolder } from "../../pipeline/results/run-folder.ts";
@@ -20,10 +17,10 @@ import { ladderTable } from "../evaluate/ladder-table.ts";
 import { choose } from "../shared/choose-experiments.ts";
 import { interruptible } from "../shared/interruptible.ts";
 import { openWorkers } from "../shared/open-workers.ts";
-import type { StartOptions } from "./command.ts";
-import { demoSettings, prepareDemo, scoreDemo } from "./demo.ts";
+import { scoreDemo } from "./demo.ts";
 import { openRunOperations } from "./observe-run.ts";
 import { renderProgress } from "./progress.ts";
+import { readConfig, type StartOptions } from "./read-config.ts";
 import { openResultsService } from "./serve-results.ts";
 import { renderSummary } from "./summary.ts";
 
@@ -117,60 +114,6 @@ export const startRun = async (options: StartOptions): Promise<number> => {
   } finally {
     for (const close of closing) await close();
   }
-};
-
-interface ResolvedConfig {
-  readonly config: RunConfig;
-  /** What relative paths of the configuration start from. */
-  readonly folder: string;
-  /** Nothing was asked for: the demo's experiments are called with the demo's bundle. */
-  readonly demo: boolean;
-}
-
-/** The configuration file with the command line laid over it; without either, the demo's. */
-export const readConfig = async (options: StartOptions): Promise<ResolvedConfig> => {
-  if (options.config === undefined && options.data === undefined) {
-    const demo = options.model === undefined && options.worker === undefined;
-    const set = [...demoSettings, ...options.set];
-    return { ...lay({ ...options, set }, await prepareDemo(), process.cwd(), "the demo"), demo };
-  }
-  if (options.config === undefined) return lay(options, {}, process.cwd(), "the command line");
-  const path = resolve(options.config);
-  const text = await readFile(path, "utf8").catch((cause) => {
-    throw new PlatestreamError("invalid-config", `--config ${options.config} cannot be read: ${cause.message}`, {
-      cause,
-    });
-  });
-  try {
-    const file: unknown = parseYaml(text);
-    return lay(options, typeof file === "object" && file !== null ? file : {}, dirname(path), options.config);
-  } catch (thrown) {
-    throw thrown instanceof PlatestreamError
-      ? thrown
-      : new PlatestreamError("invalid-config", `${options.config} is not YAML: ${(thrown as Error).message.trimEnd()}`);
-  }
-};
-
-const lay = (options: StartOptions, file: object, folder: string, where: string): ResolvedConfig => {
-  const { data, layout, experiment, out, model, worker, memory } = options;
-  const paths = file as { data?: unknown; model?: unknown };
-  const fromFile = {
-    ...file,
-    ...(typeof paths.data === "string" ? { data: resolve(folder, paths.data) } : {}),
-    ...(typeof paths.model === "string" ? { model: resolve(folder, paths.model) } : {}),
-  };
-  const told = { data, layout, experiments: experiment, out, model, workers: worker };
-  const given = Object.fromEntries(Object.entries(told).filter(([, value]) => value !== undefined));
-  const config = parseRunConfig(
-    { ...fromFile, ...given, ...(memory === undefined ? {} : { memoryMiB: Number(memory) }) },
-    where,
-  );
-  const settings = [
-    ...(options.statistics === undefined ? [] : [`infer.statistics=${options.statistics}`]),
-    ...(options.strategy === undefined ? [] : [`plate-assign.strategy=${options.strategy}`]),
-    ...options.set,
-  ];
-  return { config: { ...config, stages: withSettings(config.stages, settings) }, folder, demo: false };
 };
 
 /** Every cell type needs a network before anything starts. */

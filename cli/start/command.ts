@@ -1,35 +1,8 @@
 import { Command, Option } from "commander";
-import type { ClientSecurityOptions } from "../../common/grpc/client-security.ts";
-import type { BusSecurityOptions } from "../../pipeline/bus/nats/security.ts";
-import { type OperationsOptions, withOperations } from "../shared/observe-options.ts";
+import { withOperations } from "../shared/observe-options.ts";
 import { withBusSecurity, withClientSecurity, withServerSecurity } from "../shared/security-options.ts";
 import { atLeast } from "../shared/whole-number.ts";
-import type { ResultsServiceOptions } from "./serve-results.ts";
-
-export interface StartOptions
-  extends ClientSecurityOptions,
-    BusSecurityOptions,
-    OperationsOptions,
-    ResultsServiceOptions {
-  readonly config?: string;
-  readonly data?: string;
-  readonly layout?: string;
-  readonly experiment?: string[];
-  readonly out?: string;
-  readonly model?: string;
-  readonly worker?: string[];
-  readonly statistics?: string;
-  readonly strategy?: string;
-  readonly set: string[];
-  readonly memory?: string;
-  readonly fresh?: boolean;
-  readonly json?: boolean;
-  readonly bus?: string;
-  readonly dataRoot?: string[];
-  readonly node?: string;
-  readonly untilEmpty?: boolean;
-  readonly lostAfter?: number;
-}
+import type { StartOptions } from "./read-config.ts";
 
 const collect = (value: string, previous: string[] = []): string[] => [...previous, value];
 

@@ -19,10 +19,9 @@ import { stages } from "../../stages/built-in.ts";
 import { openDataRoots } from "../shared/data-roots.ts";
 import { interruptible } from "../shared/interruptible.ts";
 import { openWorkers } from "../shared/open-workers.ts";
-import { readConfig } from "./action.ts";
-import type { StartOptions } from "./command.ts";
 import { openRunOperations } from "./observe-run.ts";
 import { renderProgress } from "./progress.ts";
+import { readConfig, type StartOptions } from "./read-config.ts";
 import { openResultsService } from "./serve-results.ts";
 import { renderSummary } from "./summary.ts";
 

@@ -4,8 +4,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import logUpdate from "log-update";
 import { type Overview, overview } from "../../pipeline/bus/nats/overview.ts";
 import type { WorkerEntry } from "../../pipeline/workers/directory.ts";
+import type { BusOptions } from "../shared/with-bus.ts";
 import { withBus } from "../shared/with-bus.ts";
-import type { StatusOptions } from "./command.ts";
+
+export interface StatusOptions extends BusOptions {
+  readonly watch?: boolean;
+  readonly json?: boolean;
+}
 
 const watchMs = 1_000;
 

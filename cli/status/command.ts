@@ -1,11 +1,6 @@
 import { Command } from "commander";
 import { withBusSecurity } from "../shared/security-options.ts";
-import type { BusOptions } from "../shared/with-bus.ts";
-
-export interface StatusOptions extends BusOptions {
-  readonly watch?: boolean;
-  readonly json?: boolean;
-}
+import type { StatusOptions } from "./action.ts";
 
 /** `pipeline status`: what a bus holds and who works on it. */
 export const statusCommand = (): Command =>

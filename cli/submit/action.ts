@@ -2,13 +2,24 @@
 import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { PlatestreamError } from "../../common/errors.ts";
+import type { ClientSecurityOptions } from "../../common/grpc/client-security.ts";
 import { readClientSecurity } from "../../common/grpc/client-security.ts";
 import { openDataset } from "../../datasets/open.ts";
+import type { BusSecurityOptions } from "../../pipeline/bus/nats/security.ts";
 import { submitToNats } from "../../pipeline/bus/nats/submit.ts";
 import { submitThrough } from "../../pipeline/submissions/client.ts";
 import { choose } from "../shared/choose-experiments.ts";
+import type { LayoutChoice } from "../shared/layout-option.ts";
 import { withBus } from "../shared/with-bus.ts";
-import type { SubmitOptions } from "./command.ts";
+
+export interface SubmitOptions extends BusSecurityOptions, ClientSecurityOptions {
+  /** One of the two is given. */
+  readonly bus?: string;
+  readonly gateway?: string;
+  readonly data: string;
+  readonly layout: LayoutChoice;
+  readonly json?: boolean;
+}
 
 export const submitExperiments = async (wanted: readonly string[], options: SubmitOptions) => {
   const { bus, gateway, json } = options;

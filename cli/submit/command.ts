@@ -1,17 +1,7 @@
 import { Command } from "commander";
-import type { ClientSecurityOptions } from "../../common/grpc/client-security.ts";
-import type { BusSecurityOptions } from "../../pipeline/bus/nats/security.ts";
-import { type LayoutChoice, layoutOption } from "../shared/layout-option.ts";
+import { layoutOption } from "../shared/layout-option.ts";
 import { withBusSecurity, withClientSecurity } from "../shared/security-options.ts";
-
-export interface SubmitOptions extends BusSecurityOptions, ClientSecurityOptions {
-  /** One of the two is given. */
-  readonly bus?: string;
-  readonly gateway?: string;
-  readonly data: string;
-  readonly layout: LayoutChoice;
-  readonly json?: boolean;
-}
+import type { SubmitOptions } from "./action.ts";
 
 /** `pipeline submit`: queues experiments for the nodes of a bus. */
 export const submitCommand = (): Command =>

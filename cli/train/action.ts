@@ -8,8 +8,22 @@ import type { StepStatus } from "../../training/loop/network-task.ts";
 import { readRecipe } from "../../training/loop/recipe.ts";
 import { trainBundle } from "../../training/loop/train-bundle.ts";
 import { interruptible } from "../shared/interruptible.ts";
+import type { LayoutChoice } from "../shared/layout-option.ts";
 import { formatDuration } from "../terminal/live-view.ts";
-import type { TrainFlags } from "./command.ts";
+
+export interface TrainFlags {
+  readonly data: string;
+  readonly layout: LayoutChoice;
+  readonly recipe: string;
+  readonly out: string;
+  readonly name?: string;
+  readonly cellType?: string[];
+  readonly validation?: string[];
+  readonly provider: "cpu" | "cuda" | "webgpu";
+  readonly threads: number;
+  readonly cacheMib: number;
+  readonly checkpointMinutes: number;
+}
 
 const stepLine = ({ cellType, stage, epoch, epochs, batch, batches, loss, imagesPerSecond, secondsLeft }: StepStatus) =>
   `${cellType} ${stage} ${epoch + 1}/${epochs}   micro-batch ${batch}/${batches}   loss ${loss.toPrecision(4)}   ` +

@@ -1,21 +1,8 @@
 import { availableParallelism } from "node:os";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { type LayoutChoice, layoutOption } from "../shared/layout-option.ts";
+import { layoutOption } from "../shared/layout-option.ts";
 import { atLeast } from "../shared/whole-number.ts";
-
-interface TrainFlags {
-  readonly data: string;
-  readonly layout: LayoutChoice;
-  readonly recipe: string;
-  readonly out: string;
-  readonly name?: string;
-  readonly cellType?: string[];
-  readonly validation?: string[];
-  readonly provider: "cpu" | "cuda" | "webgpu";
-  readonly threads: number;
-  readonly cacheMib: number;
-  readonly checkpointMinutes: number;
-}
+import type { TrainFlags } from "./action.ts";
 
 const collect = (value: string, previous: string[] = []): string[] => [...previous, value];
 
@@ -59,5 +46,3 @@ same command goes on from there, with the same result.`,
       const { runTraining } = await import("./action.ts");
       await runTraining(flags);
     });
-
-export type { TrainFlags };

@@ -1,5 +1,6 @@
 /** What `pipeline worker` does. */
 import { setTimeout as sleep } from "node:timers/promises";
+import type { ServerSecurityOptions } from "../../common/grpc/server-security.ts";
 import { readServerSecurity } from "../../common/grpc/server-security.ts";
 import { openMetrics } from "../../common/observe/metrics.ts";
 import { serveProbes } from "../../common/observe/probes.ts";
@@ -11,9 +12,24 @@ import { type Execution, openOnnxEngine } from "../../gpu-worker/engine/onnx-eng
 import { startServer } from "../../gpu-worker/services/server.ts";
 import { logRequest } from "../../gpu-worker/services/worker-log.ts";
 import { workerMetrics } from "../../gpu-worker/services/worker-metrics.ts";
+import type { BusSecurityOptions } from "../../pipeline/bus/nats/security.ts";
+import type { OperationsOptions } from "../shared/observe-options.ts";
 import { openLogOn } from "../shared/observe-options.ts";
 import { announceOnBus } from "./announce-worker.ts";
-import type { WorkerOptions } from "./command.ts";
+
+export interface WorkerOptions extends OperationsOptions, ServerSecurityOptions, BusSecurityOptions {
+  readonly model: string[];
+  readonly listen: string;
+  readonly provider: "auto" | "cpu" | "cuda" | "webgpu";
+  readonly threads: number;
+  readonly maxBatch: number;
+  readonly sessions: number;
+  readonly queueMemory: number;
+  readonly bus?: string;
+  readonly advertise?: string;
+  readonly json?: boolean;
+  readonly exitWithParent?: boolean;
+}
 
 /** Resolves when the worker has been told to end and everything under way is finished. */
 export const runWorker = async (options: WorkerOptions): Promise<void> => {

@@ -1,23 +1,8 @@
 import { Command, Option } from "commander";
-import type { ServerSecurityOptions } from "../../common/grpc/server-security.ts";
-import type { BusSecurityOptions } from "../../pipeline/bus/nats/security.ts";
-import { type OperationsOptions, withOperations } from "../shared/observe-options.ts";
+import { withOperations } from "../shared/observe-options.ts";
 import { withBusSecurity, withServerSecurity } from "../shared/security-options.ts";
 import { atLeast } from "../shared/whole-number.ts";
-
-export interface WorkerOptions extends OperationsOptions, ServerSecurityOptions, BusSecurityOptions {
-  readonly model: string[];
-  readonly listen: string;
-  readonly provider: "auto" | "cpu" | "cuda" | "webgpu";
-  readonly threads: number;
-  readonly maxBatch: number;
-  readonly sessions: number;
-  readonly queueMemory: number;
-  readonly bus?: string;
-  readonly advertise?: string;
-  readonly json?: boolean;
-  readonly exitWithParent?: boolean;
-}
+import type { WorkerOptions } from "./action.ts";
 
 const collect = (value: string, previous: string[] = []): string[] => [...previous, value];
 

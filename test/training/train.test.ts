@@ -12,7 +12,7 @@ import { featureCount } from "../../gpu-worker/network/architecture.ts";
 import type { Experiment, Site } from "../../screen/experiment.ts";
 import { imageAt } from "../../screen/image-source.ts";
 import { writeGreyImage } from "../../screen/images.ts";
-import type { EpochRecord } from "../../training/loop/metrics.ts";
+import type { EpochRecord } from "../../training/loop/epoch-record.ts";
 import { parseRecipe } from "../../training/loop/recipe.ts";
 import { type BundleOptions, trainBundle } from "../../training/loop/train-bundle.ts";
 

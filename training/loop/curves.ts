@@ -1,5 +1,5 @@
 /** The picture of a training run: loss above, accuracy on held-out wells below, over the epochs of all stages. */
-import type { EpochRecord } from "./metrics.ts";
+import type { EpochRecord } from "./epoch-record.ts";
 
 const [width, left, right] = [860, 70, 190];
 const panels = { loss: { top: 60, height: 190 }, accuracy: { top: 310, height: 220 } } as const;

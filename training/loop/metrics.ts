@@ -2,21 +2,7 @@
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { drawCurves } from "./curves.ts";
-
-export interface EpochRecord {
-  /** Position of the stage in the recipe. */
-  readonly stage: number;
-  readonly name: string;
-  /** Within the stage, from 0. */
-  readonly epoch: number;
-  readonly loss: number;
-  readonly rate: number;
-  readonly imagesPerSecond: number;
-  readonly skippedSteps: number;
-  /** Part of the held-out wells called right; absent in epochs without validation. */
-  readonly running?: number;
-  readonly calibrated?: number;
-}
+import type { EpochRecord } from "./epoch-record.ts";
 
 export interface Metrics {
   readonly records: readonly EpochRecord[];

@@ -11,7 +11,8 @@ import { flatten, unflatten } from "../learner/flat.ts";
 import type { Learner } from "../learner/learner.ts";
 import { openRemoteLearner } from "../learner/remote-learner.ts";
 import { type Checkpoint, type Progress, readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
-import { type EpochRecord, openMetrics } from "./metrics.ts";
+import type { EpochRecord } from "./epoch-record.ts";
+import { openMetrics } from "./metrics.ts";
 import {
   architectureOf,
   evaluationImages,

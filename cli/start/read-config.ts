@@ -1,0 +1,90 @@
+/** What `pipeline start` was told: its options, and the configuration that they make with its file. */
+import { readFile } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import { parse as parseYaml } from "yaml";
+import { PlatestreamError } from "../../common/errors.ts";
+import type { ClientSecurityOptions } from "../../common/grpc/client-security.ts";
+import type { BusSecurityOptions } from "../../pipeline/bus/nats/security.ts";
+import { parseRunConfig, type RunConfig, withSettings } from "../../pipeline/config.ts";
+import type { OperationsOptions } from "../shared/observe-options.ts";
+import { demoSettings, prepareDemo } from "./demo.ts";
+import type { ResultsServiceOptions } from "./serve-results.ts";
+
+export interface StartOptions
+  extends ClientSecurityOptions,
+    BusSecurityOptions,
+    OperationsOptions,
+    ResultsServiceOptions {
+  readonly config?: string;
+  readonly data?: string;
+  readonly layout?: string;
+  readonly experiment?: string[];
+  readonly out?: string;
+  readonly model?: string;
+  readonly worker?: string[];
+  readonly statistics?: string;
+  readonly strategy?: string;
+  readonly set: string[];
+  readonly memory?: string;
+  readonly fresh?: boolean;
+  readonly json?: boolean;
+  readonly bus?: string;
+  readonly dataRoot?: string[];
+  readonly node?: string;
+  readonly untilEmpty?: boolean;
+  readonly lostAfter?: number;
+}
+
+interface ResolvedConfig {
+  readonly config: RunConfig;
+  /** What relative paths of the configuration start from. */
+  readonly folder: string;
+  /** Nothing was asked for: the demo's experiments are called with the demo's bundle. */
+  readonly demo: boolean;
+}
+
+/** The configuration file with the command line laid over it; without either, the demo's. */
+export const readConfig = async (options: StartOptions): Promise<ResolvedConfig> => {
+  if (options.config === undefined && options.data === undefined) {
+    const demo = options.model === undefined && options.worker === undefined;
+    const set = [...demoSettings, ...options.set];
+    return { ...lay({ ...options, set }, await prepareDemo(), process.cwd(), "the demo"), demo };
+  }
+  if (options.config === undefined) return lay(options, {}, process.cwd(), "the command line");
+  const path = resolve(options.config);
+  const text = await readFile(path, "utf8").catch((cause) => {
+    throw new PlatestreamError("invalid-config", `--config ${options.config} cannot be read: ${cause.message}`, {
+      cause,
+    });
+  });
+  try {
+    const file: unknown = parseYaml(text);
+    return lay(options, typeof file === "object" && file !== null ? file : {}, dirname(path), options.config);
+  } catch (thrown) {
+    throw thrown instanceof PlatestreamError
+      ? thrown
+      : new PlatestreamError("invalid-config", `${options.config} is not YAML: ${(thrown as Error).message.trimEnd()}`);
+  }
+};
+
+const lay = (options: StartOptions, file: object, folder: string, where: string): ResolvedConfig => {
+  const { data, layout, experiment, out, model, worker, memory } = options;
+  const paths = file as { data?: unknown; model?: unknown };
+  const fromFile = {
+    ...file,
+    ...(typeof paths.data === "string" ? { data: resolve(folder, paths.data) } : {}),
+    ...(typeof paths.model === "string" ? { model: resolve(folder, paths.model) } : {}),
+  };
+  const told = { data, layout, experiments: experiment, out, model, workers: worker };
+  const given = Object.fromEntries(Object.entries(told).filter(([, value]) => value !== undefined));
+  const config = parseRunConfig(
+    { ...fromFile, ...given, ...(memory === undefined ? {} : { memoryMiB: Number(memory) }) },
+    where,
+  );
+  const settings = [
+    ...(options.statistics === undefined ? [] : [`infer.statistics=${options.statistics}`]),
+    ...(options.strategy === undefined ? [] : [`plate-assign.strategy=${options.strategy}`]),
+    ...options.set,
+  ];
+  return { config: { ...config, stages: withSettings(config.stages, settings) }, folder, demo: false };
+};
