@@ -1,29 +1,52 @@
-/** Files that are there whole or not at all, whatever happens to the process. */
-import { readFile, rename, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+/** Files that are there whole or not at all, whatever happens to the process or the machine. */
+import { open, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { PlatestreamError } from "./errors.ts";
 
-/** Lets `write` fill a file beside `path`, then puts it in its place. */
-export const replaceFile = async (path: string, write: (part: string) => Promise<void>): Promise<void> => {
+/** Writes a file beside `path` and then puts it in its place; a function fills the file that it is given the path of. */
+export const replaceFile = async (
+  path: string,
+  content: string | Uint8Array | ((part: string) => Promise<void>),
+): Promise<void> => {
   const part = `${path}.part`;
   try {
-    await write(part);
+    if (typeof content === "function") await content(part).then(() => flush(part));
+    else await writeFile(part, content, { flush: true });
     await rename(part, path);
   } catch (error) {
-    await rm(part, { force: true });
+    await rm(part, { force: true }).catch(() => undefined);
     throw error;
   }
+  await flush(dirname(path));
 };
 
-export const replaceText = (path: string, text: string): Promise<void> =>
-  replaceFile(path, (part) => writeFile(part, text, { flush: true }));
+/** Waits until a file, or the names in a folder, would survive a power cut. */
+export const flush = async (path: string): Promise<void> => {
+  const handle = await open(path, "r").catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "EISDIR" || error.code === "EPERM") return undefined; // Windows opens no folders
+    throw error;
+  });
+  await handle?.sync().catch(() => undefined); // some network drives cannot
+  await handle?.close();
+};
 
-/** Undefined where there is no such file. */
+/**
+ * Undefined where there is no such file.
+ *
+ * @throws PlatestreamError `invalid-data` where it is not JSON
+ */
 export const readJson = async <T>(path: string): Promise<T | undefined> => {
   const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return undefined;
     throw error;
   });
-  return text === undefined ? undefined : (JSON.parse(text) as T);
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text) as T;
+  } catch (cause) {
+    const why = text === "" ? "it is empty" : (cause as Error).message;
+    throw new PlatestreamError("invalid-data", `${path} must hold JSON, and is damaged: ${why}`, { cause });
+  }
 };
 
 /** A name as a file name: everything but letters, digits and `-_.!~*'()` is escaped, and so is a leading dot. */

@@ -1,7 +1,9 @@
 /** What `pipeline train` does: reads the recipe and the dataset, trains, and tells how it goes. */
 import { existsSync, statSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
 import { basename, resolve } from "node:path";
 import { createLogUpdate } from "log-update";
+import { lockFolder } from "../../common/folder-lock.ts";
 import { packageFile } from "../../common/package-file.ts";
 import { openDataset } from "../../datasets/open.ts";
 import type { StepStatus } from "../../training/loop/network-task.ts";
@@ -49,6 +51,8 @@ export const runTraining = async (flags: TrainFlags): Promise<void> => {
     stop.abort();
   });
   let shown = Date.now();
+  await mkdir(flags.out, { recursive: true });
+  const unlock = await lockFolder(flags.out);
   try {
     await trainBundle(dataset, {
       recipe,
@@ -76,5 +80,6 @@ export const runTraining = async (flags: TrainFlags): Promise<void> => {
   } finally {
     if (process.stderr.isTTY) live.clear();
     interrupts.close();
+    await unlock();
   }
 };

@@ -1,7 +1,8 @@
 /** What a synthetic dataset says of itself: `synth.json` for this program, `metadata.csv` for everybody. */
-import { readFile, rename, stat, writeFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { stringify } from "csv-stringify/sync";
+import { replaceFile } from "../../common/atomic-files.ts";
 import { listProblems, PlatestreamError } from "../../common/errors.ts";
 import { type SyntheticParameters, syntheticParameters } from "./parameters.ts";
 import { planExperiment } from "./plan.ts";
@@ -79,11 +80,6 @@ const metadataCsv = (parameters: SyntheticParameters, experiments: readonly stri
     );
   });
   return stringify(rows, { header: true });
-};
-
-const replaceFile = async (path: string, text: string): Promise<void> => {
-  await writeFile(`${path}.part`, text);
-  await rename(`${path}.part`, path);
 };
 
 const exists = (path: string): Promise<boolean> =>

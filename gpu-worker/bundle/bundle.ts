@@ -1,7 +1,8 @@
 /** A bundle: a folder with `bundle.json` and one safetensors file of weights per cell type. */
 import { createHash } from "node:crypto";
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { mkdir, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { replaceFile } from "../../common/atomic-files.ts";
 import { listProblems, PlatestreamError } from "../../common/errors.ts";
 import { readSafetensors, writeSafetensors } from "../../common/safetensors.ts";
 import { type Architecture, parameters, type Weights } from "../network/architecture.ts";
@@ -182,10 +183,4 @@ const replaceManifest = async (
     [...old.keys()].filter((file) => !named.has(file)).map((file) => rm(join(folder, file), { force: true })),
   );
   return checked;
-};
-
-const replaceFile = async (path: string, content: Uint8Array | string): Promise<void> => {
-  const temporary = join(path, "..", `.${basename(path)}.${process.pid}.tmp`);
-  await writeFile(temporary, content, { flush: true });
-  await rename(temporary, path);
 };

@@ -1,6 +1,7 @@
 /** The bus of a single process: a queue in memory with a journal beside it, so that a restart knows the attempts. */
-import { readFile, rename, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { z } from "zod";
+import { replaceFile } from "../../common/atomic-files.ts";
 import { parse } from "../../common/schema.ts";
 import type { Bus, Delivery, ExperimentRef } from "./bus.ts";
 
@@ -45,8 +46,7 @@ export const openEmbeddedBus = async (path?: string): Promise<EmbeddedBus> => {
     if (path === undefined) return writing;
     const text = JSON.stringify(journal, null, 1);
     writing = writing.then(async () => {
-      await writeFile(`${path}.part`, text);
-      await rename(`${path}.part`, path);
+      await replaceFile(path, text);
     });
     return writing;
   };

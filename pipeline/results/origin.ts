@@ -1,6 +1,6 @@
 /** What the results in a folder come from, so that no folder mixes the results of different settings. */
 import { join, resolve } from "node:path";
-import { readJson, replaceText } from "../../common/atomic-files.ts";
+import { readJson, replaceFile } from "../../common/atomic-files.ts";
 import { PlatestreamError } from "../../common/errors.ts";
 import type { ModelInfo } from "../../common/model-info.ts";
 import type { RunConfig } from "../config.ts";
@@ -36,7 +36,7 @@ const isFor = ({ cellType }: ModelInfo, network: string): boolean =>
  */
 export const checkOrigin = async (folder: string, config: ResultsConfig): Promise<void> => {
   const path = join(folder, "origin.json");
-  const write = (origin: Origin) => replaceText(path, `${JSON.stringify(origin, null, 2)}\n`);
+  const write = (origin: Origin) => replaceFile(path, `${JSON.stringify(origin, null, 2)}\n`);
   const told = originOf(config);
   const there = await readJson<Origin>(path);
   if (there === undefined) return write(told);

@@ -7,7 +7,7 @@
  */
 import { appendFile, mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { inFolder, readJson, replaceFile, replaceText } from "../../common/atomic-files.ts";
+import { inFolder, readJson, replaceFile } from "../../common/atomic-files.ts";
 import { lockFolder } from "../../common/folder-lock.ts";
 import type { ModelInfo } from "../../common/model-info.ts";
 import type { ResultStore } from "../run/node.ts";
@@ -104,7 +104,7 @@ const open = async (dir: string, told: ResultsConfig, unlock: () => Promise<void
       writing.set(id, under);
       await under;
     },
-    fail: (failure) => replaceText(failureFile(failure.experiment), `${JSON.stringify(failure, null, 2)}\n`),
+    fail: (failure) => replaceFile(failureFile(failure.experiment), `${JSON.stringify(failure, null, 2)}\n`),
     async finish({ seconds }) {
       const reports = await readReports(experiments, done);
       await writeTables(dir, experiments, reports);
@@ -117,7 +117,7 @@ const open = async (dir: string, told: ResultsConfig, unlock: () => Promise<void
         experiments: reports,
         failures: await readFailures(failures),
       });
-      await replaceText(join(dir, "run.json"), `${JSON.stringify(report, null, 2)}\n`);
+      await replaceFile(join(dir, "run.json"), `${JSON.stringify(report, null, 2)}\n`);
       await unlock();
       return report;
     },

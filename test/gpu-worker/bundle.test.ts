@@ -62,7 +62,7 @@ test("a bundle that cannot be changed to the end stays the one that it was; once
     ["HUVEC", other],
     ["RPE", other],
   ]);
-  const inTheWay = join(folder, `.bundle.json.${process.pid}.tmp`);
+  const inTheWay = join(folder, "bundle.json.part");
   await mkdir(inTheWay);
   await assert.rejects(addToBundle(folder, "HUVEC", other, { trained: true }), /EISDIR/);
   assert.equal((await readBundle(folder)).version, version);

@@ -2,7 +2,8 @@
  * Checkpoints: one safetensors file with the network, the optimiser's memory and the place in the recipe. It is written
  * beside its place and then moved there, so that there is always a whole one.
  */
-import { readFile, rename, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
+import { replaceFile } from "../../common/atomic-files.ts";
 import { PlatestreamError } from "../../common/errors.ts";
 import { readSafetensors, type StoredTensor, writeSafetensors } from "../../common/safetensors.ts";
 import type { LearnerState } from "../learner/learner.ts";
@@ -41,8 +42,7 @@ export const writeCheckpoint = async (path: string, { state, progress }: Checkpo
     ["adam.largest", flat(adam.largest)],
     ["about", { shape: [bytes.length], data: Uint8Array.from(bytes) }],
   ]);
-  await writeFile(`${path}.part`, writeSafetensors(tensors), { flush: true });
-  await rename(`${path}.part`, path);
+  await replaceFile(path, writeSafetensors(tensors));
 };
 
 /** Undefined where there is none. */

@@ -1,6 +1,7 @@
 /** What a run measured, one line of JSON per epoch, and the picture of it. */
-import { readFile, rename, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { replaceFile } from "../../common/atomic-files.ts";
 import { drawCurves } from "./curves.ts";
 import type { EpochRecord } from "./epoch-record.ts";
 
@@ -20,9 +21,8 @@ export const openMetrics = async (folder: string, title: string, stage: number, 
     records,
     async add(record) {
       records.push(record);
-      await writeFile(`${path}.part`, records.map((each) => `${JSON.stringify(each)}\n`).join(""));
-      await rename(`${path}.part`, path);
-      await writeFile(join(folder, "curves.svg"), drawCurves(title, records));
+      await replaceFile(path, records.map((each) => `${JSON.stringify(each)}\n`).join(""));
+      await replaceFile(join(folder, "curves.svg"), drawCurves(title, records));
     },
   };
 };
