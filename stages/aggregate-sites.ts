@@ -4,6 +4,7 @@ import {
   defineStage,
   PlatestreamError,
   type SitePrediction,
+  type SiteVote,
   type WellPrediction,
   z,
 } from "../pipeline/plugin.ts";
@@ -22,7 +23,8 @@ interface WellSum {
   first: SitePrediction;
   readonly probabilities: Sums;
   readonly features: Sums;
-  readonly sites: Set<number>;
+  /** By site, and by class that was best in some of its rounds: in how many, and the sum of its sigmoid outputs there. */
+  readonly best: Map<number, Map<number, { readonly rounds: number; readonly sum: number }>>;
   readonly rounds: Set<number>;
   count: number;
 }
@@ -82,7 +84,7 @@ const add = (wells: Map<string, WellSum>, prediction: SitePrediction): void => {
       first: prediction,
       probabilities: zeros(logits.length),
       features: zeros(features.length),
-      sites: new Set(),
+      best: new Map(),
       rounds: new Set(),
       count: 0,
     };
@@ -90,9 +92,15 @@ const add = (wells: Map<string, WellSum>, prediction: SitePrediction): void => {
   }
   checkAlike(sum.first, prediction);
   if (site.site < sum.first.site.site) sum.first = prediction;
-  for (let k = 0; k < logits.length; k++) addTo(sum.probabilities, k, sigmoid(logits[k]!));
+  let best = 0;
+  for (let k = 0; k < logits.length; k++) {
+    addTo(sum.probabilities, k, sigmoid(logits[k]!));
+    if (logits[k]! > logits[best]!) best = k;
+  }
   for (let f = 0; f < features.length; f++) addTo(sum.features, f, features[f]!);
-  sum.sites.add(site.site);
+  const bests = sum.best.get(site.site) ?? new Map();
+  const { rounds, sum: before } = bests.get(best) ?? { rounds: 0, sum: 0 };
+  sum.best.set(site.site, bests.set(best, { rounds: rounds + 1, sum: before + sigmoid(logits[best]!) }));
   sum.rounds.add(round);
   sum.count += 1;
 };
@@ -150,7 +158,7 @@ const identityOf = ({ model: { name, version, cellType } }: SitePrediction): str
 const kindOf = ({ statistics }: SitePrediction): string =>
   statistics === "running" || statistics === "batch" ? statistics : "calibrated";
 
-const predictionOf = ({ first, probabilities, features, sites, rounds, count }: WellSum): WellPrediction => {
+const predictionOf = ({ first, probabilities, features, best, rounds, count }: WellSum): WellPrediction => {
   const { site, model, statistics } = first;
   return {
     experiment: site.experiment,
@@ -160,13 +168,25 @@ const predictionOf = ({ first, probabilities, features, sites, rounds, count }: 
     ...(site.treatment === undefined ? {} : { treatment: site.treatment }),
     probabilities: meanOf(probabilities, count),
     features: meanOf(features, count),
-    sites: [...sites].sort((a, b) => a - b),
+    sites: [...best.keys()].sort((a, b) => a - b),
     rounds: rounds.size,
+    votes: votesOf(best, model.classes),
     model,
     statistics,
     metadata: site.metadata,
   };
 };
+
+/** The class that most rounds of a site found best; of those that are even, the one with the largest sum. */
+const votesOf = (best: WellSum["best"], classes: readonly string[]): SiteVote[] =>
+  [...best]
+    .sort(([a], [b]) => a - b)
+    .map(([site, bests]) => {
+      const [[k, { rounds, sum }]] = [...bests].sort(
+        ([i, a], [j, b]) => b.rounds - a.rounds || b.sum - a.sum || i - j,
+      ) as [[number, { rounds: number; sum: number }]];
+      return { site, treatment: classes[k]!, probability: sum / rounds };
+    });
 
 /** Whatever order the workers answered in. "Z02" comes before "AA02". */
 const inOrder = (wells: readonly WellPrediction[], { experiment }: Context): WellPrediction[] => {

@@ -26,7 +26,8 @@ export interface WellRow {
   readonly call?: Pick<
     Call,
     "treatment" | "probability" | "margin" | "alternatives" | "plateGroup" | "strategy" | "byStrategy"
-  > & { readonly sites: readonly number[]; readonly statistics: string; readonly model: ModelIdentity };
+  > &
+    Pick<WellPrediction, "sites" | "votes" | "statistics"> & { readonly model: ModelIdentity };
   /** Those of the call, or `not-called`. */
   readonly flags: readonly string[];
   /** Why sites of the well were left out. */
@@ -141,6 +142,7 @@ const wellRow = (
 const rowCall = ({ prediction, flags: _, ...call }: Call): NonNullable<WellRow["call"]> => ({
   ...call,
   sites: prediction.sites,
+  ...(prediction.votes === undefined ? {} : { votes: prediction.votes }),
   statistics: prediction.statistics,
   model: identityOf(prediction.model),
 });

@@ -38,9 +38,18 @@ export interface WellPrediction {
   readonly features: Float32Array;
   readonly sites: readonly number[];
   readonly rounds: number;
+  /** What each of the sites says alone; absent where the stage that made this does not say. */
+  readonly votes?: readonly SiteVote[];
   readonly model: ModelInfo;
   readonly statistics: string;
   readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** The most probable class of one site, and its sigmoid output. */
+export interface SiteVote {
+  readonly site: number;
+  readonly treatment: string;
+  readonly probability: number;
 }
 
 export const strategies = ["argmax", "once-per-experiment", "plate-groups"] as const;

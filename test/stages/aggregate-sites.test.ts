@@ -37,6 +37,27 @@ test("aggregate - averages sigmoids, not logits, and features, over sites and ro
   assert.deepEqual([...b03!.probabilities], [0.5, 1]);
 });
 
+test("aggregate - every site votes for the class that most of its rounds found best", async () => {
+  const [b02] = await runStage<"well-prediction">(
+    aggregateSites,
+    {},
+    [
+      prediction(sites[1]!, [0, 1], [1]),
+      prediction(sites[0]!, [0, -1000], [1], 0),
+      prediction(sites[0]!, [-1000, 1000], [1], 1),
+      prediction(sites[0]!, [1000, -1000], [1], 2),
+    ],
+    context,
+  );
+  assert.deepEqual(
+    b02!.votes?.map(({ site, treatment, probability }) => [site, treatment, Number(probability.toFixed(3))]),
+    [
+      [1, model.classes[0], 0.75],
+      [2, model.classes[1], 0.731],
+    ],
+  );
+});
+
 test("aggregate - only the sites asked for count; a well without any is not there", async () => {
   const { context, notes } = contextFor(experiment);
   const wells = await runStage<"well-prediction">(
