@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { packageFile } from "../common/package-file.ts";
 import { initialWeights } from "../gpu-worker/network/initialise.ts";
-import { emitNetwork } from "../gpu-worker/runtime/onnx/inference.ts";
-import { onnxRuntime } from "../gpu-worker/runtime/onnx/session.ts";
-import { float32 } from "../gpu-worker/runtime/runtime.ts";
+import { emitNetwork } from "../gpu-worker/runtime/onnx/network-graph.ts";
+import { onnxSessions } from "../gpu-worker/runtime/onnx/session.ts";
+import { float32 } from "../gpu-worker/runtime/onnx/tensor.ts";
 import type { CallOptions, ImageBatch, Statistics, Workers } from "../pipeline/workers/workers.ts";
 import type { Bench } from "./figure.ts";
 import { median } from "./run-chain.ts";
@@ -45,8 +45,9 @@ const timed = async (work: () => Promise<unknown>): Promise<number> => {
 
 /** The yardstick: portable ONNX with the statistics as constants, as an exporter writes it; no server around it. */
 const bareSession = async (): Promise<{ run(): Promise<void>; close(): Promise<void> }> => {
-  const network = emitNetwork(fullSize, initialWeights(fullSize, 1), { kind: "constant" }, "uint8");
-  const session = await onnxRuntime("cpu").load(network, { threads });
+  const weights = initialWeights(fullSize, 1);
+  const graph = emitNetwork({ architecture: fullSize, weights }, { constant: weights }, "uint8");
+  const session = await onnxSessions("cpu").load(graph, { threads });
   const perChannel = (value: number) => float32(new Float32Array(images * channels).fill(value), [images, channels]);
   const inputs = {
     pixels: { type: "uint8", data: pixels, shape: [images, channels, height, width] },

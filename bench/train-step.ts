@@ -4,7 +4,7 @@
  */
 import type { Architecture } from "../gpu-worker/network/architecture.ts";
 import { initialWeights } from "../gpu-worker/network/initialise.ts";
-import { onnxRuntime } from "../gpu-worker/runtime/onnx/session.ts";
+import { onnxSessions } from "../gpu-worker/runtime/onnx/session.ts";
 import { lossSchema } from "../training/gradients/losses.ts";
 import { adamDefaults } from "../training/learner/adam.ts";
 import { flatten } from "../training/learner/flat.ts";
@@ -26,7 +26,7 @@ export interface StepTimes {
 const { architecture, images, threads, steps } = JSON.parse(process.argv[2]!) as StepWork;
 const { channels, height, width, classes } = architecture;
 const learner = openLearner(
-  onnxRuntime("cpu"),
+  onnxSessions("cpu"),
   {
     architecture,
     images,

@@ -1,4 +1,4 @@
-/** Reproducible random order: a function of a seed text and nothing else. */
+/** Reproducible random numbers and order: functions of a seed and nothing else. */
 
 /** FNV-1a, 32 bit. */
 const hash = (text: string): number => {
@@ -7,9 +7,9 @@ const hash = (text: string): number => {
   return value >>> 0;
 };
 
-/** Numbers in [0, 1): mulberry32. */
-export const seededRandom = (seed: string): (() => number) => {
-  let state = hash(seed);
+/** Numbers in [0, 1): mulberry32, by Tommy Ettinger (public domain). */
+export const uniformRandom = (seed: number): (() => number) => {
+  let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;
     let mixed = Math.imul(state ^ (state >>> 15), state | 1);
@@ -17,6 +17,9 @@ export const seededRandom = (seed: string): (() => number) => {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   };
 };
+
+/** The same, from a text. */
+export const seededRandom = (seed: string): (() => number) => uniformRandom(hash(seed));
 
 /** A copy in random order (Fisher-Yates). */
 export const seededShuffle = <T>(items: readonly T[], seed: string): T[] => {

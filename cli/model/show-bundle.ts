@@ -4,7 +4,7 @@ import { PlatestreamError } from "../../common/errors.ts";
 import { type Bundle, readBundle } from "../../gpu-worker/bundle/bundle.ts";
 import { type Architecture, featureCount, parameters } from "../../gpu-worker/network/architecture.ts";
 import { decodeStatistics } from "../../gpu-worker/network/statistics.ts";
-import { emitNetwork } from "../../gpu-worker/runtime/onnx/inference.ts";
+import { emitNetwork } from "../../gpu-worker/runtime/onnx/network-graph.ts";
 
 export interface ExportOptions {
   readonly onnx: string;
@@ -54,8 +54,9 @@ export const exportBundle = async (dir: string, options: ExportOptions): Promise
   const cellType = chooseCellType(bundle, dir, options.cellType);
   const { architecture } = bundle.manifest;
   const statistics = await readStatistics(options.statistics, architecture);
-  const mode = { kind: "constant", ...(statistics === undefined ? {} : { statistics }) } as const;
-  const model = emitNetwork(architecture, bundle.weights.get(cellType)!, mode, options.pixels);
+  const weights = bundle.weights.get(cellType)!;
+  const constant = statistics === undefined ? weights : statistics;
+  const model = emitNetwork({ architecture, weights }, { constant }, options.pixels);
   await writeFile(options.onnx, model);
 
   const { channels, height, width, classes, plates } = architecture;

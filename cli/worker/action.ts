@@ -8,7 +8,7 @@ import { listenAddress } from "../../common/security/listen-address.ts";
 import { readIdentityFiles } from "../../common/security/tls.ts";
 import { readBundle } from "../../gpu-worker/bundle/bundle.ts";
 import type { Engine } from "../../gpu-worker/engine/engine.ts";
-import { type Execution, openOnnxEngine } from "../../gpu-worker/engine/onnx-engine.ts";
+import { type Execution, openEngine } from "../../gpu-worker/engine/open-engine.ts";
 import { startServer } from "../../gpu-worker/services/server.ts";
 import { logRequest } from "../../gpu-worker/services/worker-log.ts";
 import { workerMetrics } from "../../gpu-worker/services/worker-metrics.ts";
@@ -45,7 +45,7 @@ export const runWorker = async (options: WorkerOptions): Promise<void> => {
   try {
     const bundles = await Promise.all(model.map(readBundle));
     const observe = (execution: Execution) => watched?.numbers.execution(execution);
-    const engine = await openOnnxEngine(bundles, { provider, threads, maxBatch, sessions, queueBytes, observe });
+    const engine = await openEngine(bundles, { provider, threads, maxBatch, sessions, queueBytes, observe });
     try {
       const server = await startServer(engine, {
         listen,

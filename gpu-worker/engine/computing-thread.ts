@@ -2,19 +2,20 @@
  * A thread that runs jobs one after another, in the order in which they came.
  *
  * ONNX Runtime blocks the thread that calls it, and gives the memory of a closed session back to nobody but that
- * thread's end. So it has a thread of its own, which is replaced between two jobs once it has created many sessions.
+ * thread's end. So it has a thread of its own, which is replaced between two jobs once it has opened many networks.
  * A thread that crashes fails the job it ran; the next job gets a new one.
  */
 import { Worker } from "node:worker_threads";
 import { PlatestreamError } from "../../common/errors.ts";
-import type { Answer, Job, ThreadOptions } from "./messages.ts";
+import type { NetworkOutputs } from "../runtime/runtime.ts";
+import { type Job, type JobResult, sinceEpoch, type ThreadOptions } from "./job.ts";
 
 export interface ComputingThreadOptions extends ThreadOptions {
   /** Jobs that may wait; more are refused with "too-many-calls". */
   readonly queue: number;
   /** Bytes that the pixels of those jobs may take; a job behind which nothing waits is taken whatever its size. */
   readonly queueBytes: number;
-  /** Sessions that a thread creates before it is replaced. */
+  /** Networks that a thread opens before it is replaced. */
   readonly sessionsPerThread: number;
   /** Told of every job that was computed. */
   readonly observe?: (job: Job, times: JobTimes) => void;
@@ -24,9 +25,10 @@ export interface ComputingThreadOptions extends ThreadOptions {
 export interface JobTimes {
   /** It waited for the jobs before it. */
   readonly queue: number;
-  /** It went to the thread, its session was found or created, and its inputs were laid out; its outputs came back. */
+  /** It went to the thread, and its network was opened where it was not. */
   readonly input: number;
   readonly infer: number;
+  /** Its outputs came back. */
   readonly output: number;
 }
 
@@ -35,7 +37,7 @@ export interface ComputingThread {
    * Resolves to the outputs by name. A job whose signal aborts is dropped when it still waits; its outputs are dropped
    * when it runs. `transfer`: the job's pixels may be taken away.
    */
-  run(job: Job, transfer: boolean, signal?: AbortSignal): Promise<Record<string, Float32Array>>;
+  run(job: Job, transfer: boolean, signal?: AbortSignal): Promise<NetworkOutputs>;
   /** Finishes all jobs, then ends the thread. Jobs that come later are refused. */
   close(): Promise<void>;
   /** Jobs that wait. */
@@ -45,7 +47,7 @@ export interface ComputingThread {
 interface Waiting {
   readonly job: Job;
   readonly transfer: boolean;
-  readonly done: (outputs: Record<string, Float32Array>) => void;
+  readonly done: (outputs: NetworkOutputs) => void;
   readonly failed: (error: PlatestreamError) => void;
   readonly arrived: number;
   started: number;
@@ -57,8 +59,13 @@ const copyOf = (pixels: Job["pixels"]): Job["pixels"] =>
 
 const timesOf = (
   { arrived, started }: Waiting,
-  { inferMs: infer, outputMs: output }: Extract<Answer, { type: "done" }>,
-): JobTimes => ({ queue: started - arrived, input: performance.now() - started - infer - output, infer, output });
+  { began, finished }: Extract<JobResult, { type: "done" }>,
+): JobTimes => ({
+  queue: started - arrived,
+  input: began - started,
+  infer: finished - began,
+  output: sinceEpoch() - finished,
+});
 
 const sizeOf = ({ job }: Waiting): number => job.pixels.byteLength;
 
@@ -80,16 +87,16 @@ export const startComputingThread = (
   const waiting: Waiting[] = [];
   let running: Waiting | undefined;
   let thread: Worker | undefined;
-  let created = 0;
+  let opened = 0;
   let closed = false;
   let idle: (() => void) | undefined;
 
   const start = (): Worker => {
     const started = new Worker(program, { workerData: options });
     let reason = "";
-    created = 0;
-    started.on("message", (answer: Answer) => {
-      created = answer.created;
+    opened = 0;
+    started.on("message", (answer: JobResult) => {
+      opened = answer.opened;
       const job = settle();
       if (job !== undefined && answer.type === "done") observe?.(job.job, timesOf(job, answer));
       if (answer.type === "done") job?.done(answer.outputs);
@@ -127,10 +134,10 @@ export const startComputingThread = (
     if (running !== undefined) return;
     running = waiting.shift();
     if (running === undefined) return idle?.();
-    if (created >= sessionsPerThread) await end();
+    if (opened >= sessionsPerThread) await end();
     thread ??= start();
     const { job, transfer } = running;
-    running.started = performance.now();
+    running.started = sinceEpoch();
     const pixels = transfer ? job.pixels : copyOf(job.pixels);
     try {
       thread.postMessage({ ...job, pixels }, [pixels.buffer as ArrayBuffer]);
@@ -158,7 +165,7 @@ export const startComputingThread = (
         const item: Waiting = {
           job,
           transfer,
-          arrived: performance.now(),
+          arrived: sinceEpoch(),
           started: 0,
           done(outputs) {
             forget();

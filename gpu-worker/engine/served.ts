@@ -1,12 +1,9 @@
 /** The networks that an engine serves, and how a request names one. */
 import { PlatestreamError } from "../../common/errors.ts";
 import type { Bundle } from "../bundle/bundle.ts";
-import { featureCount, type Weights } from "../network/architecture.ts";
-import { packStatistics } from "../runtime/onnx/inference.ts";
+import { featureCount, type Network, type Weights } from "../network/architecture.ts";
+import { type PackedStatistics, packStatistics } from "../network/statistics.ts";
 import type { ModelChoice, ServedModel } from "./engine.ts";
-import type { Network } from "./messages.ts";
-
-export type PackedStatistics = ReturnType<typeof packStatistics>;
 
 export interface Served {
   readonly model: ServedModel;

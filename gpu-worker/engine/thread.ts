@@ -1,76 +1,51 @@
-/** The thread that computes: it owns the runtime and its sessions, and takes one job at a time. */
+/** The thread that computes: it owns the runtime and its open networks, and takes one job at a time. */
 import { parentPort, workerData } from "node:worker_threads";
+import { LRUCache } from "lru-cache";
 import { PlatestreamError } from "../../common/errors.ts";
-import { runInPieces } from "../runtime/onnx/batch-pieces.ts";
-import { emitNetwork } from "../runtime/onnx/inference.ts";
-import { onnxRuntime } from "../runtime/onnx/session.ts";
-import { float32, type Session, type Tensors } from "../runtime/runtime.ts";
-import { Bounded } from "./bounded.ts";
-import type { Answer, Job, ThreadOptions } from "./messages.ts";
+import type { NetworkMode, OpenNetwork } from "../runtime/runtime.ts";
+import { runtimeNamed } from "../runtime/runtimes.ts";
+import { type Job, type JobMode, type JobResult, sinceEpoch, type ThreadOptions } from "./job.ts";
 
-const { networks, provider, threads, sessions: bound } = workerData as ThreadOptions;
-const runtime = onnxRuntime(provider);
-const sessions = new Bounded<Session>(bound);
-/** Of a batch whose statistics are fixed: fewer are faster and take less memory on a CPU, more keep a GPU busy. */
-const imagesPerRun = provider === "cpu" ? 4 : 32;
-let created = 0;
+const { networks, runtime: name, provider, threads, sessions: most } = workerData as ThreadOptions;
+const runtime = runtimeNamed(name).open(provider, { threads });
+const closing: Promise<void>[] = [];
+const open = new LRUCache<string, OpenNetwork>({ max: most, dispose: (old) => void closing.push(old.close()) });
+let opened = 0;
 
-const sessionFor = async ({ network, mode, pixelType }: Job): Promise<Session> => {
-  const key = `${network} ${mode} ${pixelType}`;
-  const held = sessions.get(key);
+/** One open network predicts with whatever statistics a job brings. */
+const networkModes = {
+  running: "fixed",
+  calibrated: "fixed",
+  batch: "batch",
+  calibration: "calibration",
+} as const satisfies Record<JobMode, NetworkMode>;
+
+const networkFor = async ({ network, mode, pixelType }: Job): Promise<OpenNetwork> => {
+  const key = `${network} ${networkModes[mode]} ${pixelType}`;
+  const held = open.get(key);
   if (held !== undefined) return held;
-  const { architecture, weights } = networks[network]!;
-  const block = await runtime.block();
-  const model = emitNetwork(architecture, weights, { kind: mode }, pixelType, block);
-  const session = await runtime.load(model, { threads, unoptimized: block > 1 });
-  created += 1;
-  for (const old of sessions.set(key, session)) await old.close();
-  return session;
+  const fresh = await (await runtime).open(networks[network]!, networkModes[mode], pixelType);
+  opened += 1;
+  open.set(key, fresh);
+  await Promise.all(closing.splice(0));
+  return fresh;
 };
 
-const inputsOf = ({ network, pixelType, pixels, shape, scale, offset, plate, statistics }: Job): Tensors => {
-  const [images, channels] = shape as [number, number];
-  const { plates } = networks[network]!.architecture;
-  return {
-    pixels: { type: pixelType, data: pixels, shape },
-    scale: float32(scale, [images, channels]),
-    offset: float32(offset, [images, channels]),
-    ...(plate === undefined ? {} : { plate: float32(plate, [images, plates]) }),
-    ...(statistics === undefined
-      ? {}
-      : {
-          mean: float32(statistics.mean, [statistics.mean.length]),
-          variance: float32(statistics.variance, [statistics.variance.length]),
-        }),
-  };
-};
-
-const compute = async (job: Job): Promise<Answer> => {
+const compute = async (job: Job): Promise<JobResult> => {
   try {
-    const session = await sessionFor(job);
-    const inputs = inputsOf(job);
-    const started = performance.now();
-    const results =
-      job.mode === "given"
-        ? await runInPieces(session, inputs, ["mean", "variance"], imagesPerRun)
-        : await session.run(inputs);
-    const inferred = performance.now();
-    const outputs = Object.fromEntries(Object.entries(results).map(([name, { data }]) => [name, data as Float32Array]));
-    return {
-      type: "done",
-      outputs,
-      created,
-      inferMs: inferred - started,
-      outputMs: performance.now() - inferred,
-    };
+    const network = await networkFor(job);
+    const began = sinceEpoch();
+    const outputs = await network.run(job);
+    return { type: "done", outputs, opened, began, finished: sinceEpoch() };
   } catch (thrown) {
     const { code, rawMessage } = PlatestreamError.from(thrown);
-    return { type: "failed", code, message: rawMessage, created };
+    return { type: "failed", code, message: rawMessage, opened };
   }
 };
 
 parentPort!.on("message", async (job: Job | "close") => {
   if (job !== "close") return parentPort!.postMessage(await compute(job));
-  for (const session of sessions.clear()) await session.close();
+  open.clear();
+  await Promise.all(closing);
   parentPort!.close();
 });

@@ -117,6 +117,11 @@ export const parameters = (architecture: Architecture): Parameter[] => {
 /** Weights and statistics of one network, by torchvision's names. */
 export type Weights = ReadonlyMap<string, Float32Array>;
 
+export interface Network {
+  readonly architecture: Architecture;
+  readonly weights: Weights;
+}
+
 /** The BatchNorm layers in order of execution, with the number of feature maps they normalise. */
 export const normLayers = (architecture: Architecture): { readonly name: string; readonly maps: number }[] =>
   parameters(architecture)

@@ -1,16 +1,6 @@
 /** Fresh weights, as torchvision's DenseNet starts: He initialisation (He et al. 2015, arXiv 1502.01852). */
+import { uniformRandom } from "../../common/random.ts";
 import { type Architecture, type Parameter, parameters, type Weights } from "./architecture.ts";
-
-/** Uniform numbers in [0, 1): mulberry32, by Tommy Ettinger (public domain). */
-const uniform = (seed: number): (() => number) => {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-};
 
 /** Box and Muller's. */
 const normal = (next: () => number): (() => number) => {
@@ -32,7 +22,7 @@ const count = (shape: readonly number[]): number => shape.reduce((product, size)
 
 /** Makes single parameters from one seeded stream of numbers. */
 export const initialiser = (seed: number): ((parameter: Parameter) => Float32Array) => {
-  const next = uniform(seed);
+  const next = uniformRandom(seed);
   const gaussian = normal(next);
   return ({ name, shape, kind }) => {
     const inputs = count(shape.slice(1));

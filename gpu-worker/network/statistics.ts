@@ -10,9 +10,45 @@ import { PlatestreamError } from "../../common/errors.ts";
 import { readSafetensors, writeSafetensors } from "../../common/safetensors.ts";
 import { type Architecture, normLayers, type Weights } from "./architecture.ts";
 
-/** Sums up batches. `outputs` of `add` are those of the network in `estimate` mode, by name. */
+/** Means and variances of all BatchNorm layers, one layer after the other in the order of `normLayers`. */
+export interface PackedStatistics {
+  readonly mean: Float32Array;
+  readonly variance: Float32Array;
+}
+
+/** How many values each of the two holds. */
+export const statisticsCount = (architecture: Architecture): number =>
+  normLayers(architecture).reduce((sum, { maps }) => sum + maps, 0);
+
+/** Packs `<layer>.running_mean` and `<layer>.running_var`. */
+export const packStatistics = (architecture: Architecture, statistics: Weights): PackedStatistics => {
+  const pack = (what: string): Float32Array => {
+    const packed = new Float32Array(statisticsCount(architecture));
+    let first = 0;
+    for (const { name, maps } of normLayers(architecture)) {
+      packed.set(statistics.get(`${name}.${what}`)!, first);
+      first += maps;
+    }
+    return packed;
+  };
+  return { mean: pack("running_mean"), variance: pack("running_var") };
+};
+
+const unpackStatistics = (architecture: Architecture, { mean, variance }: PackedStatistics): Weights => {
+  const statistics = new Map<string, Float32Array>();
+  let first = 0;
+  for (const { name, maps } of normLayers(architecture)) {
+    statistics.set(`${name}.running_mean`, mean.subarray(first, first + maps));
+    statistics.set(`${name}.running_var`, variance.subarray(first, first + maps));
+    first += maps;
+  }
+  return statistics;
+};
+
+/** Sums up batches. */
 export interface StatisticsEstimate {
-  add(outputs: Readonly<Record<string, Float32Array>>, images: number): void;
+  /** What the network returned for one batch in mode `calibration`. */
+  add(batch: PackedStatistics, images: number): void;
   /** Statistics that were finished elsewhere, of one batch. */
   addEstimate(statistics: Weights, images: number): void;
   /** How many images were added. */
@@ -27,29 +63,23 @@ export interface StatisticsEstimate {
 }
 
 export const estimateStatistics = (architecture: Architecture): StatisticsEstimate => {
-  const layers = normLayers(architecture);
-  const sums = new Map<string, Float64Array>();
-  for (const { name, maps } of layers) {
-    sums.set(`${name}.mean`, new Float64Array(maps));
-    sums.set(`${name}.var`, new Float64Array(maps));
-  }
+  const count = statisticsCount(architecture);
+  const sums = { mean: new Float64Array(count), variance: new Float64Array(count) };
   let batches = 0;
   let images = 0;
   return {
-    add(outputs, count) {
-      for (const [name, sum] of sums) {
-        const values = outputs[name]!;
-        for (let channel = 0; channel < sum.length; channel++) sum[channel]! += values[channel]!;
+    add(batch, added) {
+      for (const what of ["mean", "variance"] as const) {
+        for (let index = 0; index < count; index++) sums[what][index]! += batch[what][index]!;
       }
       batches += 1;
-      images += count;
+      images += added;
     },
-    addEstimate(statistics, count) {
-      if (!(count > 0)) {
-        throw new PlatestreamError("invalid-request", `an estimate rests on at least one image, not on ${count}`);
+    addEstimate(statistics, added) {
+      if (!(added > 0)) {
+        throw new PlatestreamError("invalid-request", `an estimate rests on at least one image, not on ${added}`);
       }
-      const outputs = [...statistics].map(([name, values]) => [name.replace(/running_(mean|var)$/, "$1"), values]);
-      this.add(Object.fromEntries(outputs), count);
+      this.add(packStatistics(architecture, statistics), added);
     },
     get images() {
       return images;
@@ -59,20 +89,10 @@ export const estimateStatistics = (architecture: Architecture): StatisticsEstima
         throw new PlatestreamError("invalid-request", "statistics rest on at least one image; none was sent");
       }
       const share = images / (images + sourceWeight);
-      const blend = (sum: Float64Array, source: Float32Array): Float32Array =>
-        Float32Array.from(sum, (total, channel) => share * (total / batches) + (1 - share) * source[channel]!);
-      const statistics = new Map<string, Float32Array>();
-      for (const { name } of layers) {
-        const pairs = [
-          ["mean", "running_mean"],
-          ["var", "running_var"],
-        ] as const;
-        for (const [given, stored] of pairs) {
-          const key = `${name}.${stored}`;
-          statistics.set(key, blend(sums.get(`${name}.${given}`)!, trained.get(key)!));
-        }
-      }
-      return statistics;
+      const source = packStatistics(architecture, trained);
+      const blend = (what: "mean" | "variance"): Float32Array =>
+        Float32Array.from(sums[what], (total, index) => share * (total / batches) + (1 - share) * source[what][index]!);
+      return unpackStatistics(architecture, { mean: blend("mean"), variance: blend("variance") });
     },
   };
 };

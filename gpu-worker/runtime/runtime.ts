@@ -1,43 +1,54 @@
-/** What computes a network. One implementation per library; the rest of the worker sees only this. */
+/**
+ * What computes networks. Each library has a folder here and a line in `runtimes.ts`; the rest of the worker sees only
+ * this file and that list.
+ */
+import type { Network } from "../network/architecture.ts";
+import type { PackedStatistics } from "../network/statistics.ts";
 
-export type TensorData = Float32Array | Uint8Array | Uint16Array | Int32Array | BigInt64Array;
-export type TensorType = "float32" | "uint8" | "uint16" | "int32" | "int64" | "float16";
+export type PixelType = "uint8" | "uint16" | "float32";
+export type Pixels = Uint8Array | Uint16Array | Float32Array;
 
-export interface Tensor {
-  readonly type: TensorType;
-  readonly data: TensorData;
+/**
+ * How an open network normalises, and what it returns:
+ * - `fixed`: with the statistics that every run brings, be they the running or calibrated ones; `logits` [N, classes] and
+ *   `features` [N, F].
+ * - `batch`: every layer with the mean and the biased variance of the run's images, as PyTorch in training mode; the same.
+ * - `calibration`: as `batch`, but returns those statistics, `mean` and `variance` (unbiased), as `PackedStatistics`.
+ */
+export type NetworkMode = "fixed" | "batch" | "calibration";
+
+/** N images of one domain. The network reads pixel * scale + offset. */
+export interface NetworkInputs {
+  /** [N, C, H, W], row-major. */
+  readonly pixels: Pixels;
   readonly shape: readonly number[];
+  /** [N, C] */
+  readonly scale: Float32Array;
+  readonly offset: Float32Array;
+  /** [N, plates], one-hot, where the architecture has plates. */
+  readonly plate?: Float32Array;
+  /** For mode `fixed`. */
+  readonly statistics?: PackedStatistics;
 }
 
-export type Tensors = Readonly<Record<string, Tensor>>;
+/** By the names that `NetworkMode` lists. */
+export type NetworkOutputs = Readonly<Record<string, Float32Array>>;
 
-/** A loaded network. `run` blocks the thread that calls it for as long as the network computes. */
-export interface Session {
-  /** Computes the named outputs; all of them when none are named. */
-  run(inputs: Tensors, outputs?: readonly string[]): Promise<Record<string, Tensor>>;
+/** A network that is ready to compute. `run` may block the calling thread for as long as the network computes. */
+export interface OpenNetwork {
+  run(inputs: NetworkInputs): Promise<NetworkOutputs>;
   close(): Promise<void>;
-}
-
-export interface SessionOptions {
-  /** Threads that one operation is spread over. 0: one per core. */
-  readonly threads: number;
-  /** The graph is written for this runtime as it should run (`Runtime.block`): load it as it is, which is faster. */
-  readonly unoptimized?: boolean;
-  /** Allocates as the operations run, not a second time in one piece: half the memory of a graph with large values. */
-  readonly unplannedMemory?: boolean;
 }
 
 export interface Runtime {
   readonly name: string;
   /** What computes, for instance `cpu` or `cuda`. */
   readonly provider: string;
-  /**
-   * How many channels lie side by side where the provider has a memory layout of its own in which networks should be
-   * written for it (`emitNetwork`); 1: none.
-   */
-  block(): Promise<number>;
-  /** Loads an ONNX model from its bytes. */
-  load(model: Uint8Array, options: SessionOptions): Promise<Session>;
+  /** Batch, height and width may vary from run to run. Throws "invalid-model" where the provider cannot compute it. */
+  open(network: Network, mode: NetworkMode, pixelType: PixelType): Promise<OpenNetwork>;
 }
 
-export const float32 = (data: Float32Array, shape: readonly number[]): Tensor => ({ type: "float32", data, shape });
+export interface RuntimeOptions {
+  /** Threads that one operation is spread over. 0: one per core. */
+  readonly threads: number;
+}

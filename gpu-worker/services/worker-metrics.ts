@@ -2,7 +2,8 @@
 import type { ErrorCode } from "../../common/errors.ts";
 import type { Metrics } from "../../common/observe/metrics.ts";
 import type { Engine } from "../engine/engine.ts";
-import type { Execution } from "../engine/onnx-engine.ts";
+import { jobModes } from "../engine/job.ts";
+import type { Execution } from "../engine/open-engine.ts";
 import type { FinishedRequest } from "./requests.ts";
 
 export interface WorkerMetrics {
@@ -67,7 +68,7 @@ export const workerMetrics = (metrics: Metrics): WorkerMetrics => {
       for (const model of engine.models()) {
         const labels = labelsOf(model);
         for (const method of ["Predict", "PredictStream", "Calibrate"]) success({ ...labels, method }, 0);
-        for (const mode of ["given", "batch", "estimate"]) {
+        for (const mode of jobModes) {
           count({ ...labels, mode }, 0);
           executions({ ...labels, mode }, 0);
         }

@@ -11,7 +11,7 @@ import sharp from "sharp";
 import { openToThisHost } from "../../common/grpc/server-security.ts";
 import { packageFile } from "../../common/package-file.ts";
 import { readBundle } from "../../gpu-worker/bundle/bundle.ts";
-import { openOnnxEngine } from "../../gpu-worker/engine/onnx-engine.ts";
+import { openEngine } from "../../gpu-worker/engine/open-engine.ts";
 import { startServer } from "../../gpu-worker/services/server.ts";
 import { openFileEvents } from "../../pipeline/events/file.ts";
 import { openEventPublisher } from "../../pipeline/events/publish.ts";
@@ -70,7 +70,7 @@ test("docs/clients.md quotes the programs as they are", async () => {
 test("predict reads a plate's images, and names the class that a worker gives every site", async (t) => {
   const folder = join(await temporaryFolder(t), "Plate1");
   const sites = await writePlate(folder, 40);
-  const engine = await openOnnxEngine([await readBundle(await writeTinyBundle(t))], { provider: "cpu", threads: 1 });
+  const engine = await openEngine([await readBundle(await writeTinyBundle(t))], { provider: "cpu", threads: 1 });
   t.after(() => engine.close());
   const { address, close } = await startServer(engine, { listen: "127.0.0.1:0", graceMs: 1_000 });
   t.after(() => close());

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { packStatistics } from "../../gpu-worker/network/statistics.ts";
 import { runInPieces } from "../../gpu-worker/runtime/onnx/batch-pieces.ts";
-import { packStatistics } from "../../gpu-worker/runtime/onnx/inference.ts";
-import { float32 } from "../../gpu-worker/runtime/runtime.ts";
+import { float32 } from "../../gpu-worker/runtime/onnx/tensor.ts";
 import { assertClose, parityCase } from "./parity-case.ts";
 
 test("a batch in pieces, the last of them shorter, predicts what it predicts in one", async () => {
   const { architecture, weights, inputs, open } = parityCase("tiny-plates");
-  const session = await open({ kind: "given" }, "blocked");
+  const session = await open("fixed", "blocked");
   const { mean, variance } = packStatistics(architecture, weights);
   const given = {
     ...inputs(0, 8),

@@ -4,21 +4,21 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { type ComputingThread, startComputingThread } from "../../gpu-worker/engine/computing-thread.ts";
-import type { Job } from "../../gpu-worker/engine/messages.ts";
+import type { Job } from "../../gpu-worker/engine/job.ts";
 import { temporaryFolder } from "../kit/experiment.ts";
 
 /** A thread that gives back the first pixel and its own number; pixel 66 crashes it, pixel 67 fails, pixel 68 takes long. */
 const program = `
 import { parentPort, threadId } from "node:worker_threads";
-let created = 0;
+let opened = 0;
 parentPort.on("message", (job) => {
   if (job === "close") return parentPort.close();
   const [pixel] = job.pixels;
   if (pixel === 66) throw new Error("out of its mind");
-  created += 1;
+  opened += 1;
   const answer = pixel === 67
-    ? { type: "failed", code: "invalid-model", message: "no such operator", created }
-    : { type: "done", outputs: { pixel: Float32Array.of(pixel), thread: Float32Array.of(threadId) }, created };
+    ? { type: "failed", code: "invalid-model", message: "no such operator", opened }
+    : { type: "done", outputs: { pixel: Float32Array.of(pixel), thread: Float32Array.of(threadId) }, opened };
   setTimeout(() => parentPort.postMessage(answer), pixel === 68 ? 300 : 0);
 });
 `;
@@ -28,7 +28,8 @@ const start = async (t: TestContext, sessionsPerThread = 1000): Promise<Computin
   await writeFile(file, program);
   const options = {
     networks: [],
-    provider: "cpu" as const,
+    runtime: "onnxruntime",
+    provider: "cpu",
     threads: 1,
     sessions: 1,
     queue: 100,

@@ -2,14 +2,14 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { readBundle } from "../../gpu-worker/bundle/bundle.ts";
 import type { Engine, PixelBatch } from "../../gpu-worker/engine/engine.ts";
-import { type OnnxEngineOptions, openOnnxEngine } from "../../gpu-worker/engine/onnx-engine.ts";
+import { type EngineOptions, openEngine } from "../../gpu-worker/engine/open-engine.ts";
 import { assertClose, parityCase } from "./parity-case.ts";
 import { pixelsOf, tiny, writeTinyBundle } from "./tiny-bundle.ts";
 
 const any = { model: "", cellType: "" };
 
-const openEngine = async (t: TestContext, options: Partial<OnnxEngineOptions> = {}, bundle = {}): Promise<Engine> => {
-  const engine = await openOnnxEngine([await readBundle(await writeTinyBundle(t, bundle))], {
+const start = async (t: TestContext, options: Partial<EngineOptions> = {}, bundle = {}): Promise<Engine> => {
+  const engine = await openEngine([await readBundle(await writeTinyBundle(t, bundle))], {
     provider: "cpu",
     threads: 1,
     ...options,
@@ -29,7 +29,7 @@ const images = (from: number, to: number, network = tiny): PixelBatch => {
 };
 
 test("stored, own and calibrated statistics give the reference's numbers", async (t) => {
-  const engine = await openEngine(t);
+  const engine = await start(t);
   const running = await engine.predict(any, images(0, 8), { kind: "running" }, []);
   assertClose(running.logits, tiny.expected("running.logits"), "running logits");
   assertClose(running.features, tiny.expected("running.features"), "running features");
@@ -48,7 +48,7 @@ test("stored, own and calibrated statistics give the reference's numbers", async
 });
 
 test("statistics from estimates of single batches are those from the batches themselves, bit for bit", async (t) => {
-  const engine = await openEngine(t);
+  const engine = await start(t);
   const batches = [images(0, 8), images(8, 13), images(13, 14)];
   const estimateOf = async (batch: PixelBatch) => {
     const single = engine.calibrate(any, 0);
@@ -72,7 +72,7 @@ test("statistics from estimates of single batches are those from the batches the
 
 test("a network with a plate input reads the positions of the plates", async (t) => {
   const network = parityCase("tiny-plates");
-  const engine = await openEngine(t, {}, { network });
+  const engine = await start(t, {}, { network });
   const plates = Array.from(network.tensors.get("plate")!.data as BigInt64Array, Number);
   const { logits } = await engine.predict(any, images(0, 8, network), { kind: "running" }, plates.slice(0, 8));
   assertClose(logits, network.expected("running.logits"), "logits");
@@ -84,7 +84,7 @@ test("a network with a plate input reads the positions of the plates", async (t)
 });
 
 test("what is wrong with images is said all at once", async (t) => {
-  const engine = await openEngine(t, { maxBatch: 4 });
+  const engine = await start(t, { maxBatch: 4 });
   const wrong: PixelBatch = { pixels: new Uint8Array(7), shape: [5, 3, 64, 48], scale: [1, 2], offset: [] };
   await assert.rejects(engine.predict(any, wrong, { kind: "running" }, []), (error: Error) => {
     assert.match(error.message, /\[invalid-request\] the images do not fit tiny HUVEC:/);
@@ -98,7 +98,7 @@ test("what is wrong with images is said all at once", async (t) => {
 });
 
 test("statistics that are not held are asked for, changed ones refused, and those used last are kept", async (t) => {
-  const engine = await openEngine(t, { statistics: 1 });
+  const engine = await start(t, { statistics: 1 });
   const made: { id: string; data: Uint8Array }[] = [];
   for (const from of [0, 8]) {
     const calibration = engine.calibrate(any, 0);
@@ -119,7 +119,7 @@ test("statistics that are not held are asked for, changed ones refused, and thos
 });
 
 test("the calling thread stays free while a batch computes, and a waiting batch can be cancelled", async (t) => {
-  const engine = await openEngine(t);
+  const engine = await start(t);
   const many = Array.from({ length: 12 }, () => engine.predict(any, images(0, 32), { kind: "batch" }, []));
   const controller = new AbortController();
   const dropped = engine.predict(any, images(0, 32), { kind: "batch" }, [], controller.signal);
@@ -137,7 +137,7 @@ test("the calling thread stays free while a batch computes, and a waiting batch 
 });
 
 test("a full queue refuses batches", async (t) => {
-  const engine = await openEngine(t, { queue: 2 });
+  const engine = await start(t, { queue: 2 });
   const results = await Promise.allSettled(
     Array.from({ length: 5 }, () => engine.predict(any, images(0, 8), { kind: "running" }, [])),
   );
@@ -149,7 +149,7 @@ test("a full queue refuses batches", async (t) => {
 });
 
 test("few sessions and short-lived threads change nothing in the numbers", async (t) => {
-  const engine = await openEngine(t, { sessions: 1, sessionsPerThread: 2 }, { cellTypes: ["HUVEC", "RPE", "U2OS"] });
+  const engine = await start(t, { sessions: 1, sessionsPerThread: 2 }, { cellTypes: ["HUVEC", "RPE", "U2OS"] });
   for (let round = 0; round < 2; round++) {
     for (const cellType of ["HUVEC", "RPE", "U2OS"]) {
       const choice = { model: "tiny", cellType };
@@ -162,7 +162,7 @@ test("few sessions and short-lived threads change nothing in the numbers", async
 });
 
 test("closing finishes what waits and refuses what comes later", async (t) => {
-  const engine = await openEngine(t);
+  const engine = await start(t);
   const last = engine.predict(any, images(0, 8), { kind: "running" }, []);
   const closed = engine.close();
   await assert.rejects(engine.predict(any, images(0, 8), { kind: "running" }, []), /shutting down/);
@@ -171,7 +171,7 @@ test("closing finishes what waits and refuses what comes later", async (t) => {
 });
 
 test("two networks need a name, and a wrong name gets the list", async (t) => {
-  const engine = await openEngine(t, {}, { cellTypes: ["HUVEC", "RPE"] });
+  const engine = await start(t, {}, { cellTypes: ["HUVEC", "RPE"] });
   await assert.rejects(
     engine.predict(any, images(0, 1), { kind: "running" }, []),
     /several networks; name the one you mean: tiny HUVEC, tiny RPE/,

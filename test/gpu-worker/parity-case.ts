@@ -4,9 +4,10 @@ import { readFileSync } from "node:fs";
 import { packageFile } from "../../common/package-file.ts";
 import { readSafetensors, type StoredTensor } from "../../common/safetensors.ts";
 import { type Architecture, architectureSchema, type Weights } from "../../gpu-worker/network/architecture.ts";
-import { emitNetwork, type PixelType, type StatisticsMode } from "../../gpu-worker/runtime/onnx/inference.ts";
-import { onnxRuntime } from "../../gpu-worker/runtime/onnx/session.ts";
-import { float32, type Session, type Tensors } from "../../gpu-worker/runtime/runtime.ts";
+import { emitNetwork, type GraphMode } from "../../gpu-worker/runtime/onnx/network-graph.ts";
+import { onnxSessions, type Session } from "../../gpu-worker/runtime/onnx/session.ts";
+import { float32, type Tensors } from "../../gpu-worker/runtime/onnx/tensor.ts";
+import type { PixelType } from "../../gpu-worker/runtime/runtime.ts";
 
 export interface ParityCase {
   readonly architecture: Architecture;
@@ -15,14 +16,14 @@ export interface ParityCase {
   expected(name: string): Float32Array;
   /** Inputs of the network for images `from` to `to`: bytes, or another type that holds 257 times as much. */
   inputs(from: number, to: number, type?: PixelType): Tensors;
-  open(mode: StatisticsMode, layout: Layout, type?: PixelType): Promise<Session>;
+  open(mode: GraphMode, format: Format, type?: PixelType): Promise<Session>;
 }
 
-/** The ways to write a network down. */
-export const layouts = ["blocked", "plain"] as const;
-export type Layout = (typeof layouts)[number];
+/** Memory formats that a network is written in. */
+export const formats = ["blocked", "plain"] as const;
+export type Format = (typeof formats)[number];
 
-export const cpu = onnxRuntime("cpu");
+export const cpu = onnxSessions("cpu");
 
 export const parityCase = (name: string): ParityCase => {
   const read = (file: string) => readFileSync(packageFile(`test/data/parity/${name}/${file}`));
@@ -60,9 +61,9 @@ export const parityCase = (name: string): ParityCase => {
         ...(architecture.plates > 0 ? { plate: float32(oneHot, [images, architecture.plates]) } : {}),
       };
     },
-    async open(mode, layout, type = "uint8") {
-      const block = layout === "blocked" ? await cpu.block() : 1;
-      const model = emitNetwork(architecture, weights, mode, type, block);
+    async open(mode, format, type = "uint8") {
+      const block = format === "blocked" ? await cpu.block() : 1;
+      const model = emitNetwork({ architecture, weights }, mode, type, block);
       return cpu.load(model, { threads: 1, unoptimized: block > 1 });
     },
   };

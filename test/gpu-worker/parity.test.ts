@@ -1,20 +1,24 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { normLayers } from "../../gpu-worker/network/architecture.ts";
-import { decodeStatistics, encodeStatistics, estimateStatistics } from "../../gpu-worker/network/statistics.ts";
-import { packStatistics } from "../../gpu-worker/runtime/onnx/inference.ts";
-import { float32, type Tensor, type Tensors } from "../../gpu-worker/runtime/runtime.ts";
-import { assertClose, type Layout, layouts, type ParityCase, parityCase } from "./parity-case.ts";
+import {
+  decodeStatistics,
+  encodeStatistics,
+  estimateStatistics,
+  packStatistics,
+} from "../../gpu-worker/network/statistics.ts";
+import { float32, type Tensor, type Tensors } from "../../gpu-worker/runtime/onnx/tensor.ts";
+import { assertClose, type Format, formats, type ParityCase, parityCase } from "./parity-case.ts";
 
 const floats = (tensor: Tensor | undefined): Float32Array => tensor!.data as Float32Array;
 
-const calibrate = async (network: ParityCase, layout: Layout, batches: readonly (readonly [number, number])[]) => {
+const calibrate = async (network: ParityCase, format: Format, batches: readonly (readonly [number, number])[]) => {
   const { architecture, weights, inputs, open } = network;
-  const session = await open({ kind: "estimate" }, layout);
+  const session = await open("calibration", format);
   const estimate = estimateStatistics(architecture);
   for (const [from, to] of batches) {
-    const outputs = Object.entries(await session.run(inputs(from, to)));
-    estimate.add(Object.fromEntries(outputs.map(([name, tensor]) => [name, floats(tensor)])), to - from);
+    const { mean, variance } = await session.run(inputs(from, to));
+    estimate.add({ mean: floats(mean), variance: floats(variance) }, to - from);
   }
   await session.close();
   return estimate.finish(weights, 0);
@@ -26,14 +30,14 @@ const turn = (inputs: Tensors): Tensors => {
   return { ...inputs, pixels: { type, data, shape: [images, channels, height * 2, width / 2] } };
 };
 
-for (const layout of layouts) {
+for (const format of formats) {
   for (const name of ["tiny", "tiny-plates"]) {
     const network = parityCase(name);
     const { architecture, weights, expected, inputs, open } = network;
-    const says = `${name}, ${layout}`;
+    const says = `${name}, ${format}`;
 
     test(`${says}: stored statistics give PyTorch's eval mode`, async () => {
-      const session = await open({ kind: "constant" }, layout);
+      const session = await open({ constant: weights }, format);
       const { logits, features } = await session.run(inputs(0, 8));
       assertClose(floats(logits), expected("running.logits"), "logits");
       assertClose(floats(features), expected("running.features"), "features");
@@ -41,7 +45,7 @@ for (const layout of layouts) {
     });
 
     test(`${says}: statistics of the batch give PyTorch's train mode, for every batch size`, async () => {
-      const session = await open({ kind: "batch" }, layout);
+      const session = await open("batch", format);
       for (const images of [8, 5, 2]) {
         const { logits, features } = await session.run(inputs(0, images));
         assertClose(floats(logits), expected(`batch${images}.logits`), `logits of ${images}`);
@@ -51,7 +55,7 @@ for (const layout of layouts) {
     });
 
     test(`${says}: calibration gives the statistics and predictions of PyTorch's momentum=None`, async () => {
-      const statistics = await calibrate(network, layout, [
+      const statistics = await calibrate(network, format, [
         [0, 8],
         [8, 16],
         [16, 24],
@@ -62,13 +66,13 @@ for (const layout of layouts) {
         }
       }
       const calibrated = decodeStatistics(encodeStatistics(statistics).data, architecture);
-      const constant = await open({ kind: "constant", statistics: calibrated }, layout);
+      const constant = await open({ constant: calibrated }, format);
       assertClose(floats((await constant.run(inputs(24, 32))).logits), expected("calibrated.logits"), "logits");
       await constant.close();
     });
 
     test(`${says}: one graph predicts with whatever statistics a run brings`, async () => {
-      const session = await open({ kind: "given" }, layout);
+      const session = await open("fixed", format);
       const calibrated = new Map(
         [...weights.keys()].map((key) => [key, network.tensors.get(`calibrated.stats.${key}`)]),
       );
@@ -85,7 +89,7 @@ for (const layout of layouts) {
     });
 
     test(`${says}: with fixed statistics an image's prediction does not depend on its batch`, async () => {
-      const session = await open({ kind: "constant" }, layout);
+      const session = await open({ constant: weights }, format);
       const { classes } = architecture;
       const together = floats((await session.run(inputs(0, 8))).logits);
       for (let image = 0; image < 8; image++) {
@@ -97,13 +101,13 @@ for (const layout of layouts) {
 
     test(`${says}: 16 bit and float pixels predict what bytes predict`, async () => {
       for (const type of ["uint16", "float32"] as const) {
-        for (const kind of ["constant", "batch"] as const) {
-          const session = await open({ kind }, layout, type);
+        for (const mode of [{ constant: weights }, "batch"] as const) {
+          const session = await open(mode, format, type);
           const { logits } = await session.run(inputs(0, 8, type));
           assertClose(
             floats(logits),
-            expected(kind === "batch" ? "batch8.logits" : "running.logits"),
-            `${type}, ${kind}`,
+            expected(mode === "batch" ? "batch8.logits" : "running.logits"),
+            `${type}, ${mode === "batch" ? mode : "constant"}`,
           );
           await session.close();
         }
@@ -112,18 +116,18 @@ for (const layout of layouts) {
   }
 }
 
-test("both layouts agree on images of another, oblong size", async () => {
-  const { inputs, open } = parityCase("tiny");
-  for (const kind of ["constant", "batch"] as const) {
+test("both formats agree on images of another, oblong size", async () => {
+  const { inputs, open, weights } = parityCase("tiny");
+  for (const mode of [{ constant: weights }, "batch"] as const) {
     const [blocked, plain] = await Promise.all(
-      layouts.map(async (layout) => {
-        const session = await open({ kind }, layout);
+      formats.map(async (format) => {
+        const session = await open(mode, format);
         const { logits } = await session.run(turn(inputs(0, 4)));
         await session.close();
         return floats(logits);
       }),
     );
-    assertClose(blocked!, plain!, kind);
+    assertClose(blocked!, plain!, String(mode));
     assert.ok(blocked!.every(Number.isFinite));
   }
 });

@@ -18,7 +18,7 @@ import { defaultServerLimits, openToThisHost } from "../../common/grpc/server-se
 import { packageFile } from "../../common/package-file.ts";
 import { readBundle } from "../../gpu-worker/bundle/bundle.ts";
 import type { Engine } from "../../gpu-worker/engine/engine.ts";
-import { type OnnxEngineOptions, openOnnxEngine } from "../../gpu-worker/engine/onnx-engine.ts";
+import { type EngineOptions, openEngine } from "../../gpu-worker/engine/open-engine.ts";
 import { type RunningServer, type ServerOptions, startServer } from "../../gpu-worker/services/server.ts";
 import { assertClose } from "./parity-case.ts";
 import { pixelsOf, tiny, writeTinyBundle } from "./tiny-bundle.ts";
@@ -58,11 +58,11 @@ const clientOf = (t: TestContext, address: string) => {
 
 const startTiny = async (
   t: TestContext,
-  engineOptions: Partial<OnnxEngineOptions> = {},
+  engineOptions: Partial<EngineOptions> = {},
   serverOptions: Partial<ServerOptions> = {},
 ): Promise<RunningServer> => {
   const bundle = await readBundle(await writeTinyBundle(t));
-  const engine = await openOnnxEngine([bundle], { provider: "cpu", threads: 1, ...engineOptions });
+  const engine = await openEngine([bundle], { provider: "cpu", threads: 1, ...engineOptions });
   t.after(() => engine.close());
   const server = await startServer(engine, { listen: "127.0.0.1:0", graceMs: 1000, ...serverOptions });
   t.after(() => server.close());

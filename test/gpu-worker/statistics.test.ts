@@ -2,20 +2,23 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Weights } from "../../gpu-worker/network/architecture.ts";
 import { normLayers } from "../../gpu-worker/network/architecture.ts";
-import { decodeStatistics, encodeStatistics, estimateStatistics } from "../../gpu-worker/network/statistics.ts";
+import {
+  decodeStatistics,
+  encodeStatistics,
+  estimateStatistics,
+  type PackedStatistics,
+  statisticsCount,
+} from "../../gpu-worker/network/statistics.ts";
 import { parityCase } from "./parity-case.ts";
 
 const { architecture, weights } = parityCase("tiny");
 const layers = normLayers(architecture);
 
 /** What a batch gives when every mean is `mean` and every variance is `variance`. */
-const batchOf = (mean: number, variance: number): Record<string, Float32Array> =>
-  Object.fromEntries(
-    layers.flatMap(({ name, maps }) => [
-      [`${name}.mean`, new Float32Array(maps).fill(mean)],
-      [`${name}.var`, new Float32Array(maps).fill(variance)],
-    ]),
-  );
+const batchOf = (mean: number, variance: number): PackedStatistics => ({
+  mean: new Float32Array(statisticsCount(architecture)).fill(mean),
+  variance: new Float32Array(statisticsCount(architecture)).fill(variance),
+});
 const stored = (mean: number, variance: number): Weights =>
   new Map(
     layers.flatMap(({ name, maps }) => [

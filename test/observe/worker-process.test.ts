@@ -116,8 +116,8 @@ test("metrics have Triton's names, count requests, images and failures, and log 
   await predict({ cell_type: "HUVEC", images: images(3) });
   await assert.rejects(predict({ cell_type: "U2OS", images: images(1) }));
   await metric(/^nv_inference_request_success\{model="tiny",version="\w+",cell_type="HUVEC",method="Predict"\} 2$/m);
-  await metric(/^nv_inference_count\{model="tiny",version="\w+",cell_type="HUVEC",mode="given"\} 5$/m);
-  await metric(/^nv_inference_exec_count\{model="tiny",version="\w+",cell_type="HUVEC",mode="given"\} 2$/m);
+  await metric(/^nv_inference_count\{model="tiny",version="\w+",cell_type="HUVEC",mode="running"\} 5$/m);
+  await metric(/^nv_inference_exec_count\{model="tiny",version="\w+",cell_type="HUVEC",mode="running"\} 2$/m);
   await metric(
     'nv_inference_request_failure{model="",version="",cell_type="",method="Predict",reason="OTHER",code="unknown-model"} 1',
   );

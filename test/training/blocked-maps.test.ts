@@ -4,13 +4,13 @@ import { test } from "node:test";
 import { seededRandom } from "../../common/random.ts";
 import { architectureSchema } from "../../gpu-worker/network/architecture.ts";
 import { initialWeights } from "../../gpu-worker/network/initialise.ts";
-import { onnxRuntime } from "../../gpu-worker/runtime/onnx/session.ts";
-import { layoutBlock, trainingGraph } from "../../training/gradients/graphs.ts";
+import { onnxSessions } from "../../gpu-worker/runtime/onnx/session.ts";
+import { trainingGraph, usableBlock } from "../../training/gradients/graphs.ts";
 import { lossSchema } from "../../training/gradients/losses.ts";
 import { flatten } from "../../training/learner/flat.ts";
 
 const images = 2;
-const runtime = onnxRuntime("cpu");
+const runtime = onnxSessions("cpu");
 
 const sizes = [
   { stem: "small", height: 45, width: 53, why: "odd maps" },
@@ -73,7 +73,7 @@ test("blocked maps - halves, and pixels with as many channels as a block, stay i
       classes: 3,
     });
   const of = (channels: number, precision: "float32" | "float16") =>
-    layoutBlock({ architecture: parse(channels), images, precision, loss: lossSchema.parse({}) }, 16);
+    usableBlock({ architecture: parse(channels), images, precision, loss: lossSchema.parse({}) }, 16);
   assert.equal(of(6, "float32"), 16);
   assert.equal(of(6, "float16"), 1);
   assert.equal(of(16, "float32"), 1);

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { seededRandom } from "../../common/random.ts";
 import { OnnxGraph, type Value } from "../../gpu-worker/runtime/onnx/graph.ts";
-import { onnxRuntime } from "../../gpu-worker/runtime/onnx/session.ts";
+import { onnxSessions } from "../../gpu-worker/runtime/onnx/session.ts";
 import type { Arithmetic } from "../../training/gradients/arithmetic.ts";
 import { affineInputGradients, convolve, inputGradient, weightGradient } from "../../training/gradients/convolution.ts";
 import {
@@ -53,7 +53,7 @@ const checkDerivatives = async ({ inputs, output, range = 2, build }: Operation)
     graph.node("Reshape", [gradients[name]!, graph.ints(-1)], {}, `d_${name}`);
     graph.output(`d_${name}`, "float32", [count(inputs[name]!)]);
   }
-  const session = await onnxRuntime("cpu").load(graph.encode(), { threads: 1 });
+  const session = await onnxSessions("cpu").load(graph.encode(), { threads: 1 });
   const given = draw(output);
   const point = new Map(names.map((name) => [name, draw(inputs[name]!)]));
   const run = async (values: ReadonlyMap<string, Float32Array>) => {

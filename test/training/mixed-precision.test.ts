@@ -2,8 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { architectureSchema } from "../../gpu-worker/network/architecture.ts";
 import { initialWeights } from "../../gpu-worker/network/initialise.ts";
-import { onnxRuntime } from "../../gpu-worker/runtime/onnx/session.ts";
-import type { Runtime } from "../../gpu-worker/runtime/runtime.ts";
+import { type OnnxSessions, onnxSessions } from "../../gpu-worker/runtime/onnx/session.ts";
 import { trainingGraph } from "../../training/gradients/graphs.ts";
 import { lossSchema } from "../../training/gradients/losses.ts";
 import { adamDefaults } from "../../training/learner/adam.ts";
@@ -42,7 +41,7 @@ const batch = {
 };
 
 /** A provider with half precision, as far as anybody can tell: the CPU computes halves by way of floats. */
-const halves = (): Runtime => ({ ...onnxRuntime("cpu"), provider: "cuda" });
+const halves = (): OnnxSessions => ({ ...onnxSessions("cpu"), provider: "cuda" });
 
 const open = (precision: "float32" | "float16", resumed?: Parameters<typeof openLearner>[3]) =>
   openLearner(

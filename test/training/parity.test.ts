@@ -5,11 +5,11 @@ import { test } from "node:test";
 import { packageFile } from "../../common/package-file.ts";
 import { readSafetensors } from "../../common/safetensors.ts";
 import { architectureSchema } from "../../gpu-worker/network/architecture.ts";
-import { onnxRuntime } from "../../gpu-worker/runtime/onnx/session.ts";
+import { onnxSessions } from "../../gpu-worker/runtime/onnx/session.ts";
 import { trainingGraph } from "../../training/gradients/graphs.ts";
 import { lossSchema } from "../../training/gradients/losses.ts";
 import { adamDefaults } from "../../training/learner/adam.ts";
-import { type FlatNetwork, flatLayout, flatten, unflatten } from "../../training/learner/flat.ts";
+import { type FlatNetwork, flatIndex, flatten, unflatten } from "../../training/learner/flat.ts";
 import { type LabelledImages, type LearnerOptions, openLearner } from "../../training/learner/learner.ts";
 
 const cases = (name: string) => {
@@ -89,7 +89,7 @@ for (const name of ["tiny", "tiny-plates"]) {
     const { architecture, weights, values, batch, options } = setup(name);
     const network = flatten(architecture, weights, name);
     const { model, learning } = trainingGraph({ ...options, block }, () => true);
-    const session = await onnxRuntime("cpu").load(model, { threads: 1, unoptimized: block > 1 });
+    const session = await onnxSessions("cpu").load(model, { threads: 1, unoptimized: block > 1 });
     const { pixels, scale, offset, plate, target } = batch(0, 8);
     const { channels, height, width, plates, classes } = architecture;
     const float = (data: Float32Array, ...shape: number[]) => ({ type: "float32" as const, data, shape });
@@ -115,12 +115,12 @@ for (const name of ["tiny", "tiny-plates"]) {
   };
   test(`training - loss and every gradient of ${name} are PyTorch's`, () => gradients(1));
   test(`training - the same for ${name} in the CPU provider's own layout`, async () =>
-    gradients(await onnxRuntime("cpu").block()));
+    gradients(await onnxSessions("cpu").block()));
 
   test(`training - three steps of Adam on ${name} end with PyTorch's weights and statistics`, async () => {
     const { architecture, weights, values, batch, options } = setup(name);
     const network: FlatNetwork = flatten(architecture, weights, name);
-    const learner = openLearner(onnxRuntime("cpu"), options, network);
+    const learner = openLearner(onnxSessions("cpu"), options, network);
     const losses: number[] = [];
     for (let i = 0; i < 6; i++) {
       losses.push(await learner.accumulate(batch(8 * (i % 4), 8)));
@@ -128,7 +128,7 @@ for (const name of ["tiny", "tiny-plates"]) {
     }
     await learner.close();
     assertClose(Float32Array.from(losses), values("adam.losses"), "losses", 1e-3);
-    assert.equal(flatLayout(architecture).length, network.weights.length);
+    assert.equal(flatIndex(architecture).length, network.weights.length);
     for (const [parameter, got] of unflatten(architecture, network)) {
       const floor = chance.includes(parameter) ? 3 * 1e-3 * Math.sqrt(got.length) : 0;
       assertClose(got, values(`adam.after.${parameter}`), parameter, 1e-3, floor);

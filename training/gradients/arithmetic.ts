@@ -6,7 +6,7 @@
  * of matrices run over long rows, however small the maps are; a convolution with a kernel of depth 1 keeps the images
  * apart.
  */
-import type { Slots } from "../../gpu-worker/runtime/onnx/blocked-layout.ts";
+import type { Slots } from "../../gpu-worker/runtime/onnx/blocked-format.ts";
 import { elementTypes, type OnnxGraph, type Value } from "../../gpu-worker/runtime/onnx/graph.ts";
 
 /**
@@ -18,7 +18,7 @@ export interface Arithmetic {
   readonly precision: "float32" | "float16";
   /** Images of a micro-batch. */
   readonly images: number;
-  /** `Runtime.block`: maps are in the provider's blocked layout (`blocked-maps.ts`) where it is above 1. */
+  /** `OnnxSessions.block`: maps are in the provider's blocked format (`blocked-maps.ts`) where it is above 1. */
   readonly block: number;
 }
 
@@ -27,7 +27,7 @@ export interface MapShape {
   readonly channels: number;
   readonly height: number;
   readonly width: number;
-  /** Which channels these are, where the maps are in the blocked layout. */
+  /** Which channels these are, where the maps are in the blocked format. */
   readonly slots?: Slots | undefined;
   /** [N, C, H, W] rather than [1, C, N, H, W], where they are not blocked. */
   readonly apart?: boolean | undefined;

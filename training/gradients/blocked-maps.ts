@@ -1,12 +1,12 @@
 /**
- * Feature maps of training in the CPU provider's blocked layout (`../model/blocked-layout.ts`): [N, C, H, W] with
- * `Runtime.block` channels side by side, and the operations on them. Its convolutions take two thirds of the time of
+ * Feature maps of training in the CPU provider's blocked format (`../../gpu-worker/runtime/onnx/blocked-format.ts`): [N, C, H, W] with
+ * `OnnxSessions.block` channels side by side, and the operations on them. Its convolutions take two thirds of the time of
  * those in rows, and sums over the pixels of a product are a depthwise convolution with the one factor as the filter,
  * which writes nothing. What has no such operation goes through rows and back.
  */
 
 import type { Window } from "../../gpu-worker/network/densenet.ts";
-import { occupied, type Slots, slotsOf } from "../../gpu-worker/runtime/onnx/blocked-layout.ts";
+import { occupied, type Slots, slotsOf } from "../../gpu-worker/runtime/onnx/blocked-format.ts";
 import type { Value } from "../../gpu-worker/runtime/onnx/graph.ts";
 import { type Arithmetic, type MapShape, reshape, sumOverImages } from "./arithmetic.ts";
 

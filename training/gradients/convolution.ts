@@ -1,7 +1,7 @@
 /** Derivatives of the convolutions, written as the matrix products that run fastest on a CPU. */
 
 import type { Window } from "../../gpu-worker/network/densenet.ts";
-import { slotsOf } from "../../gpu-worker/runtime/onnx/blocked-layout.ts";
+import { slotsOf } from "../../gpu-worker/runtime/onnx/blocked-format.ts";
 import type { Value } from "../../gpu-worker/runtime/onnx/graph.ts";
 import { type Arithmetic, lower, raise, reshape, sumOverImages, transposed } from "./arithmetic.ts";
 import { blockedFrame, toRows } from "./blocked-maps.ts";

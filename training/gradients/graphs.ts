@@ -6,7 +6,7 @@
 import type { Architecture } from "../../gpu-worker/network/architecture.ts";
 import { densenet, type Operations } from "../../gpu-worker/network/densenet.ts";
 import { OnnxGraph, type Value } from "../../gpu-worker/runtime/onnx/graph.ts";
-import { type FlatLayout, flatLayout, type Slot } from "../learner/flat.ts";
+import { type FlatIndex, flatIndex, type Slot } from "../learner/flat.ts";
 import { type Arithmetic, lower, raise, reshape } from "./arithmetic.ts";
 import { cosines, inverseDeviation } from "./derivatives.ts";
 import { type ParameterInput, parameterInput, pixelInput, pixelMaps } from "./inputs.ts";
@@ -20,7 +20,7 @@ export interface GraphOptions {
   readonly images: number;
   readonly precision: "float32" | "float16";
   readonly loss: Loss;
-  /** What trains and measures is written in the layout of `Runtime.block` (see `layoutBlock`) where this is above 1. */
+  /** What trains and measures is written in the memory format of `OnnxSessions.block` (see `usableBlock`) where this is above 1. */
   readonly block?: number;
 }
 
@@ -36,12 +36,12 @@ const plateInput = ({ graph, images }: Arithmetic, width: number) => ({
   width,
 });
 
-/** Outputs `means` and `variances`, the latter unbiased, in the layout's order. */
-const statisticsOutputs = (a: Arithmetic, layout: FlatLayout, measured: ReadonlyMap<string, BatchStatistics>) => {
+/** Outputs `means` and `variances`, the latter unbiased, in the index's order. */
+const statisticsOutputs = (a: Arithmetic, index: FlatIndex, measured: ReadonlyMap<string, BatchStatistics>) => {
   const { graph } = a;
-  const all = layout.norms.map(({ name }) => measured.get(name)!);
+  const all = index.norms.map(({ name }) => measured.get(name)!);
   const unbias = Float32Array.from(
-    layout.norms.flatMap(({ length }, i) => new Array(length).fill(all[i]!.count / Math.max(all[i]!.count - 1, 1))),
+    index.norms.flatMap(({ length }, i) => new Array(length).fill(all[i]!.count / Math.max(all[i]!.count - 1, 1))),
   );
   const biased = graph.node(
     "Concat",
@@ -54,19 +54,19 @@ const statisticsOutputs = (a: Arithmetic, layout: FlatLayout, measured: Readonly
     { axis: 0 },
     "means",
   );
-  graph.node("Mul", [biased, graph.constant("unbias", unbias, [layout.normLength])], {}, "variances");
-  graph.output("means", "float32", [layout.normLength]);
-  graph.output("variances", "float32", [layout.normLength]);
+  graph.node("Mul", [biased, graph.constant("unbias", unbias, [index.normLength])], {}, "variances");
+  graph.output("means", "float32", [index.normLength]);
+  graph.output("variances", "float32", [index.normLength]);
 };
 
 /** The runtime's block where the graph can use it: in float32, and where the pixels have fewer channels than a block. */
-export const layoutBlock = ({ architecture, precision }: GraphOptions, block: number): number =>
+export const usableBlock = ({ architecture, precision }: GraphOptions, block: number): number =>
   precision === "float32" && architecture.channels < block ? block : 1;
 
 const walk = (
   a: Arithmetic,
   options: GraphOptions,
-  layout: FlatLayout,
+  index: FlatIndex,
   tape: Tape,
   learns: (name: string) => boolean,
   plates: () => { value: Value; width: number } = () => plateInput(a, options.architecture.plates),
@@ -76,7 +76,7 @@ const walk = (
   const measured = new Map<string, BatchStatistics>();
   const operations = trainingOperations({
     arithmetic: a,
-    parameters: parameterInput(a, layout),
+    parameters: parameterInput(a, index),
     tape,
     learns,
     learnt: (name, gradient) => gradients.set(name, gradient),
@@ -102,9 +102,9 @@ export const trainingGraph = (options: GraphOptions, learns: (name: string) => b
   const { classes } = architecture;
   const graph = new OnnxGraph("train");
   const a: Arithmetic = { graph, precision, images, block };
-  const layout = flatLayout(architecture);
+  const index = flatIndex(architecture);
   const tape = new Tape();
-  const { logits, gradients, measured } = walk(a, options, layout, tape, learns);
+  const { logits, gradients, measured } = walk(a, options, index, tape, learns);
   if (logits.kind !== "rows") throw new Error("logits are rows");
 
   const target = graph.input("target", "float32", [images, classes]);
@@ -113,7 +113,7 @@ export const trainingGraph = (options: GraphOptions, learns: (name: string) => b
   send(graph, logits, graph.node("Mul", [nodes.gradient, scale]));
   tape.rewind();
 
-  const learning = layout.slots.filter(({ name }) => learns(name));
+  const learning = index.slots.filter(({ name }) => learns(name));
   const flat = learning.map(({ name, shape }) => {
     const gradient = gradients.get(name)!;
     return shape.length === 1 ? gradient : reshape(a, gradient, -1);
@@ -124,7 +124,7 @@ export const trainingGraph = (options: GraphOptions, learns: (name: string) => b
   graph.output("loss", "float32", []);
   graph.node("Identity", [logits.value], {}, "logits");
   graph.output("logits", "float32", [images, classes]);
-  statisticsOutputs(a, layout, measured);
+  statisticsOutputs(a, index, measured);
   return { model: graph.encode(), learning };
 };
 
@@ -133,11 +133,11 @@ export const measuringGraph = (options: GraphOptions): Uint8Array => {
   const { architecture, images, precision, block = 1 } = options;
   const graph = new OnnxGraph("measure");
   const a: Arithmetic = { graph, precision, images, block };
-  const layout = flatLayout(architecture);
+  const index = flatIndex(architecture);
   const width = architecture.plates;
   const unread = () => ({ width, value: graph.constant("plates", new Float32Array(images * width), [images, width]) });
-  const { measured } = walk(a, options, layout, new Tape(), () => false, unread);
-  statisticsOutputs(a, layout, measured);
+  const { measured } = walk(a, options, index, new Tape(), () => false, unread);
+  statisticsOutputs(a, index, measured);
   return graph.encode();
 };
 
@@ -145,20 +145,20 @@ export const measuringGraph = (options: GraphOptions): Uint8Array => {
 const predictingOperations = (
   a: Arithmetic,
   { architecture, loss }: GraphOptions,
-  layout: FlatLayout,
+  index: FlatIndex,
   parameters: ParameterInput,
 ): Operations<Value> => {
   const { graph } = a;
-  const sizes = graph.ints(...layout.norms.map(({ length }) => length));
+  const sizes = graph.ints(...index.norms.map(({ length }) => length));
   const statistic = (name: string) => {
-    const pieces = layout.norms.map((norm) => `${name}:${norm.name}`);
-    graph.nodes("Split", [graph.input(name, "float32", [layout.normLength]), sizes], { axis: 0 }, pieces);
+    const pieces = index.norms.map((norm) => `${name}:${norm.name}`);
+    graph.nodes("Split", [graph.input(name, "float32", [index.normLength]), sizes], { axis: 0 }, pieces);
     return (layer: string): Value => `${name}:${layer}`;
   };
   const [means, variances] = [statistic("means"), statistic("variances")];
   return {
     batchNorm(input, layer) {
-      const channels = layout.norms.find(({ name }) => name === layer)!.length;
+      const channels = index.norms.find(({ name }) => name === layer)!.length;
       const weight = graph.node("Mul", [parameters.exact(`${layer}.weight`), inverseDeviation(a, variances(layer))]);
       const shift = graph.node("Mul", [weight, means(layer)]);
       const bias = graph.node("Sub", [parameters.exact(`${layer}.bias`), shift]);
@@ -204,8 +204,8 @@ export const predictingGraph = (options: GraphOptions): Uint8Array => {
   const { architecture, images, precision } = options;
   const graph = new OnnxGraph("predict");
   const a: Arithmetic = { graph, precision, images, block: 1 };
-  const layout = flatLayout(architecture);
-  const operations = predictingOperations(a, options, layout, parameterInput(a, layout));
+  const index = flatIndex(architecture);
+  const operations = predictingOperations(a, options, index, parameterInput(a, index));
   const { features, logits } = densenet(architecture, operations, pixelInput(a, architecture));
   graph.node("Identity", [logits], {}, "logits");
   graph.node("Identity", [features], {}, "features");

@@ -1,7 +1,7 @@
 /** What every graph of training reads: pixels with their affine, and the parameters as one flat array. */
 import type { Architecture } from "../../gpu-worker/network/architecture.ts";
 import { elementTypes, type Value } from "../../gpu-worker/runtime/onnx/graph.ts";
-import type { FlatLayout } from "../learner/flat.ts";
+import type { FlatIndex } from "../learner/flat.ts";
 import { type Arithmetic, lower, reshape } from "./arithmetic.ts";
 
 /**
@@ -35,8 +35,8 @@ export interface ParameterInput {
   kernel(name: string): Value;
 }
 
-/** Input `weights`: all parameters, in the order of the layout. */
-export const parameterInput = (a: Arithmetic, { slots, length }: FlatLayout): ParameterInput => {
+/** Input `weights`: all parameters, in the order of the index. */
+export const parameterInput = (a: Arithmetic, { slots, length }: FlatIndex): ParameterInput => {
   const { graph } = a;
   const pieces = graph.nodes(
     "Split",

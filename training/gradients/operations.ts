@@ -1,7 +1,7 @@
 /** The network's operations with batch statistics and a tape: what `densenet()` is walked with to train. */
 import { PlatestreamError } from "../../common/errors.ts";
 import type { Operations, Window } from "../../gpu-worker/network/densenet.ts";
-import { channelsIn, slotsOf } from "../../gpu-worker/runtime/onnx/blocked-layout.ts";
+import { channelsIn, slotsOf } from "../../gpu-worker/runtime/onnx/blocked-format.ts";
 import type { Value } from "../../gpu-worker/runtime/onnx/graph.ts";
 import type { Arithmetic, MapShape } from "./arithmetic.ts";
 import { type BlockedFilter, blockedConvolve, blockedInputGradient, compact, spread } from "./blocked-maps.ts";

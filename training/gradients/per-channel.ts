@@ -1,4 +1,4 @@
-/** Statistics of maps per channel, and what is multiplied with and added to them per channel, in either layout. */
+/** Statistics of maps per channel, and what is multiplied with and added to them per channel, in either memory format. */
 import type { Value } from "../../gpu-worker/runtime/onnx/graph.ts";
 import { type Arithmetic, lower, type MapShape, raise, reshape } from "./arithmetic.ts";
 import { blockedAffine, blockedMean, blockedMeanProduct } from "./blocked-maps.ts";

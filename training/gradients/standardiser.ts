@@ -1,5 +1,5 @@
 /** The statistics of maps, measured once for all BatchNorm layers that read them. */
-import { joinSlots } from "../../gpu-worker/runtime/onnx/blocked-layout.ts";
+import { joinSlots } from "../../gpu-worker/runtime/onnx/blocked-format.ts";
 import type { Value } from "../../gpu-worker/runtime/onnx/graph.ts";
 import type { Arithmetic } from "./arithmetic.ts";
 import { standardise } from "./derivatives.ts";

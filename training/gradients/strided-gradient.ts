@@ -1,7 +1,7 @@
 /** Gradient of the weights of a convolution with a larger stride, as the first one has it. */
 
 import type { Window } from "../../gpu-worker/network/densenet.ts";
-import { slotsOf } from "../../gpu-worker/runtime/onnx/blocked-layout.ts";
+import { slotsOf } from "../../gpu-worker/runtime/onnx/blocked-format.ts";
 import type { Value } from "../../gpu-worker/runtime/onnx/graph.ts";
 import { type Arithmetic, reshape, transposed } from "./arithmetic.ts";
 import { blockedCorrelationBelow, compact, fitsBelow, toRows } from "./blocked-maps.ts";

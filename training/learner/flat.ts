@@ -17,7 +17,7 @@ export interface Slot {
   readonly length: number;
 }
 
-export interface FlatLayout {
+export interface FlatIndex {
   /** Trainable tensors in the network's order. */
   readonly slots: readonly Slot[];
   /** Numbers in all slots. */
@@ -36,7 +36,7 @@ export interface FlatNetwork {
 
 const product = (shape: readonly number[]): number => shape.reduce((size, dimension) => size * dimension, 1);
 
-export const flatLayout = (architecture: Architecture): FlatLayout => {
+export const flatIndex = (architecture: Architecture): FlatIndex => {
   const slots: Slot[] = [];
   let length = 0;
   for (const { name, shape, kind } of parameters(architecture)) {
@@ -56,7 +56,7 @@ export const flatLayout = (architecture: Architecture): FlatLayout => {
 
 /** Throws "invalid-model" when a tensor is missing or has another size. `source` names the weights in errors. */
 export const flatten = (architecture: Architecture, weights: Weights, source: string): FlatNetwork => {
-  const layout = flatLayout(architecture);
+  const index = flatIndex(architecture);
   const copy = (into: Float32Array, name: string, offset: number, length: number) => {
     const tensor = weights.get(name);
     if (tensor?.length !== length)
@@ -68,12 +68,12 @@ export const flatten = (architecture: Architecture, weights: Weights, source: st
     into.set(tensor, offset);
   };
   const flat: FlatNetwork = {
-    weights: new Float32Array(layout.length),
-    means: new Float32Array(layout.normLength),
-    variances: new Float32Array(layout.normLength),
+    weights: new Float32Array(index.length),
+    means: new Float32Array(index.normLength),
+    variances: new Float32Array(index.normLength),
   };
-  for (const { name, offset, length } of layout.slots) copy(flat.weights, name, offset, length);
-  for (const { name, offset, length } of layout.norms) {
+  for (const { name, offset, length } of index.slots) copy(flat.weights, name, offset, length);
+  for (const { name, offset, length } of index.norms) {
     copy(flat.means, `${name}.running_mean`, offset, length);
     copy(flat.variances, `${name}.running_var`, offset, length);
   }
@@ -82,9 +82,9 @@ export const flatten = (architecture: Architecture, weights: Weights, source: st
 
 /** The tensors by torchvision's names, as copies. */
 export const unflatten = (architecture: Architecture, flat: FlatNetwork): Map<string, Float32Array> => {
-  const layout = flatLayout(architecture);
-  const slots = new Map(layout.slots.map((slot) => [slot.name, slot]));
-  const norms = new Map(layout.norms.map((norm) => [norm.name, norm]));
+  const index = flatIndex(architecture);
+  const slots = new Map(index.slots.map((slot) => [slot.name, slot]));
+  const norms = new Map(index.norms.map((norm) => [norm.name, norm]));
   return new Map(
     parameters(architecture).map(({ name, kind }) => {
       if (kind !== "statistic") {

@@ -1,7 +1,7 @@
 /** The thread that learns: ONNX Runtime blocks the thread it runs on, and images are to be decoded meanwhile. */
 import { parentPort } from "node:worker_threads";
 import { PlatestreamError } from "../../common/errors.ts";
-import { onnxRuntime } from "../../gpu-worker/runtime/onnx/session.ts";
+import { onnxSessions } from "../../gpu-worker/runtime/onnx/session.ts";
 import { type Learner, openLearner } from "./learner.ts";
 import type { Answer, Request } from "./remote-learner.ts";
 
@@ -10,7 +10,7 @@ let learner: Learner | undefined;
 const answer = async (request: Request): Promise<unknown> => {
   if (request.ask === "open") {
     const { provider, options, network, resumed } = request;
-    learner = openLearner(onnxRuntime(provider), options, network, resumed);
+    learner = openLearner(onnxSessions(provider), options, network, resumed);
     return;
   }
   if (learner === undefined) throw new PlatestreamError("internal", "nothing is learnt yet: open comes first");

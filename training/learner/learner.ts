@@ -1,9 +1,10 @@
 /** One network as it learns: micro-batches in, losses out, an update after as many of them as the caller likes. */
 import { PlatestreamError } from "../../common/errors.ts";
-import type { Runtime, Session, Tensors } from "../../gpu-worker/runtime/runtime.ts";
-import { type GraphOptions, layoutBlock, measuringGraph, predictingGraph, trainingGraph } from "../gradients/graphs.ts";
+import type { OnnxSessions, Session } from "../../gpu-worker/runtime/onnx/session.ts";
+import type { Tensors } from "../../gpu-worker/runtime/onnx/tensor.ts";
+import { type GraphOptions, measuringGraph, predictingGraph, trainingGraph, usableBlock } from "../gradients/graphs.ts";
 import { type AdamOptions, type AdamState, adamState, adamUpdate, type Span } from "./adam.ts";
-import { type FlatNetwork, flatLayout, type Slot } from "./flat.ts";
+import { type FlatNetwork, flatIndex, type Slot } from "./flat.ts";
 import { freshLossScale, type LossScale, nextLossScale } from "./loss-scale.ts";
 
 /** Images as the network reads them: pixel * scale + offset. */
@@ -79,7 +80,7 @@ const spansOf = (slots: readonly Slot[]): Span[] => {
 };
 
 /** Throws "invalid-config" where the provider cannot compute in the precision asked for. */
-const checkPrecision = ({ provider }: Runtime, { precision }: GraphOptions): void => {
+const checkPrecision = ({ provider }: OnnxSessions, { precision }: GraphOptions): void => {
   if (precision === "float16" && provider === "cpu")
     throw new PlatestreamError(
       "invalid-config",
@@ -90,7 +91,7 @@ const checkPrecision = ({ provider }: Runtime, { precision }: GraphOptions): voi
 
 /** Sessions are opened when they are first needed. `network` is learnt in place. */
 export const openLearner = (
-  runtime: Runtime,
+  runtime: OnnxSessions,
   options: LearnerOptions,
   network: FlatNetwork,
   resumed?: Omit<LearnerState, "network">,
@@ -102,8 +103,8 @@ export const openLearner = (
   const training: GraphOptions =
     crop === undefined ? options : { ...options, architecture: { ...architecture, height: crop[0], width: crop[1] } };
   const evaluation: GraphOptions = { ...options, images: options.evaluationImages, precision: "float32" };
-  const layout = flatLayout(architecture);
-  const slots = layout.slots.filter(({ name }) => learns(name));
+  const index = flatIndex(architecture);
+  const slots = index.slots.filter(({ name }) => learns(name));
   const spans = spansOf(slots);
   const length = slots.reduce((sum, slot) => sum + slot.length, 0);
   const gradient = new Float32Array(length);
@@ -112,7 +113,7 @@ export const openLearner = (
 
   const sessions = new Map<string, Promise<Session>>();
   const load = async (graph: (options: GraphOptions) => Uint8Array, of: GraphOptions): Promise<Session> => {
-    const block = layoutBlock(of, await runtime.block());
+    const block = usableBlock(of, await runtime.block());
     return runtime.load(graph({ ...of, block }), { threads, unplannedMemory: true, unoptimized: block > 1 });
   };
   const session = (name: string, open: () => Promise<Session>): Promise<Session> => {
@@ -130,7 +131,7 @@ export const openLearner = (
     pixels: { type: "uint8", data: pixels, shape: [count, channels, height, width] },
     scale: float(scale, count, channels),
     offset: float(offset, count, channels),
-    weights: float(network.weights, layout.length),
+    weights: float(network.weights, index.length),
     ...(plates > 0 && withPlates ? { plate: float(plate, count, plates) } : {}),
   });
 
@@ -174,8 +175,8 @@ export const openLearner = (
       );
       const { logits, features } = await predict.run({
         ...inputs(images, evaluation, true),
-        means: float(means, layout.normLength),
-        variances: float(variances, layout.normLength),
+        means: float(means, index.normLength),
+        variances: float(variances, index.normLength),
       });
       return { logits: logits!.data as Float32Array, features: features!.data as Float32Array };
     },

@@ -4,7 +4,7 @@ import type { Provider } from "../../gpu-worker/runtime/onnx/session.ts";
 import { cropOf } from "../data/batches.ts";
 import { type Classes, epochBatches, inStage, type Sample, stageClasses } from "../data/samples.ts";
 import { adamDefaults, adamState } from "../learner/adam.ts";
-import { flatLayout, flatten } from "../learner/flat.ts";
+import { flatIndex, flatten } from "../learner/flat.ts";
 import type { LearnerOptions, LearnerState } from "../learner/learner.ts";
 import { freshLossScale } from "../learner/loss-scale.ts";
 import type { Recipe, Stage } from "./recipe.ts";
@@ -75,7 +75,7 @@ export const samplesOfStage = ({ training, validation, recipe }: NetworkTask, st
 /** Before the first step of a stage. */
 export const freshState = (task: NetworkTask, stage: Stage, weights: Weights): LearnerState => {
   const architecture = architectureOf(task, stage);
-  const learning = flatLayout(architecture).slots.filter(
+  const learning = flatIndex(architecture).slots.filter(
     ({ name }) => stage.learns === "network" || name.startsWith("classifier."),
   );
   const length = learning.reduce((sum, slot) => sum + slot.length, 0);

@@ -1,5 +1,6 @@
 /** Runs a large batch as several small ones, where the images do not depend on each other. */
-import type { Session, Tensor, TensorData, Tensors } from "../runtime.ts";
+import type { Session } from "./session.ts";
+import type { Tensor, TensorData, Tensors } from "./tensor.ts";
 
 const images = ({ data, shape: [count, ...rest] }: Tensor) => ({
   count: count!,

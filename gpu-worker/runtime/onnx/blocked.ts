@@ -1,18 +1,18 @@
 /**
- * The network in ONNX Runtime's own blocked layout, for its CPU provider.
+ * The network in ONNX Runtime's own blocked memory format, for its CPU provider.
  *
  * The CPU kernels for convolution are fastest on [N, C/b, H, W, b], b channels to a vector register. ONNX Runtime moves
- * a graph into that layout by itself only where BatchNorm is constant; with statistics that are computed or given at run
- * time it goes back and forth between layouts, which costs half the speed. So the nodes of that layout
+ * a graph into that format by itself only where BatchNorm is constant; with statistics that are computed or given at run
+ * time it goes back and forth between formats, which costs half the speed. So the nodes of that format
  * (`com.microsoft.nchwc`) are written directly. A BatchNorm with its ReLU is a depthwise 1x1 convolution there, one
  * pass over the maps; its weights may be computed in the graph.
  */
 
 import { epsilon, parameters } from "../../network/architecture.ts";
 import { densenet, type Operations, type Window } from "../../network/densenet.ts";
-import { blockFilter, joinSlots, occupied, type Slots, slotsOf, spreadOver } from "./blocked-layout.ts";
+import { blockFilter, joinSlots, occupied, type Slots, slotsOf, spreadOver } from "./blocked-format.ts";
 import { OnnxGraph, type Value } from "./graph.ts";
-import type { NetworkParts } from "./inference.ts";
+import type { NetworkParts } from "./network-parts.ts";
 
 const nchwc = (op: string) => `com.microsoft.nchwc:${op}`;
 
@@ -121,7 +121,7 @@ const blockedOperations = (parts: NetworkParts, block: number): Operations<Signa
 
   /**
    * Sum of squares, [N, width, …]. Image by image: the image as one depthwise filter of its own size over itself. That
-   * reads every value once and writes none, which no operation for sums of squares does in this layout.
+   * reads every value once and writes none, which no operation for sums of squares does in this format.
    */
   const squaresOf = (value: Value, width: number): Value => {
     const body = new OnnxGraph("squares");

@@ -1,9 +1,9 @@
-/** The network in portable ONNX, for providers that choose the memory layout themselves. */
+/** The network in portable ONNX, for providers that choose the memory format themselves. */
 
 import { epsilon, parameters } from "../../network/architecture.ts";
 import { densenet, type Operations, type Window } from "../../network/densenet.ts";
 import type { Value } from "./graph.ts";
-import type { NetworkParts } from "./inference.ts";
+import type { NetworkParts } from "./network-parts.ts";
 
 const shapeOf = ({ kernel, stride, padding }: Window) => ({
   kernel_shape: [kernel, kernel],

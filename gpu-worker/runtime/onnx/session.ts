@@ -1,8 +1,8 @@
 /** ONNX Runtime: the only file that imports it. */
 import * as ort from "onnxruntime-node";
 import { PlatestreamError } from "../../../common/errors.ts";
-import type { Runtime, Session, SessionOptions, Tensor, TensorData, Tensors } from "../runtime.ts";
 import { OnnxGraph } from "./graph.ts";
+import type { Tensor, TensorData, Tensors } from "./tensor.ts";
 
 // What goes wrong is thrown; the native log would say it a second time, in the middle of the output.
 ort.env.logLevel = "fatal";
@@ -10,6 +10,31 @@ ort.env.logLevel = "fatal";
 /** In the order in which `auto` tries them. Bundled with the npm package: `cpu` and `webgpu`. */
 export const providers = ["cuda", "webgpu", "cpu"] as const;
 export type Provider = (typeof providers)[number];
+
+/** A loaded graph. `run` blocks the thread that calls it for as long as the graph computes. */
+export interface Session {
+  /** Computes the named outputs; all of them when none are named. */
+  run(inputs: Tensors, outputs?: readonly string[]): Promise<Record<string, Tensor>>;
+  close(): Promise<void>;
+}
+
+export interface SessionOptions {
+  /** Threads that one operation is spread over. 0: one per core. */
+  readonly threads: number;
+  /** The graph is written in the provider's own memory format: load it as it is, which is faster. */
+  readonly unoptimized?: boolean;
+  /** Allocates as the operations run, not a second time in one piece: half the memory of a graph with large values. */
+  readonly unplannedMemory?: boolean;
+}
+
+/** ONNX Runtime on one provider. Nothing is checked before the first graph is loaded. */
+export interface OnnxSessions {
+  readonly provider: Provider;
+  /** Channels that lie side by side in the provider's own memory format; 1: it has none. */
+  block(): Promise<number>;
+  /** Loads an ONNX model from its bytes. Throws "invalid-model" where the provider cannot. */
+  load(model: Uint8Array, options: SessionOptions): Promise<Session>;
+}
 
 const fromOrt = (tensor: ort.Tensor): Tensor => ({
   type: tensor.type as Tensor["type"],
@@ -45,7 +70,7 @@ const openSession = async (
   };
 };
 
-/** Channels that lie side by side in the CPU provider's blocked layout, as this processor has it: 16, 8, or 1 for none. */
+/** Channels that lie side by side in the CPU provider's blocked format, as this processor has it: 16, 8, or 1 for none. */
 const measureBlock = async (): Promise<number> => {
   const graph = new OnnxGraph("block");
   const input = graph.input("rowMajor", "float32", [1, 64, 1, 2]);
@@ -55,7 +80,7 @@ const measureBlock = async (): Promise<number> => {
   try {
     session = await openSession(graph.encode(), "cpu", { threads: 1, unoptimized: true });
   } catch {
-    return 1; // the operation is there on processors that have the layout
+    return 1; // the operation is there on processors that have the format
   }
   const data = new Float32Array(128);
   data[1] = 1; // the second pixel of the first channel lies behind the first pixel of all channels of its block
@@ -66,9 +91,7 @@ const measureBlock = async (): Promise<number> => {
 
 let cpuBlock: Promise<number> | undefined;
 
-/** The runtime on the given provider. Nothing is checked before the first model is loaded. */
-export const onnxRuntime = (provider: Provider = "cpu"): Runtime => ({
-  name: "onnxruntime",
+export const onnxSessions = (provider: Provider = "cpu"): OnnxSessions => ({
   provider,
   async block() {
     if (provider !== "cpu") return 1;
@@ -87,5 +110,3 @@ export const onnxRuntime = (provider: Provider = "cpu"): Runtime => ({
     }
   },
 });
-
-export type { Tensors };

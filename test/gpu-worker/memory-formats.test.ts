@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { architectureSchema, parameters, type Weights } from "../../gpu-worker/network/architecture.ts";
-import { emitNetwork, type StatisticsMode } from "../../gpu-worker/runtime/onnx/inference.ts";
-import { float32, type Tensors } from "../../gpu-worker/runtime/runtime.ts";
+import { emitNetwork, type GraphMode } from "../../gpu-worker/runtime/onnx/network-graph.ts";
+import { float32, type Tensors } from "../../gpu-worker/runtime/onnx/tensor.ts";
 import { assertClose, cpu } from "./parity-case.ts";
 
 const architecture = architectureSchema.parse({
@@ -52,31 +52,32 @@ const inputs = (images: number, height: number, width: number): Tensors => {
   };
 };
 
-const outputs = async (mode: StatisticsMode, block: number, given: Tensors): Promise<Record<string, Float32Array>> => {
-  const model = emitNetwork(architecture, weights, mode, "uint16", block);
+const outputs = async (mode: GraphMode, block: number, given: Tensors): Promise<Record<string, Float32Array>> => {
+  const model = emitNetwork({ architecture, weights }, mode, "uint16", block);
   const session = await cpu.load(model, { threads: 1, unoptimized: block > 1 });
   const results = Object.entries(await session.run(given));
   await session.close();
   return Object.fromEntries(results.map(([name, { data }]) => [name, data as Float32Array]));
 };
 
-for (const kind of ["constant", "batch", "estimate"] as const) {
+for (const mode of [{ constant: weights }, "batch", "calibration"] as const) {
+  const named = typeof mode === "string" ? mode : "constant";
   for (const [images, height, width] of [
     [3, 32, 32],
     [2, 46, 27],
     [1, 33, 64],
   ] as const) {
-    test(`both layouts agree: ${kind}, ${images} x ${height} x ${width}, scales of either sign and zero`, async () => {
+    test(`both formats agree: ${named}, ${images} x ${height} x ${width}, scales of either sign and zero`, async () => {
       const given = inputs(images, height, width);
-      const plain = await outputs({ kind }, 1, given);
-      const blocked = await outputs({ kind }, await cpu.block(), given);
+      const plain = await outputs(mode, 1, given);
+      const blocked = await outputs(mode, await cpu.block(), given);
       assert.deepEqual(Object.keys(blocked).sort(), Object.keys(plain).sort());
       for (const [name, values] of Object.entries(plain)) assertClose(blocked[name]!, values, name);
     });
   }
 }
 
-test("more channels than the processor has in a block are computed in the portable layout", async () => {
+test("more channels than the processor has in a block are computed in the portable format", async () => {
   const many = { ...architecture, channels: 16 };
   const whole = new Map(
     parameters(many).map(({ name, shape }) => [
@@ -84,7 +85,9 @@ test("more channels than the processor has in a block are computed in the portab
       new Float32Array(shape.reduce((product, size) => product * size, 1)).fill(0.1),
     ]),
   );
-  const model = emitNetwork(many, whole, { kind: "constant" }, "uint8", 16);
-  assert.deepEqual(model, emitNetwork(many, whole, { kind: "constant" }, "uint8", 1));
+  const emit = (block: number) =>
+    emitNetwork({ architecture: many, weights: whole }, { constant: whole }, "uint8", block);
+  const model = emit(16);
+  assert.deepEqual(model, emit(1));
   await (await cpu.load(model, { threads: 1 })).close();
 });

@@ -1,7 +1,7 @@
 /**
- * ONNX Runtime's blocked layout: feature maps as [N, C/b, H, W, b], filters as [O/b, I/b, kH, kW, b, b].
+ * ONNX Runtime's blocked memory format: feature maps as [N, C/b, H, W, b], filters as [O/b, I/b, kH, kW, b, b].
  *
- * Channels come in groups padded to a multiple of b. `Slots` say for every channel of the padded layout which channel of
+ * Channels come in groups padded to a multiple of b. `Slots` say for every padded channel which channel of
  * the network it is; -1: padding, which holds zeros.
  */
 export type Slots = Int32Array;

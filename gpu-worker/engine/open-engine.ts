@@ -1,30 +1,39 @@
-/** The engine that computes with ONNX Runtime, in a thread of its own. */
+/** Opens the engine: one runtime on one provider, in a thread of its own. */
+import { LRUCache } from "lru-cache";
 import { listProblems, PlatestreamError } from "../../common/errors.ts";
 import type { Bundle } from "../bundle/bundle.ts";
-import { decodeStatistics, encodeStatistics, estimateStatistics, statisticsId } from "../network/statistics.ts";
-import { type PixelType, packStatistics } from "../runtime/onnx/inference.ts";
-import { type Provider, providers } from "../runtime/onnx/session.ts";
-import { Bounded } from "./bounded.ts";
+import {
+  decodeStatistics,
+  encodeStatistics,
+  estimateStatistics,
+  type PackedStatistics,
+  packStatistics,
+  statisticsId,
+} from "../network/statistics.ts";
+import type { PixelType } from "../runtime/runtime.ts";
+import { runtimeNamed } from "../runtime/runtimes.ts";
 import { type ComputingThread, type JobTimes, startComputingThread } from "./computing-thread.ts";
 import type { Engine, PixelBatch, ServedModel, StatisticsChoice } from "./engine.ts";
-import type { Job } from "./messages.ts";
-import { choose, type PackedStatistics, type Served, serve } from "./served.ts";
+import type { Job, JobMode } from "./job.ts";
+import { choose, type Served, serve } from "./served.ts";
 import { validateImages } from "./validate.ts";
 
-export interface OnnxEngineOptions {
-  /** `auto`: the first of cuda, webgpu and cpu that runs. */
-  readonly provider: Provider | "auto";
+export interface EngineOptions {
+  /** One of `runtimes`. */
+  readonly runtime: string;
+  /** One of that runtime's; `auto`: the first that runs. */
+  readonly provider: string;
   /** Threads that one operation is spread over; 0: one per core. */
   readonly threads: number;
   /** Largest batch that is taken. */
   readonly maxBatch: number;
-  /** Sessions that are kept: one per network, kind of statistics and type of pixels. */
+  /** Open networks that are kept: one per network, `NetworkMode` and type of pixels. */
   readonly sessions: number;
   /** Batches that may wait. */
   readonly queue: number;
   /** Bytes of pixels that may wait. */
   readonly queueBytes: number;
-  /** Sessions that are created before their memory is given back by replacing the thread that computes. */
+  /** Networks that are opened before their memory is given back by replacing the thread that computes. */
   readonly sessionsPerThread: number;
   /** Calibrated statistics that are kept. DenseNet-121: 0.7 MB each. */
   readonly statistics: number;
@@ -35,14 +44,14 @@ export interface OnnxEngineOptions {
 /** One run of one network. */
 export interface Execution {
   readonly model: ServedModel;
-  /** `given`: predicts with fixed statistics; `batch`: with those of the batch; `estimate`: estimates statistics. */
-  readonly mode: Job["mode"];
+  readonly mode: JobMode;
   readonly images: number;
   /** Milliseconds. */
   readonly times: JobTimes;
 }
 
-const defaultEngineOptions: OnnxEngineOptions = {
+const defaultEngineOptions: EngineOptions = {
+  runtime: "onnxruntime",
   provider: "auto",
   threads: 0,
   maxBatch: 128,
@@ -55,10 +64,7 @@ const defaultEngineOptions: OnnxEngineOptions = {
 };
 
 /** Starts an engine for the networks of some bundles. Resolves when they are warm: each, as far as sessions are kept, has computed an image. */
-export const openOnnxEngine = async (
-  bundles: readonly Bundle[],
-  given: Partial<OnnxEngineOptions> = {},
-): Promise<Engine> => {
+export const openEngine = async (bundles: readonly Bundle[], given: Partial<EngineOptions> = {}): Promise<Engine> => {
   const options = { ...defaultEngineOptions, ...given };
   const served = serve(bundles);
   if (served.length === 0) {
@@ -82,18 +88,19 @@ export const openOnnxEngine = async (
 const blackImage = (of: Served): Job => {
   const { channels, height, width } = of.network.architecture;
   const pixels = new Uint8Array(channels * height * width);
-  return jobFor(of, { pixels, shape: [1, channels, height, width], scale: [], offset: [] }, "given", [0], of.running);
+  return jobFor(of, { pixels, shape: [1, channels, height, width], scale: [], offset: [] }, "running", [0], of.running);
 };
 
 const firstThatRuns = async (
   served: readonly Served[],
-  { provider, threads, sessions, queue, queueBytes, sessionsPerThread }: OnnxEngineOptions,
+  { runtime, provider, threads, sessions, queue, queueBytes, sessionsPerThread }: EngineOptions,
   observe: (job: Job, times: JobTimes) => void,
-): Promise<{ thread: ComputingThread; provider: Provider }> => {
+): Promise<{ thread: ComputingThread; provider: string }> => {
   const problems: string[] = [];
-  for (const candidate of provider === "auto" ? providers : [provider]) {
+  for (const candidate of provider === "auto" ? runtimeNamed(runtime).providers : [provider]) {
     const thread = startComputingThread({
       networks: served.map(({ network }) => network),
+      runtime,
       provider: candidate,
       threads,
       sessions,
@@ -115,12 +122,12 @@ const firstThatRuns = async (
 
 const engineOn = (
   thread: ComputingThread,
-  provider: Provider,
+  provider: string,
   served: readonly Served[],
-  { maxBatch, statistics: most }: OnnxEngineOptions,
+  { runtime, maxBatch, statistics: most }: EngineOptions,
 ): Engine => {
   /** By version, cell type and id. */
-  const known = new Bounded<PackedStatistics>(most);
+  const known = new LRUCache<string, PackedStatistics>({ max: most });
 
   const calibrated = (of: Served, id: string, data?: Uint8Array): PackedStatistics => {
     const { version, cellType, name } = of.model;
@@ -151,7 +158,7 @@ const engineOn = (
   };
 
   return {
-    runtime: "onnxruntime",
+    runtime,
     provider,
     maxBatch,
     models: () => served.map(({ model }) => model),
@@ -162,7 +169,7 @@ const engineOn = (
       const of = choose(served, choice);
       validateImages(of.model, images, maxBatch, plates);
       const packed = fixed(of, statistics);
-      const job = jobFor(of, images, packed === undefined ? "batch" : "given", plates, packed);
+      const job = jobFor(of, images, statistics.kind, plates, packed);
       const { logits, features } = await thread.run(job, images.transferable === true, signal);
       const id = statistics.kind === "calibrated" ? statistics.id : statistics.kind;
       return { model: of.model, statistics: id, logits: logits!, features: features! };
@@ -183,10 +190,9 @@ const engineOn = (
           validateImages(of.model, images, maxBatch);
           const count = images.shape[0];
           const plates = new Array<number>(count).fill(0);
-          estimate.add(
-            await thread.run(jobFor(of, images, "estimate", plates), images.transferable === true, signal),
-            count,
-          );
+          const job = jobFor(of, images, "calibration", plates);
+          const { mean, variance } = await thread.run(job, images.transferable === true, signal);
+          estimate.add({ mean: mean!, variance: variance! }, count);
         },
         async finish() {
           const { id, data } = encodeStatistics(estimate.finish(weights, sourceWeight));
@@ -202,7 +208,7 @@ const engineOn = (
 const jobFor = (
   { index, network, input }: Served,
   { pixels, shape, scale, offset }: PixelBatch,
-  mode: Job["mode"],
+  mode: JobMode,
   plates: readonly number[],
   statistics?: PackedStatistics,
 ): Job => {

@@ -1,0 +1,80 @@
+/** The network as an ONNX graph for inference. */
+import { featureCount, type Network, normLayers, type Weights } from "../../network/architecture.ts";
+import { statisticsCount } from "../../network/statistics.ts";
+import type { NetworkMode, PixelType } from "../runtime.ts";
+import { blockedNetwork } from "./blocked.ts";
+import { OnnxGraph, type Value } from "./graph.ts";
+import type { NetworkParts } from "./network-parts.ts";
+import { plainNetwork } from "./plain.ts";
+
+/** `constant`: fixed statistics that are written into the graph, as an exporter does. */
+export type GraphMode = NetworkMode | { readonly constant: Weights };
+
+/** How a layer comes by fixed statistics: from constants, or cut out of the graph's inputs. */
+const fixedStatistics = (
+  graph: OnnxGraph,
+  { architecture }: Network,
+  mode: GraphMode,
+): NetworkParts["fixed"] | undefined => {
+  if (typeof mode === "object") {
+    const constant = (key: string) => {
+      const data = mode.constant.get(key)!;
+      return graph.constant(key, data, [data.length]);
+    };
+    return (layer) => [constant(`${layer}.running_mean`), constant(`${layer}.running_var`)];
+  }
+  if (mode !== "fixed") return undefined;
+  const layers = normLayers(architecture);
+  const total = statisticsCount(architecture);
+  const sizes = graph.ints(...layers.map(({ maps }) => maps));
+  for (const what of ["mean", "variance"]) {
+    const names = layers.map(({ name }) => `${name}.${what}`);
+    graph.nodes("Split", [graph.input(what, "float32", [total]), sizes], { axis: 0 }, names);
+  }
+  return (layer) => [`${layer}.mean`, `${layer}.variance`];
+};
+
+/**
+ * Writes the ONNX model.
+ *
+ * Inputs: `pixels` [N, C, H, W] of `pixelType`; `scale` and `offset` [N, C], float32; where the architecture has plates,
+ * `plate` [N, plates], float32; with `fixed` also `mean` and `variance`, as `packStatistics` makes them: one graph serves
+ * any domain. Outputs: as `NetworkMode` says. Batch, height and width may vary from run to run.
+ *
+ * `block`: channels that lie side by side in the CPU provider's own memory format (`OnnxSessions.block`). Above 1 the
+ * graph is written in that format, which is much faster there, and is loaded with `unoptimized`. 1: portable ONNX.
+ */
+export const emitNetwork = (network: Network, mode: GraphMode, pixelType: PixelType, block = 1): Uint8Array => {
+  const { architecture } = network;
+  const { channels, plates, classes } = architecture;
+  const graph = new OnnxGraph(`densenet-${typeof mode === "object" ? "constant" : mode}`);
+  const raw = graph.input("pixels", pixelType, ["N", channels, "H", "W"]);
+  const fixed = fixedStatistics(graph, network, mode);
+  const measured = new Map<string, readonly [mean: Value, variance: Value]>();
+  const parts: NetworkParts = {
+    ...network,
+    graph,
+    pixels: pixelType === "float32" ? raw : graph.node("Cast", [raw], { to: 1 }),
+    scale: graph.input("scale", "float32", ["N", channels]),
+    offset: graph.input("offset", "float32", ["N", channels]),
+    ...(plates > 0 ? { plate: graph.input("plate", "float32", ["N", plates]) } : {}),
+    ...(fixed === undefined ? {} : { fixed }),
+    report: (layer, mean, variance) => measured.set(layer, [mean, variance]),
+  };
+  // The kernel that reads row-major pixels takes fewer channels than a block.
+  const { features, logits } = channels < block ? blockedNetwork(parts, block) : plainNetwork(parts);
+  if (mode === "calibration") {
+    const all = normLayers(architecture).map(({ name }) => measured.get(name)!);
+    ["mean", "variance"].forEach((name, what) => {
+      const values = all.map((layer) => layer[what]!);
+      graph.node("Concat", values, { axis: 0 }, name);
+      graph.output(name, "float32", [statisticsCount(architecture)]);
+    });
+  } else {
+    graph.node("Identity", [features], {}, "features");
+    graph.node("Identity", [logits], {}, "logits");
+    graph.output("logits", "float32", ["N", classes]);
+    graph.output("features", "float32", ["N", featureCount(architecture)]);
+  }
+  return graph.encode();
+};
