@@ -7,7 +7,8 @@ import { createInterface } from "node:readline";
 /** No test waits half as long for anything. */
 const patienceMs = 90_000;
 
-const main = join(import.meta.dirname, "../../cli/main.js");
+/** Another build may be tried: PLATESTREAM_PROGRAM is the path of its main.js. */
+export const program = process.env.PLATESTREAM_PROGRAM ?? join(import.meta.dirname, "../../cli/main.js");
 
 /** One line of `--json`: its type, and what of the rest is looked at here. */
 export interface Said {
@@ -24,6 +25,7 @@ export interface Said {
 
 export interface Process {
   readonly name: string;
+  readonly pid: number;
   readonly said: readonly Said[];
   /** The last lines of its stderr. */
   readonly complaints: readonly string[];
@@ -47,7 +49,7 @@ process.on("exit", () => {
 
 /** Starts `pipeline ARGS`; `wrap` is the command that starts it, where there is one. */
 export const startPipeline = (name: string, args: readonly string[], wrap: readonly string[] = []): Process => {
-  const [command, ...rest] = [...wrap, process.execPath, main, ...args];
+  const [command, ...rest] = [...wrap, process.execPath, program, ...args];
   const child = spawn(command!, rest, { stdio: ["ignore", "pipe", "pipe"] });
   running.add(child);
   const said: Said[] = [];
@@ -70,6 +72,7 @@ export const startPipeline = (name: string, args: readonly string[], wrap: reado
   createInterface({ input: child.stderr }).on("line", (line) => complaints.splice(0, complaints.push(line) - 20));
   return {
     name,
+    pid: child.pid!,
     said,
     complaints,
     hear: (wanted) =>
@@ -109,7 +112,7 @@ export const startPipeline = (name: string, args: readonly string[], wrap: reado
 
 /** Runs `pipeline ARGS` to its end, or for a minute and a half, and returns what it printed. */
 export const runPipeline = async (...args: string[]): Promise<string> => {
-  const child = spawn(process.execPath, [main, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, [program, ...args], { stdio: ["ignore", "pipe", "pipe"] });
   running.add(child);
   let out = "";
   let complaints = "";
