@@ -121,7 +121,7 @@ const onNats = async (url: string): Promise<Opened> => {
       presence.next(status);
       events.next(status);
     },
-    write: events.tellResult,
+    write: events.publishResult,
     async close() {
       await presence.close();
       await events.settled();

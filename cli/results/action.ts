@@ -99,9 +99,9 @@ const stateText = (event: Extract<Numbered["value"], { kind: "state" }>): string
   switch (event.state) {
     case "queued":
       return "queued";
-    case "started":
-      return `started${event.attempt > 1 ? `, attempt ${event.attempt}` : ""}`;
-    case "retried":
+    case "running":
+      return `running${event.attempt > 1 ? `, attempt ${event.attempt}` : ""}`;
+    case "waiting":
       return `attempt ${event.attempt} failed and is repeated: ${event.reason}`;
     case "done":
       return `done: ${event.calls} wells called in ${event.seconds.toFixed(1)} s`;

@@ -4,13 +4,13 @@ import type { Call } from "../stage/items.ts";
 export interface About {
   readonly experiment: string;
   readonly cellType: string;
-  /** Node that tells it. */
+  /** Node that published it; empty for a submission. */
   readonly node: string;
   /** ISO 8601 */
   readonly at: string;
 }
 
-/** The answer for one well. Each is told once, however often its experiment was run. */
+/** The call of one well. Each is published once, however often its experiment was run. */
 export interface CallEvent extends About {
   readonly kind: "call";
   readonly plate: string;
@@ -27,8 +27,8 @@ export interface CallEvent extends About {
 
 export type StateEvent = About & { readonly kind: "state" } & (
     | { readonly state: "queued" }
-    | { readonly state: "started"; readonly attempt: number }
-    | { readonly state: "retried"; readonly attempt: number; readonly reason: string }
+    | { readonly state: "running"; readonly attempt: number }
+    | { readonly state: "waiting"; readonly attempt: number; readonly reason: string }
     | { readonly state: "done"; readonly attempts: number; readonly calls: number; readonly seconds: number }
     | { readonly state: "failed"; readonly attempts: number; readonly reason: string }
   );

@@ -11,7 +11,7 @@ export interface FileEvents extends EventStore {
 
 interface Line {
   readonly event: BusEvent;
-  /** Present on what is told once. */
+  /** Present on what is published once. */
   readonly once?: string;
 }
 
@@ -27,13 +27,13 @@ const newline = 10;
 /**
  * Opens or creates it. What a killed process has written of its last line is cut off.
  *
- * In memory are where every line begins, eight bytes each, and which wells of the experiments that are not done were told.
+ * In memory are where every line begins, eight bytes each, and which wells of unfinished experiments were published.
  */
 export const openFileEvents = async (path: string): Promise<FileEvents> => {
   const file = await open(path, "a+");
   /** Where line n begins; the last entry is where the next one will. */
   const starts = [0];
-  const told = new Map<string, Set<string>>();
+  const published = new Map<string, Set<string>>();
   const done = new Set<string>();
   const underWay = new Map<string, Promise<void>>();
   const readers = new Set<() => void>();
@@ -45,12 +45,12 @@ export const openFileEvents = async (path: string): Promise<FileEvents> => {
   const remember = (event: BusEvent, once: string | undefined): void => {
     const { experiment } = event;
     const state = event.kind === "state" ? event.state : undefined;
-    if (state === "failed") told.get(experiment)?.delete(`${experiment} queued`);
+    if (state === "failed") published.get(experiment)?.delete(`${experiment} queued`);
     if (once === undefined || done.has(experiment)) return;
     if (state === "done") {
       done.add(experiment);
-      told.delete(experiment);
-    } else told.set(experiment, (told.get(experiment) ?? new Set()).add(once));
+      published.delete(experiment);
+    } else published.set(experiment, (published.get(experiment) ?? new Set()).add(once));
   };
   const wake = (): void => {
     for (const reader of readers) reader();
@@ -85,7 +85,7 @@ export const openFileEvents = async (path: string): Promise<FileEvents> => {
 
   return {
     append(event, { id, once = false }) {
-      if (once && (done.has(event.experiment) || told.get(event.experiment)?.has(id))) return Promise.resolve();
+      if (once && (done.has(event.experiment) || published.get(event.experiment)?.has(id))) return Promise.resolve();
       const under = once ? underWay.get(id) : undefined;
       if (under !== undefined) return under;
       const line: Line = { event, ...(once ? { once: id } : {}) };
@@ -127,7 +127,7 @@ export const openFileEvents = async (path: string): Promise<FileEvents> => {
   };
 };
 
-/** What a run has told by now, whether it still runs or not. */
+/** What a run has published by now, whether it still runs or not. */
 export const readFileEvents = (path: string): Pick<EventStore, "follow" | "last"> => ({
   async *follow(filter, { after, signal }) {
     const file = await open(path, "r");

@@ -93,9 +93,9 @@ const stateEvent = (
   switch (state) {
     case "queued":
       return { ...about, state };
-    case "started":
+    case "running":
       return { ...about, state, attempt };
-    case "retried":
+    case "waiting":
       return { ...about, state, attempt, reason };
     case "failed":
       return { ...about, state, attempts: attempt, reason };

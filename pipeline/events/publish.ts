@@ -1,4 +1,4 @@
-/** What a node tells while it works. */
+/** Publishes what a node does: calls and changes of state. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ExperimentResult } from "../results/result.ts";
 import type { ResultStore } from "../run/node.ts";
@@ -8,24 +8,24 @@ import type { EventStore } from "./store.ts";
 
 export interface EventPublisher {
   /** Stores all calls of an experiment, then that it is done; what is stored already stays as it is. */
-  tellResult(result: ExperimentResult): Promise<void>;
+  publishResult(result: ExperimentResult): Promise<void>;
   /** Stores a change of state; runs on by itself. */
   next(status: Status): void;
-  /** Waits for what `next` was given; states for which there is no room are then given up. */
+  /** Waits for what `next` was given; states for which there is no room are then dropped. */
   settled(): Promise<void>;
 }
 
-/** The store of results, after everything was told: what it holds counts as told. */
+/** Calls are published once, before the experiment is stored: what is stored was published. */
 export const publishThenStore = (results: ResultStore, publisher: EventPublisher): ResultStore => ({
   done: results.done,
   fail: results.fail,
   async write(result) {
-    await publisher.tellResult(result);
+    await publisher.publishResult(result);
     await results.write(result);
   },
 });
 
-/** Calls under way to the store at a time. */
+/** Calls on their way to the store at a time. */
 const inFlight = 64;
 const lookForRoomMs = 1_000;
 
@@ -35,7 +35,7 @@ export const openEventPublisher = (
   node: string,
   cellTypeOf: (experiment: string) => string,
 ): EventPublisher => {
-  let telling: Promise<void> = Promise.resolve();
+  let publishing: Promise<void> = Promise.resolve();
   let leaving = false;
   const about = (experiment: string): About => ({
     experiment,
@@ -43,7 +43,7 @@ export const openEventPublisher = (
     node,
     at: new Date().toISOString(),
   });
-  const tellSurely = async (event: StateEvent): Promise<void> => {
+  const publishOnceThereIsRoom = async (event: StateEvent): Promise<void> => {
     // An experiment that is queued by every start of a run is queued once.
     const once = event.state === "queued";
     const id = `${event.experiment} ${event.state}${once ? "" : ` ${event.at}`}`;
@@ -56,21 +56,21 @@ export const openEventPublisher = (
       }
     }
   };
-  const tellState = (event: StateEvent): void => {
-    telling = telling.then(() => tellSurely(event));
+  const publishState = (event: StateEvent): void => {
+    publishing = publishing.then(() => publishOnceThereIsRoom(event));
   };
 
   return {
-    async tellResult({ experiment: { id, cellType }, calls, attempts, seconds }) {
+    async publishResult({ experiment: { id, cellType }, calls, attempts, seconds }) {
       const waiting = [...calls];
-      const tellCalls = async () => {
+      const publishCalls = async () => {
         for (let call = waiting.shift(); call !== undefined; call = waiting.shift()) {
           const event = callEvent(call, { ...about(id), cellType });
           await store.append(event, { id: `${id} ${event.plate} ${event.well}`, once: true });
         }
       };
-      await telling;
-      await Promise.all(Array.from({ length: inFlight }, tellCalls));
+      await publishing;
+      await Promise.all(Array.from({ length: inFlight }, publishCalls));
       const done = {
         kind: "state",
         ...about(id),
@@ -85,24 +85,24 @@ export const openEventPublisher = (
     next(status) {
       if (status.type === "run-started") {
         for (const { id, cellType } of status.experiments)
-          if (!status.done.includes(id)) tellState({ kind: "state", ...about(id), cellType, state: "queued" });
+          if (!status.done.includes(id)) publishState({ kind: "state", ...about(id), cellType, state: "queued" });
       }
       if (status.type === "experiment-started") {
         const { experiment, attempt } = status;
-        tellState({ kind: "state", ...about(experiment), state: "started", attempt });
+        publishState({ kind: "state", ...about(experiment), state: "running", attempt });
       }
       if (status.type === "experiment-retried") {
         const { experiment, attempt, reason } = status;
-        tellState({ kind: "state", ...about(experiment), state: "retried", attempt, reason });
+        publishState({ kind: "state", ...about(experiment), state: "waiting", attempt, reason });
       }
       if (status.type === "experiment-failed") {
         const { experiment, attempts, reason } = status.failure;
-        tellState({ kind: "state", ...about(experiment), state: "failed", attempts, reason });
+        publishState({ kind: "state", ...about(experiment), state: "failed", attempts, reason });
       }
     },
     async settled() {
       leaving = true;
-      await telling;
+      await publishing;
     },
   };
 };

@@ -11,7 +11,7 @@ export interface FollowOptions {
 
 export interface EventStore {
   /**
-   * Keeps an event, unless one of this `id` was told just now. With `once` it is told at most once ever: calls are, and
+   * Keeps an event, unless one of this `id` was appended just now. With `once` it is stored at most once ever: calls are, and
    * that an experiment is done.
    */
   append(event: BusEvent, options: { readonly id: string; readonly once?: boolean }): Promise<void>;

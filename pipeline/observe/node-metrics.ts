@@ -24,7 +24,7 @@ export const nodeMetrics = (metrics: Metrics, now: NodeNow): ((status: Status) =
   const experiments = metrics.counter("platestream_experiments_total", "Attempts that ended here, by outcome", [
     "outcome",
   ]);
-  for (const outcome of ["done", "retried", "failed"]) experiments({ outcome }, 0);
+  for (const outcome of ["done", "waiting", "failed"]) experiments({ outcome }, 0);
   const failures = metrics.counter("platestream_failures_total", "Attempts that failed, by code and stage", [
     "code",
     "stage",
@@ -75,8 +75,8 @@ export const nodeMetrics = (metrics: Metrics, now: NodeNow): ((status: Status) =
         return experiments({ outcome: "done" });
       case "experiment-retried":
         running.delete(status.experiment);
-        failures({ code: status.code ?? "", stage: status.stage ?? "", outcome: "retried" });
-        return experiments({ outcome: "retried" });
+        failures({ code: status.code ?? "", stage: status.stage ?? "", outcome: "waiting" });
+        return experiments({ outcome: "waiting" });
       case "experiment-failed":
         running.delete(status.failure.experiment);
         failures({ code: status.failure.code, stage: status.stage ?? "", outcome: "failed" });

@@ -37,13 +37,13 @@ const isFor = ({ cellType }: ModelInfo, network: string): boolean =>
 export const checkOrigin = async (folder: string, config: ResultsConfig): Promise<void> => {
   const path = join(folder, "origin.json");
   const write = (origin: Origin) => replaceFile(path, `${JSON.stringify(origin, null, 2)}\n`);
-  const told = originOf(config);
+  const current = originOf(config);
   const there = await readJson<Origin>(path);
-  if (there === undefined) return write(told);
+  if (there === undefined) return write(current);
   const onlyThere = there.models.filter((network) => !config.models.some((model) => isFor(model, network)));
   const added = networksOf(config.models.filter((model) => !there.models.some((network) => isFor(model, network))));
   const before: Origin = { ...there, models: [...there.models, ...added].sort() };
-  const now: Origin = { ...told, models: [...told.models, ...onlyThere].sort() };
+  const now: Origin = { ...current, models: [...current.models, ...onlyThere].sort() };
   const parts = Object.keys(now) as (keyof Origin)[];
   const changed = parts.filter((part) => JSON.stringify(before[part]) !== JSON.stringify(now[part]));
   if (changed.length === 0) return added.length > 0 ? write(now) : undefined;

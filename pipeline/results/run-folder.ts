@@ -64,8 +64,8 @@ export const openRunFolder = async (folder: string, { config, fresh }: RunFolder
   }
 };
 
-const open = async (dir: string, told: ResultsConfig, unlock: () => Promise<void>): Promise<RunFolder> => {
-  let config = told;
+const open = async (dir: string, given: ResultsConfig, unlock: () => Promise<void>): Promise<RunFolder> => {
+  let config = given;
   let accepting: Promise<void> = Promise.resolve();
   const startedAt = new Date();
   const experiments = join(dir, "experiments");

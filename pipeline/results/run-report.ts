@@ -55,7 +55,7 @@ export const reportRun = ({
   experiments,
   failures,
 }: RunFacts): RunReport => {
-  const { models, ...told } = config;
+  const { models, ...settings } = config;
   const sum = (count: (experiment: ExperimentReport) => number) =>
     experiments.reduce((total, experiment) => total + count(experiment), 0);
   return {
@@ -64,7 +64,7 @@ export const reportRun = ({
     startedAt: startedAt.toISOString(),
     finishedAt: new Date().toISOString(),
     seconds,
-    config: told,
+    config: settings,
     models: models.map(identityOf),
     experiments,
     failures,

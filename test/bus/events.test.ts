@@ -29,14 +29,14 @@ test("events - a subscriber outlives kill -9 of the server", async (t) => {
   t.after(() => own.close());
   const store = await open(t, own.namespace());
   const events = openEventPublisher(store, "a", () => "HUVEC");
-  await events.tellResult(resultOf("HUVEC-01", 3));
+  await events.publishResult(resultOf("HUVEC-01", 3));
   const following = read(store, {}, 14);
   await sleep(100);
   await own.kill();
-  const telling = events.tellResult(resultOf("HUVEC-02", 3));
+  const publishing = events.publishResult(resultOf("HUVEC-02", 3));
   await sleep(300);
   await own.restart();
-  await telling;
+  await publishing;
   const numbers = (await following).map(({ seq }) => seq);
   assert.deepEqual(
     numbers,

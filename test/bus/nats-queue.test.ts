@@ -80,7 +80,7 @@ test("NATS bus - a node that was lost and comes back settles only what is still 
   const one = await open(t, url);
   await one.bus.submit([ref("HUVEC-01")]);
   const lost = await one.bus.take(never);
-  await one.parts.records.change("HUVEC-01", (record) => ({ ...record!, node: "node-2", lease: "another" }));
+  await one.parts.records.change("HUVEC-01", (record) => ({ ...record!, node: "node-2", delivery: "another" }));
   await lost!.fail("too late", undefined, 1);
   assert.equal((await one.parts.records.get("HUVEC-01"))!.value.state, "running");
   assert.deepEqual(await readDeadLetters(one.parts), []);

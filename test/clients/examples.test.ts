@@ -97,7 +97,7 @@ test("subscribe prints every call once, through a connection that is lost, and e
     const serve = (listen: string) =>
       serveResults({ listen, security: openToThisHost, store, onRefused: () => undefined });
     const node = openEventPublisher(store, "a", () => "HUVEC");
-    await node.tellResult(resultOf("HUVEC-01", 3));
+    await node.publishResult(resultOf("HUVEC-01", 3));
     const first = await serve("127.0.0.1:0");
     const { file, args, env } = command("subscribe");
     const child = spawn(file, [...args, first.address], { env });
@@ -111,7 +111,7 @@ test("subscribe prints every call once, through a connection that is lost, and e
     await first.close(0);
     while (!complaints.includes("again after event 6")) await once(child.stderr, "data");
     const second = await serve(first.address);
-    await node.tellResult(resultOf("HUVEC-02", 2));
+    await node.publishResult(resultOf("HUVEC-02", 2));
     while (printed.length < 10) await once(child.stdout, "data");
     store.end();
     const ended = once(child, "close");

@@ -17,14 +17,14 @@ const open = async (t: TestContext, at?: string) => {
   t.after(() => store.close().catch(() => undefined));
   return store;
 };
-const tell = (store: Awaited<ReturnType<typeof open>>) => openEventPublisher(store, "a", () => "HUVEC");
+const publisher = (store: Awaited<ReturnType<typeof open>>) => openEventPublisher(store, "a", () => "HUVEC");
 
 testEvents("events in a file", open);
 
-test("events in a file - another process goes on with the next number, and tells nothing twice", async (t) => {
+test("events in a file - another process goes on with the next number, and publishes nothing twice", async (t) => {
   const at = await path(t);
   const first = await open(t, at);
-  await tell(first).tellResult(resultOf("HUVEC-01", 3));
+  await publisher(first).publishResult(resultOf("HUVEC-01", 3));
   await first.append(
     { ...(await read(first, {}, 1))[0]!.value, experiment: "HUVEC-02" },
     { id: "HUVEC-02 1 B2", once: true },
@@ -34,7 +34,7 @@ test("events in a file - another process goes on with the next number, and tells
 
   const second = await open(t, at);
   assert.equal(await second.last(), 8);
-  for (const id of ["HUVEC-01", "HUVEC-02"]) await tell(second).tellResult(resultOf(id, 3));
+  for (const id of ["HUVEC-01", "HUVEC-02"]) await publisher(second).publishResult(resultOf(id, 3));
   const events = await read(second, {}, 14);
   assert.deepEqual(
     events.map(({ seq }) => seq),
@@ -52,7 +52,7 @@ test("events in a file - a follower reads the rest of what is over, and ends", a
     for await (const _ of store.follow({}, { after: 0, signal: new AbortController().signal })) count += 1;
     return count;
   })();
-  await tell(store).tellResult(resultOf("HUVEC-01", 4));
+  await publisher(store).publishResult(resultOf("HUVEC-01", 4));
   store.end();
   assert.equal(await following, 9);
 });

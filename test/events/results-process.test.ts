@@ -66,7 +66,7 @@ test("a run serves its events until it is over, and leaves them in its folder", 
   assert.equal((await readFile(join(at("run"), "calls.csv"), "utf8")).trimEnd().split("\n").length, 1 + 3 * 2 * 9);
 
   const table = await pipeline("results", "--run", at("run"), "--kind", "state", "--experiment", "HUVEC-02");
-  assert.match(table, /HUVEC-02 +queued\n.*started\n.*done: 18 wells called/s);
+  assert.match(table, /HUVEC-02 +queued\n.*running\n.*done: 18 wells called/s);
 });
 
 test("a node serves the events of its bus, with the bus's numbers", async (t) => {

@@ -28,7 +28,7 @@ const serve = async (t: TestContext, store: FileEvents, listen = "127.0.0.1:0") 
   t.after(() => server.close(0));
   return server;
 };
-const tell = (store: FileEvents) => openEventPublisher(store, "a", () => "HUVEC");
+const publisher = (store: FileEvents) => openEventPublisher(store, "a", () => "HUVEC");
 const read = async (address: string, filter: EventFilter, given: Partial<SubscribeOptions>, count = Infinity) => {
   const stop = new AbortController();
   const options = { from: "start", storedOnly: false, signal: stop.signal, onLost: () => undefined, ...given } as const;
@@ -45,10 +45,10 @@ const numbers = (events: readonly Numbered[]) => events.map(({ seq }) => seq);
 test("a subscriber gets the events as they were told, and only those that it asks for", async (t) => {
   const store = await openStore(t);
   const { address } = await serve(t, store);
-  const node = tell(store);
+  const node = publisher(store);
   node.next({ type: "experiment-started", experiment: "HUVEC-01", attempt: 1, plates: [] });
   node.next({ type: "experiment-retried", experiment: "HUVEC-01", attempt: 1, reason: "flaky", code: "internal" });
-  await node.tellResult(resultOf("HUVEC-01", 3));
+  await node.publishResult(resultOf("HUVEC-01", 3));
   const all = await read(address, {}, { storedOnly: true });
   const kept: Numbered[] = [];
   const { signal } = new AbortController();
@@ -62,15 +62,15 @@ test("a subscriber gets the events as they were told, and only those that it ask
 
 test("from now on means from the moment of subscribing, also when the connection is lost before the first event", async (t) => {
   const store = await openStore(t);
-  const node = tell(store);
-  await node.tellResult(resultOf("HUVEC-01", 3));
+  const node = publisher(store);
+  await node.publishResult(resultOf("HUVEC-01", 3));
   const { address } = await serve(t, store);
   const link = await cuttable(t, address);
   const reading = read(link.address, {}, { from: "now" }, 5);
   await link.connected();
   await sleep(100);
   link.cut();
-  await node.tellResult(resultOf("HUVEC-02", 2));
+  await node.publishResult(resultOf("HUVEC-02", 2));
   assert.deepEqual(numbers(await reading), [8, 9, 10, 11, 12]);
 });
 
@@ -80,10 +80,10 @@ test("a subscriber whose connection is cut again and again misses nothing and se
   const link = await cuttable(t, address);
   const lost: string[] = [];
   const reading = read(link.address, {}, { onLost: (why) => lost.push(why) }, 303);
-  const node = tell(store);
+  const node = publisher(store);
   for (const id of ["HUVEC-01", "HUVEC-02", "HUVEC-03"]) {
     await link.connected();
-    await node.tellResult(resultOf(id, 50));
+    await node.publishResult(resultOf(id, 50));
     link.cut();
   }
   assert.deepEqual(numbers(await reading), upTo(303));
@@ -94,7 +94,7 @@ test("when the run is over, the stream ends after the last event", async (t) => 
   const store = await openStore(t);
   const server = await serve(t, store);
   const reading = read(server.address, {}, {});
-  await tell(store).tellResult(resultOf("HUVEC-01", 20));
+  await publisher(store).publishResult(resultOf("HUVEC-01", 20));
   await sleep(100);
   store.end();
   await server.close(5_000);
@@ -103,15 +103,15 @@ test("when the run is over, the stream ends after the last event", async (t) => 
 
 test("a node that leaves says so, and the subscriber goes on where another one serves", async (t) => {
   const store = await openStore(t);
-  const node = tell(store);
-  await node.tellResult(resultOf("HUVEC-01", 2));
+  const node = publisher(store);
+  await node.publishResult(resultOf("HUVEC-01", 2));
   const first = await serve(t, store);
   const lost: string[] = [];
   const reading = read(first.address, {}, { onLost: (why) => lost.push(why) }, 10);
   while (first.subscribers === 0) await sleep(10);
   await first.close(0);
   await serve(t, store, first.address);
-  await node.tellResult(resultOf("HUVEC-02", 2));
+  await node.publishResult(resultOf("HUVEC-02", 2));
   assert.deepEqual(numbers(await reading), upTo(10));
   assert.match(lost[0]!, /this node leaves|connection|ECONN/i);
 });
@@ -133,11 +133,11 @@ test("a subscriber that does not read holds up nobody, and what it has not read 
   const stop = new AbortController();
   const stuck = read(link.address, {}, { signal: stop.signal });
   await link.connected();
-  const node = tell(store);
-  await node.tellResult(resultOf("HUVEC-x", 1));
+  const node = publisher(store);
+  await node.publishResult(resultOf("HUVEC-x", 1));
   link.stall();
   const tellMany = async (from: number) => {
-    for (let n = from; n < from + 10; n++) await node.tellResult(resultOf(`HUVEC-${n}`, 400));
+    for (let n = from; n < from + 10; n++) await node.publishResult(resultOf(`HUVEC-${n}`, 400));
     await sleep(500);
     return taken;
   };

@@ -43,14 +43,14 @@ const wellsOf = (events: readonly Numbered[]) =>
 const upTo = (last: number) => Array.from({ length: last }, (_, i) => i + 1);
 
 export const testEvents = (name: string, open: (t: TestContext) => Promise<EventStore>): void => {
-  const tell = (store: EventStore, node = "a") => openEventPublisher(store, node, () => "HUVEC");
+  const publisher = (store: EventStore, node = "a") => openEventPublisher(store, node, () => "HUVEC");
 
-  test(`${name} - a result that is told twice is there once, and done comes after its calls`, async (t) => {
+  test(`${name} - a result that is published twice is there once, and done comes after its calls`, async (t) => {
     const store = await open(t);
-    const nodes = ["a", "b"].map((node) => tell(store, node));
-    await Promise.all(nodes.map((node) => node.tellResult(resultOf("HUVEC-01", 20))));
-    await nodes[0]!.tellResult(resultOf("HUVEC-02", 1));
-    await nodes[1]!.tellResult(resultOf("HUVEC-01", 20));
+    const nodes = ["a", "b"].map((node) => publisher(store, node));
+    await Promise.all(nodes.map((node) => node.publishResult(resultOf("HUVEC-01", 20))));
+    await nodes[0]!.publishResult(resultOf("HUVEC-02", 1));
+    await nodes[1]!.publishResult(resultOf("HUVEC-01", 20));
     const events = await read(store, { experiments: ["HUVEC-01"] }, 41);
     assert.equal(new Set(wellsOf(events)).size, 41);
     assert.equal(wellsOf(events).at(-1), "done");
@@ -59,7 +59,7 @@ export const testEvents = (name: string, open: (t: TestContext) => Promise<Event
 
   test(`${name} - a subscriber that goes on after its last number misses nothing and sees nothing twice`, async (t) => {
     const store = await open(t);
-    await tell(store).tellResult(resultOf("HUVEC-01", 30));
+    await publisher(store).publishResult(resultOf("HUVEC-01", 30));
     const seen = await read(store, {}, 23);
     const rest = await read(store, {}, 38, seen.at(-1)!.seq);
     assert.deepEqual(
@@ -71,22 +71,22 @@ export const testEvents = (name: string, open: (t: TestContext) => Promise<Event
   test(`${name} - a subscriber that is there before the events gets them as they come`, async (t) => {
     const store = await open(t);
     const reading = read(store, { kinds: ["call"] }, 10);
-    const node = tell(store);
-    for (const id of ["HUVEC-01", "HUVEC-02", "HUVEC-03"]) await node.tellResult(resultOf(id, 2));
+    const node = publisher(store);
+    for (const id of ["HUVEC-01", "HUVEC-02", "HUVEC-03"]) await node.publishResult(resultOf(id, 2));
     assert.equal(new Set(wellsOf(await reading)).size, 10);
   });
 
   test(`${name} - a subscriber takes what it asks for`, async (t) => {
     const store = await open(t);
-    const node = tell(store);
+    const node = publisher(store);
     node.next({ type: "experiment-started", experiment: "HUVEC-01", attempt: 1, plates: [] });
     node.next({ type: "experiment-retried", experiment: "HUVEC-01", attempt: 1, reason: "flaky", code: "internal" });
-    await node.tellResult(resultOf("HUVEC-01", 2));
-    await openEventPublisher(store, "c", () => "U2OS").tellResult({
+    await node.publishResult(resultOf("HUVEC-01", 2));
+    await openEventPublisher(store, "c", () => "U2OS").publishResult({
       ...resultOf("U2OS-01", 1),
       experiment: { id: "U2OS-01", cellType: "U2OS", plates: ["1", "2"], sites: [] },
     });
-    assert.deepEqual(wellsOf(await readStored(store, { kinds: ["state"] })), ["started", "retried", "done", "done"]);
+    assert.deepEqual(wellsOf(await readStored(store, { kinds: ["state"] })), ["running", "waiting", "done", "done"]);
     const plate = await readStored(store, { experiments: ["HUVEC-01"], plates: ["2"] });
     assert.deepEqual(wellsOf(plate).sort(), ["HUVEC-01 2 B2", "HUVEC-01 2 B3"]);
     assert.equal((await readStored(store, { plates: ["1", "2"] })).length, 6);
@@ -102,8 +102,8 @@ export const testEvents = (name: string, open: (t: TestContext) => Promise<Event
     t.after(() => stop.abort());
     const stuck = store.follow({}, { after: 0, signal: stop.signal });
     const first = stuck.next();
-    const node = tell(store);
-    for (let n = 0; n < 10; n++) await node.tellResult(resultOf(`HUVEC-${n}`, 50));
+    const node = publisher(store);
+    for (let n = 0; n < 10; n++) await node.publishResult(resultOf(`HUVEC-${n}`, 50));
     assert.equal((await read(store, {}, 1010)).length, 1010, "another one reads on");
     assert.equal((await first).value.seq, 1);
     assert.equal((await stuck.next()).value.seq, 2, "and it has missed nothing");

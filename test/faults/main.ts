@@ -26,7 +26,7 @@ const main = async (wanted: readonly string[]): Promise<number> => {
     await runPipeline("model", "new", "--arch", "densenet-small", "--size", "64", "--layout", data, "--out", model);
     const reference = await runUndisturbed(join(folder, "undisturbed"), { data, model });
     say(
-      `undisturbed: ${reference.told.size} wells are called ${reference.seconds.toFixed(1)} s after the first process`,
+      `undisturbed: ${reference.published.size} wells are called ${reference.seconds.toFixed(1)} s after the first process`,
     );
     const rows: Row[] = [];
     for (const [index, fault] of chosen.entries()) {

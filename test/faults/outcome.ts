@@ -1,4 +1,4 @@
-/** What a run has told and stored, and how it compares with a run that nothing disturbed. */
+/** What a run has published and stored, and how it compares with a run that nothing disturbed. */
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
@@ -10,9 +10,9 @@ export interface Event {
 }
 
 /** Everything that has to be the same however a run went, each piece under a name of its own. */
-export interface Answers {
-  /** `experiment plate well` -> the event of its call, without who told it and when. */
-  readonly told: ReadonlyMap<string, string>;
+export interface Outcome {
+  /** `experiment plate well` -> the event of its call, without who published it and when. */
+  readonly published: ReadonlyMap<string, string>;
   /** `experiment plate well` -> its line of calls.csv. */
   readonly tables: ReadonlyMap<string, string>;
   /** `experiment/file` -> the bytes of a finished experiment's wells and features. */
@@ -20,22 +20,22 @@ export interface Answers {
 }
 
 /** Reads them; a piece that is there twice and not the same is a difference, and is listed in `contradictions`. */
-export const readAnswers = async (
+export const readOutcome = async (
   events: readonly Event[],
   folders: readonly string[],
-): Promise<Answers & { readonly contradictions: readonly string[] }> => {
+): Promise<Outcome & { readonly contradictions: readonly string[] }> => {
   const contradictions: string[] = [];
   const put = (map: Map<string, string>, key: string, value: string) => {
     if ((map.get(key) ?? value) !== value) contradictions.push(key);
     map.set(key, value);
   };
-  const told = new Map<string, string>();
+  const published = new Map<string, string>();
   const tables = new Map<string, string>();
   const files = new Map<string, string>();
   for (const { value } of events) {
     if (value.kind !== "call") continue;
     const { node: _, at: __, ...call } = value;
-    put(told, `${call.experiment} ${call.plate} ${call.well}`, JSON.stringify(call));
+    put(published, `${call.experiment} ${call.plate} ${call.well}`, JSON.stringify(call));
   }
   for (const folder of folders) {
     const [, ...lines] = (await readFile(join(folder, "calls.csv"), "utf8")).trimEnd().split("\n");
@@ -47,13 +47,13 @@ export const readAnswers = async (
       }
     }
   }
-  return { told, tables, files, contradictions };
+  return { published, tables, files, contradictions };
 };
 
 export interface Comparison {
   /** Calls, lines and files that the undisturbed run has and this one lacks. */
   readonly lost: readonly string[];
-  /** Calls and ends of experiments that were told more than once, or that nobody asked for. */
+  /** Calls and ends of experiments that were published more than once, or that nobody asked for. */
   readonly doubled: readonly string[];
   /** Those that differ in any byte. */
   readonly different: readonly string[];
@@ -63,7 +63,7 @@ export interface Comparison {
 
 /** `events` from the start as they are stored; `seen` as each subscriber saw them while it all happened. */
 export const compare = async (
-  reference: Answers,
+  reference: Outcome,
   {
     events,
     seen,
@@ -71,19 +71,19 @@ export const compare = async (
   }: { events: readonly Event[]; seen: readonly (readonly Event[])[]; folders: readonly string[] },
   called: readonly string[],
 ): Promise<Comparison> => {
-  const answers = await readAnswers(events, folders);
+  const outcome = await readOutcome(events, folders);
   const lost: string[] = [];
-  const different = [...answers.contradictions];
+  const different = [...outcome.contradictions];
   const doubled = twice(events.map(({ value }) => subjectOf(value)).filter((each) => each !== undefined));
-  for (const part of ["told", "tables", "files"] as const) {
+  for (const part of ["published", "tables", "files"] as const) {
     const expected = [...reference[part]].filter(([key]) => called.includes(key.split(/[ /]/, 1)[0]!));
     for (const [key, value] of expected) {
-      const got = answers[part].get(key);
+      const got = outcome[part].get(key);
       if (got === undefined) lost.push(key);
       else if (got !== value) different.push(key);
     }
     const known = new Set(expected.map(([key]) => key));
-    doubled.push(...[...answers[part].keys()].filter((key) => !known.has(key)));
+    doubled.push(...[...outcome[part].keys()].filter((key) => !known.has(key)));
   }
   for (const experiment of called) {
     const done = events.some(({ value }) => subjectOf(value) === `${experiment} done`);
@@ -99,7 +99,7 @@ export const compare = async (
   return { lost, doubled, different, wrong };
 };
 
-/** What may be told once; a start or a retry may be told again. */
+/** What may be published once; that it runs or waits may be repeated. */
 const subjectOf = (event: BusEvent): string | undefined => {
   if (event.kind === "call") return `${event.experiment} ${event.plate} ${event.well}`;
   return event.state === "done" || event.state === "failed" || event.state === "queued"

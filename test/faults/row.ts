@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { readDeadLetters } from "../../pipeline/bus/nats/dead-letters.ts";
 import { experiments, type Fault, type GivenUp } from "./faults.ts";
-import { type Answers, compare, readAnswers } from "./outcome.ts";
+import { compare, type Outcome, readOutcome } from "./outcome.ts";
 import { openScene, type Scene } from "./scene.ts";
 
 /** A row that takes longer hangs. */
@@ -29,17 +29,17 @@ export interface Where {
 }
 
 /** Runs all experiments without a fault: what all rows are compared with. */
-export const runUndisturbed = async (folder: string, where: Where): Promise<Answers & { readonly seconds: number }> => {
+export const runUndisturbed = async (folder: string, where: Where): Promise<Outcome & { readonly seconds: number }> => {
   const started = Date.now();
   return inScene(folder, where, { workers: 1, nodes: 1 }, async (scene) => {
     await scene.settled(experiments);
     const seconds = (Date.now() - started) / 1000;
     const { events, folders } = await scene.finish();
-    return { ...(await readAnswers(events, folders)), seconds };
+    return { ...(await readOutcome(events, folders)), seconds };
   });
 };
 
-export const runFault = async (fault: Fault, folder: string, where: Where, reference: Answers): Promise<Row> => {
+export const runFault = async (fault: Fault, folder: string, where: Where, reference: Outcome): Promise<Row> => {
   const started = Date.now();
   const row = await inScene(folder, where, fault.arrange, (scene) => play(scene, fault, reference)).catch(
     ({ message }: Error) => ({ ...nothing, problems: [message] }),
@@ -74,7 +74,7 @@ const inScene = async <T>(
 const complaints = ({ nodes, workers }: Scene): string[] =>
   [...nodes, ...workers].flatMap(({ name, complaints: lines }) => lines.slice(-5).map((line) => `${name}: ${line}`));
 
-const play = async (scene: Scene, fault: Fault, reference: Answers): Promise<Omit<Row, "fault" | "seconds">> => {
+const play = async (scene: Scene, fault: Fault, reference: Outcome): Promise<Omit<Row, "fault" | "seconds">> => {
   await fault.break(scene);
   await scene.settled(experiments);
   const { events, folders } = await scene.finish();
@@ -116,13 +116,13 @@ const recovery = ({ nodes, struckAt = 0 }: Scene): number | undefined => {
 /** The dead letters must be the expected one, with its reason, stage and attempts, and no other. */
 const checkLetters = async ({ bus }: Scene, expected: GivenUp | undefined): Promise<string[]> => {
   const letters = await readDeadLetters(bus);
-  const told = letters.map(({ id, attempts, stage, reason }) => ({ id, attempts, stage, reason }));
-  const right = ({ id, attempts, stage, reason }: (typeof told)[number]) =>
+  const found = letters.map(({ id, attempts, stage, reason }) => ({ id, attempts, stage, reason }));
+  const right = ({ id, attempts, stage, reason }: (typeof found)[number]) =>
     id === expected?.experiment &&
     attempts === expected.attempts &&
     stage === expected.stage &&
     expected.reason.test(reason);
-  return told.length === (expected === undefined ? 0 : 1) && told.every(right)
+  return found.length === (expected === undefined ? 0 : 1) && found.every(right)
     ? []
-    : [`the dead letters are ${JSON.stringify(told)}`];
+    : [`the dead letters are ${JSON.stringify(found)}`];
 };

@@ -75,7 +75,7 @@ test("what happens in a run is counted; what a node holds is read", async () => 
   next({ type: "bus", state: "lost", detail: "" });
   const later = await metrics.text();
   assert.match(later, /^platestream_experiments_running 0$/m);
-  assert.match(later, /^platestream_failures_total\{code="deadline",stage="infer",outcome="retried"\} 1$/m);
+  assert.match(later, /^platestream_failures_total\{code="deadline",stage="infer",outcome="waiting"\} 1$/m);
   assert.match(later, /^platestream_failures_total\{code="invalid-data",stage="decode",outcome="failed"\} 1$/m);
   assert.match(later, /^platestream_experiments_total\{outcome="failed"\} 1$/m);
   assert.match(later, /^platestream_bus_connected 0$/m);

@@ -72,7 +72,7 @@ const work = async (scene: Scene, as: Role): Promise<void> => {
       if (delivery === undefined) break;
       const { experiment, attempt } = delivery;
       events.next({ type: "experiment-started", experiment: experiment.id, attempt, plates: [] });
-      if (first) await events.tellResult(resultOf(experiment.id, [{ well: "B02", called: "1" }]));
+      if (first) await events.publishResult(resultOf(experiment.id, [{ well: "B02", called: "1" }]));
       await (first ? delivery.done() : delivery.fail("poison", undefined, attempt));
     }
     await events.settled();
@@ -82,8 +82,8 @@ const work = async (scene: Scene, as: Role): Promise<void> => {
   }
 };
 
-const tellResult = async (scene: Scene, as: Role): Promise<void> =>
-  openEventPublisher(natsEvents(await scene.open(as)), "n", () => "HUVEC").tellResult(
+const publishResult = async (scene: Scene, as: Role): Promise<void> =>
+  openEventPublisher(natsEvents(await scene.open(as)), "n", () => "HUVEC").publishResult(
     resultOf("E9", [{ well: "B02", called: "1" }]),
   );
 
@@ -157,7 +157,7 @@ test("with the documented configuration every role does its work, and is refused
   await refusedTo(submit, scene, ["node", "worker", "subscriber"]);
   await refusedTo(lookAtBus, scene, ["worker", "subscriber"]);
   await refusedTo(work, scene, ["submitter", "worker", "subscriber"]);
-  await refusedTo(tellResult, scene, ["submitter", "worker", "subscriber"]);
+  await refusedTo(publishResult, scene, ["submitter", "worker", "subscriber"]);
   await refusedTo(announce, scene, ["submitter", "node", "subscriber"]);
   await refusedTo(follow, scene, ["submitter", "worker"]);
   while (scene.violations().length < 16) await sleep(10);

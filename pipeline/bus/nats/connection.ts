@@ -130,18 +130,18 @@ const isRefusedLogin = (error: Error): boolean =>
 
 const follow = async (nc: NatsConnection, onChange: OnConnection): Promise<void> => {
   /** Until it is there again: a server that refuses the login does so at every attempt. */
-  const told = new Set<string>();
-  const tellOnce = (type: string, detail: string) => {
-    if (!told.has(type)) onChange("lost", detail);
-    told.add(type);
+  const reported = new Set<string>();
+  const reportOnce = (type: string, detail: string) => {
+    if (!reported.has(type)) onChange("lost", detail);
+    reported.add(type);
   };
   for await (const status of nc.status()) {
-    if (status.type === "disconnect") tellOnce(status.type, `lost ${status.server}; waiting for it`);
+    if (status.type === "disconnect") reportOnce(status.type, `lost ${status.server}; waiting for it`);
     if (status.type === "error" && isRefusedLogin(status.error)) {
-      tellOnce(status.type, `${nc.getServer()} refuses this login (${status.error.message}); trying again`);
+      reportOnce(status.type, `${nc.getServer()} refuses this login (${status.error.message}); trying again`);
     }
-    if (status.type === "reconnect" && told.size > 0) {
-      told.clear();
+    if (status.type === "reconnect" && reported.size > 0) {
+      reported.clear();
       onChange("ready", `connected to ${status.server} again`);
     }
   }
@@ -154,7 +154,7 @@ const longestWaitMs = 5_000;
 
 /**
  * Repeats `operation` until the server answers it and has room for it, through lost connections, restarts and full disks;
- * `onFull` is told, once, that it has none. What else the server answers, a refusal included, is final; so is the end of
+ * `onFull` is called, once, when it has none. What else the server answers, a refusal included, is final; so is the end of
  * the connection by its owner.
  */
 export const retryUntilAnswered = async <T>(
@@ -162,15 +162,15 @@ export const retryUntilAnswered = async <T>(
   operation: () => Promise<T>,
   onFull: () => void = () => {},
 ): Promise<T> => {
-  let told = false;
+  let reported = false;
   for (let wait = firstWaitMs; ; wait = Math.min(2 * wait, longestWaitMs)) {
     try {
       return await operation();
     } catch (error) {
       const full = isFull(error);
       if (nc.isClosed() || !(full || isNoResponse(error))) throw refusalOf(error) ?? error;
-      if (full && !told) onFull();
-      told ||= full;
+      if (full && !reported) onFull();
+      reported ||= full;
       await sleep(wait);
     }
   }

@@ -1,4 +1,4 @@
-/** Nodes tell of themselves: who is there, what each runs and how far it is. */
+/** Nodes announce themselves: who is there, what each runs and how far it is. */
 import { hostname } from "node:os";
 import type { Status } from "../../run/status.ts";
 import type { Bucket } from "./buckets.ts";
@@ -35,9 +35,9 @@ export const announceNode = (nodes: Bucket<NodeState>, node: string, cellTypes: 
   const running = new Map<string, RunningExperiment>();
   const since = new Date().toISOString();
   let draining = false;
-  let telling: Promise<void> | undefined;
+  let announcing: Promise<void> | undefined;
 
-  const tell = () => {
+  const announce = () => {
     const state = {
       node,
       host: hostname(),
@@ -47,15 +47,15 @@ export const announceNode = (nodes: Bucket<NodeState>, node: string, cellTypes: 
       running: [...running.values()],
       draining,
     };
-    telling ??= nodes
+    announcing ??= nodes
       .put(node, state)
       .catch(() => undefined) // the connection was closed by its owner
       .finally(() => {
-        telling = undefined;
+        announcing = undefined;
       });
   };
-  const timer = setInterval(tell, heartbeatMs);
-  tell();
+  const timer = setInterval(announce, heartbeatMs);
+  announce();
 
   return {
     next(status) {
@@ -64,7 +64,7 @@ export const announceNode = (nodes: Bucket<NodeState>, node: string, cellTypes: 
           const { experiment, attempt, plates } = status;
           const sites = plates.reduce((sum, plate) => sum + plate.sites, 0);
           running.set(experiment, { experiment, attempt, sites, sitesDone: 0 });
-          return tell();
+          return announce();
         }
         case "site-done": {
           const entry = running.get(status.experiment);
@@ -73,21 +73,21 @@ export const announceNode = (nodes: Bucket<NodeState>, node: string, cellTypes: 
         }
         case "experiment-done":
           running.delete(status.result.experiment.id);
-          return tell();
+          return announce();
         case "experiment-retried":
           running.delete(status.experiment);
-          return tell();
+          return announce();
         case "experiment-failed":
           running.delete(status.failure.experiment);
-          return tell();
+          return announce();
         case "draining":
           draining = true;
-          return tell();
+          return announce();
       }
     },
     async close() {
       clearInterval(timer);
-      await telling;
+      await announcing;
       await nodes.remove(node).catch(() => undefined);
     },
   };

@@ -15,7 +15,7 @@ export interface NatsBusOptions {
   readonly cellTypes: () => readonly string[];
   /** Taking ends when no experiment of the cell types that it ever took is left unsettled, instead of waiting for more. */
   readonly untilEmpty: boolean;
-  /** The queue takes no more for now; told once for every submission that waits. */
+  /** The queue takes no more for now; called once for every submission that waits. */
   readonly onFull: () => void;
 }
 
@@ -40,7 +40,7 @@ export const openNatsBus = async (parts: NatsBusParts, options: NatsBusOptions):
   const wake = () => {
     for (const each of waiting) each();
   };
-  /** Cell types that it took at some time, and what tells of new experiments. */
+  /** Cell types that it took at some time, and subscriptions to new experiments. */
   const arrivals = new Map<string, { unsubscribe(): void }>();
   const openCellType = async (cellType: string): Promise<void> => {
     if (arrivals.has(cellType)) return;
@@ -155,18 +155,18 @@ const receive = async (
   }
 
   const { submission, ...experiment } = queued;
-  const lease = nuid.next();
+  const delivery = nuid.next();
   let taken: ExperimentRecord | undefined;
   let suspect = false;
   await records.change(experiment.id, (record) => {
-    if (record?.lease === lease) return undefined;
+    if (record?.delivery === delivery) return undefined;
     const again = record?.submission === submission;
     const attempts = (again ? record.attempts : 0) + 1;
     suspect = again && record.state === "running";
     taken =
       record?.state === "done"
         ? undefined
-        : { ...queued, state: "running", attempts, node, lease, since: new Date().toISOString() };
+        : { ...queued, state: "running", attempts, node, delivery, since: new Date().toISOString() };
     return taken;
   });
   if (taken === undefined) {
@@ -179,7 +179,7 @@ const receive = async (
   const update = async (change: Partial<ExperimentRecord>): Promise<boolean> => {
     let own = false;
     await records.change(experiment.id, (record) => {
-      own = record?.lease === lease && record.state !== "done";
+      own = record?.delivery === delivery && record.state !== "done";
       return own ? { ...record!, ...change, since: new Date().toISOString() } : undefined;
     });
     return own;

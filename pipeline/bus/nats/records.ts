@@ -4,7 +4,7 @@ import type { ExperimentRef } from "../bus.ts";
 export type ExperimentState = "queued" | "running" | "waiting" | "done" | "failed";
 
 export interface ExperimentRecord extends ExperimentRef {
-  /** Tells a submission from an earlier one of the same experiment. */
+  /** Distinguishes a submission from an earlier one of the same experiment. */
   readonly submission: string;
   /** `waiting`: to be tried again. */
   readonly state: ExperimentState;
@@ -12,8 +12,8 @@ export interface ExperimentRecord extends ExperimentRef {
   readonly attempts: number;
   /** Who has it, or had it last. */
   readonly node?: string;
-  /** Tells who may settle it: the last one that took it. */
-  readonly lease?: string;
+  /** Who may settle it: the last delivery of it. */
+  readonly delivery?: string;
   /** Why the last attempt failed. */
   readonly reason?: string;
   /** ISO 8601; of the last change. */

@@ -7,7 +7,7 @@ import type { NatsBusParts } from "./open.ts";
 import type { ExperimentRecord, QueuedExperiment } from "./records.ts";
 
 /**
- * Queues experiments that are not queued, running or done. While the queue is full it waits, and tells `onFull` of it
+ * Queues experiments that are not queued, running or done. While the queue is full it waits, and calls `onFull`
  * once per experiment that waits.
  */
 export const submitToNats = async (
