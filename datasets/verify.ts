@@ -3,7 +3,7 @@ import { availableParallelism } from "node:os";
 import { PlatestreamError } from "../common/errors.ts";
 import type { Site } from "../screen/experiment.ts";
 import { locationsOf } from "../screen/image-source.ts";
-import { decodeImage, type ImageHeader, readImageHeader } from "../screen/images.ts";
+import { describeFrame, type Frame, frameOf, readSourceHeader, readSources } from "../screen/read-site.ts";
 import type { Dataset } from "./dataset.ts";
 
 export interface FileProblem {
@@ -20,7 +20,7 @@ export interface Verification {
   readonly sites: number;
   readonly files: number;
   /** What the files of the dataset are like; absent where not one could be read. */
-  readonly image?: ImageHeader;
+  readonly image?: Frame;
   readonly problems: readonly FileProblem[];
 }
 
@@ -35,7 +35,7 @@ export interface VerifyOptions {
 const sampled = 60;
 
 /**
- * Checks that every image exists, decodes, and has the size, bands and depth that most have.
+ * Checks that every image exists, decodes, and has the size and depth that most have.
  *
  * Problems are returned, not thrown; order as in the dataset.
  *
@@ -47,12 +47,12 @@ export const verifyDataset = async (
 ): Promise<Verification> => {
   const all = dataset.experiments.reduce((sum, { sites }) => sum + sites, 0);
   const problems: FileProblem[] = [];
-  let image: ImageHeader | undefined;
+  let image: Frame | undefined;
   let checked = 0;
   let files = 0;
   for (const { id } of dataset.experiments) {
     const { sites } = await dataset.load(id);
-    image ??= await usualHeader(sites);
+    image ??= await usualFrame(sites);
     const found: FileProblem[][] = [];
     const rest = sites.entries();
     const work = async () => {
@@ -70,59 +70,45 @@ export const verifyDataset = async (
   return { sites: all, files, ...(image === undefined ? {} : { image }), problems };
 };
 
-const checkSite = async (site: Site, usual: ImageHeader | undefined, decode: boolean): Promise<FileProblem[]> => {
+const checkSite = async (site: Site, usual: Frame | undefined, decode: boolean): Promise<FileProblem[]> => {
   const { experiment, plate, well } = site;
   const at = { experiment, plate, well, site: site.site };
-  const paths = pathsOf(site);
-  const problems: FileProblem[] = [];
-  for (const path of paths) {
-    const problem = await checkFile(path, site, usual, decode);
-    if (problem !== undefined) problems.push({ ...at, path, problem });
+  const headers = decode
+    ? readSources(site.images).map(async (plane) => frameOf(await plane))
+    : site.images.map(readSourceHeader);
+  const problems = new Map<string, string>();
+  for (const [channel, result] of (await Promise.allSettled(headers)).entries()) {
+    const path = locationsOf(site.images[channel]!)[0]!;
+    const problem = result.status === "fulfilled" ? differs(result.value, usual) : reasonOf(result.reason, path);
+    if (problem !== undefined && !problems.has(path)) problems.set(path, problem);
   }
-  const gone = paths.length > 1 && problems.filter(({ problem }) => problem === missing).length === paths.length;
-  return gone ? [{ ...at, problem: `all ${paths.length} files are missing` }] : problems;
+  const files = pathsOf(site).length;
+  const gone = files > 1 && problems.size === files && [...problems.values()].every((problem) => problem === missing);
+  if (gone) return [{ ...at, problem: `all ${files} files are missing` }];
+  return [...problems].map(([path, problem]) => ({ ...at, path, problem }));
 };
 
 const missing = "the file is missing";
 
-const checkFile = async (
-  path: string,
-  site: Site,
-  usual: ImageHeader | undefined,
-  decode: boolean,
-): Promise<string | undefined> => {
-  try {
-    const header = decode ? await headerByDecoding(path) : await readImageHeader(path);
-    const planes = site.images.filter((image) => image.kind === "plane" && image.location === path);
-    const band = Math.max(...planes.map((image) => (image.kind === "plane" && image.plane?.band) || 0));
-    if (band >= header.bands) return `expected ${band + 1} bands or more, got ${header.bands}`;
-    if (usual === undefined || describeImage(header) === describeImage(usual)) return undefined;
-    return `expected ${describeImage(usual)} as in the other files, got ${describeImage(header)}`;
-  } catch (thrown) {
-    const reason = PlatestreamError.from(thrown).rawMessage.replace(`${path}: `, "");
-    return reason.includes("missing") ? missing : `cannot be decoded, truncated or damaged (${reason})`;
-  }
-};
+const differs = (got: Frame, usual: Frame | undefined): string | undefined =>
+  usual === undefined || describeFrame(got) === describeFrame(usual)
+    ? undefined
+    : `expected ${describeFrame(usual)} as in the other files, got ${describeFrame(got)}`;
 
-const headerByDecoding = async (path: string): Promise<ImageHeader> => {
-  const { width, height, bands, pixels } = await decodeImage(path);
-  return { width, height, bands, bits: pixels instanceof Uint8Array ? 8 : 16 };
-};
+const reasonOf = (thrown: unknown, path: string): string =>
+  PlatestreamError.from(thrown).rawMessage.replace(`${path}: `, "");
 
 /** What most of the first files are like: one odd file must not make all others look wrong. */
-const usualHeader = async (sites: readonly Site[]): Promise<ImageHeader | undefined> => {
-  const counts = new Map<string, { readonly header: ImageHeader; count: number }>();
-  for (const path of sites.flatMap(pathsOf).slice(0, sampled)) {
-    const header = await readImageHeader(path).catch(() => undefined);
-    if (header === undefined) continue;
-    const entry = counts.get(describeImage(header)) ?? { header, count: 0 };
+const usualFrame = async (sites: readonly Site[]): Promise<Frame | undefined> => {
+  const counts = new Map<string, { readonly frame: Frame; count: number }>();
+  for (const source of sites.flatMap(({ images }) => images).slice(0, sampled)) {
+    const frame = await readSourceHeader(source).catch(() => undefined);
+    if (frame === undefined) continue;
+    const entry = counts.get(describeFrame(frame)) ?? { frame, count: 0 };
     entry.count += 1;
-    counts.set(describeImage(header), entry);
+    counts.set(describeFrame(frame), entry);
   }
-  return [...counts.values()].sort((a, b) => b.count - a.count)[0]?.header;
+  return [...counts.values()].sort((a, b) => b.count - a.count)[0]?.frame;
 };
 
 const pathsOf = ({ images }: Site): string[] => [...new Set(images.flatMap(locationsOf))];
-
-export const describeImage = ({ width, height, bands, bits }: ImageHeader): string =>
-  `${width}x${height} pixels, ${bands === 1 ? "1 band" : `${bands} bands`}, ${bits} bit`;

@@ -1,13 +1,20 @@
 /** The one way from the sources of a site to its pixels, for runs, training and checks alike. */
 import { PlatestreamError } from "../common/errors.ts";
-import type { ImageSource } from "./image-source.ts";
-import { type DecodedImage, decodeImage, type Geometry, type ImageHeader, readImageHeader } from "./images.ts";
+import type { ImageHeader, Plane } from "./formats/format.ts";
+import type { ValueRange } from "./formats/pixel-values.ts";
+import { maximum } from "./formats/projection.ts";
+import { type Geometry, shape } from "./geometry.ts";
+import type { ImageSource, PlaneSource } from "./image-source.ts";
+import { withImageFile } from "./open-image.ts";
+import { unreadable } from "./unreadable.ts";
 
 /** What all images of an experiment share. */
-export interface Frame {
-  readonly width: number;
-  readonly height: number;
-  readonly bits: 8 | 16;
+export type Frame = ImageHeader;
+
+/** How images are read, beside where they lie. */
+export interface Reading extends Geometry {
+  /** Values of signed, 32-bit and float images that become 0 and 65535. */
+  readonly range?: ValueRange | undefined;
 }
 
 /** Row-major [channels, height, width]. */
@@ -26,56 +33,77 @@ export interface SitePixels {
  */
 export const readSite = async (
   images: readonly ImageSource[],
-  geometry: Geometry = {},
+  reading: Reading = {},
   frame?: Frame,
 ): Promise<SitePixels> => {
-  const files = new Map<string, Promise<DecodedImage>>();
-  for (const image of images) {
-    const path = pathOf(image);
-    if (!files.has(path)) files.set(path, decodeImage(path, geometry));
-  }
-  await Promise.all(files.values());
-  const decoded = await Promise.all(images.map((image) => files.get(pathOf(image))!));
-  const expected = frame ?? frameOf(decoded[0]!);
+  const planes = await Promise.all(readSources(images, reading));
+  const expected = frame ?? frameOf(planes[0]!);
   const area = expected.width * expected.height;
   const pixels = new (expected.bits === 8 ? Uint8Array : Uint16Array)(images.length * area);
-  for (const [channel, image] of decoded.entries()) {
-    const path = pathOf(images[channel]!);
-    requireFrame(path, frameOf(image), expected);
-    const band = bandOf(images[channel]!);
-    if (band >= image.bands)
-      throw new PlatestreamError(
-        "unreadable-image",
-        `${path}: band ${band + 1} is needed, the file has ${image.bands}`,
-      );
-    if (image.bands === 1) pixels.set(image.pixels, channel * area);
-    else for (let i = 0; i < area; i++) pixels[channel * area + i] = image.pixels[i * image.bands + band]!;
+  for (const [channel, plane] of planes.entries()) {
+    requireFrame(images[channel]!, frameOf(plane), expected);
+    pixels.set(plane.pixels, channel * area);
   }
   return { pixels, channels: images.length, height: expected.height, width: expected.width };
 };
 
-/** Reads what the source's file is like, without decoding its pixels. */
-export const readSourceHeader = (source: ImageSource): Promise<ImageHeader> => readImageHeader(pathOf(source));
+/** One promise per source, each with a reason of its own. */
+export const readSources = (images: readonly ImageSource[], reading: Reading = {}): Promise<Plane>[] => {
+  const wanted = new Map<string, PlaneSource[]>();
+  for (const source of images.flatMap(planesOf)) {
+    const others = wanted.get(source.location);
+    if (others === undefined) wanted.set(source.location, [source]);
+    else others.push(source);
+  }
+  const files = new Map(
+    [...wanted].map(([location, sources]) => [location, readPlanes(location, sources, reading)] as const),
+  );
+  return images.map(async (source) => {
+    const planes = await Promise.all(
+      planesOf(source).map(async (plane) => (await files.get(plane.location)!).get(plane)!),
+    );
+    return located(source, async () => shape(maximum(planes), reading));
+  });
+};
+
+/** Reads what the source's plane is like, without decoding its pixels. */
+export const readSourceHeader = (source: ImageSource): Promise<ImageHeader> => {
+  const plane = planesOf(source)[0]!;
+  return located(plane, () => withImageFile(plane.location, (file) => file.header(plane.plane ?? {})));
+};
+
+const readPlanes = async (
+  location: string,
+  sources: readonly PlaneSource[],
+  { range }: Reading,
+): Promise<ReadonlyMap<PlaneSource, Plane>> => {
+  const addresses = sources.map(({ plane }) => plane ?? {});
+  const planes = await located(sources[0]!, () => withImageFile(location, (file) => file.read(addresses, range)));
+  return new Map(sources.map((source, i) => [source, planes[i]!]));
+};
+
+const planesOf = (source: ImageSource): readonly PlaneSource[] => (source.kind === "plane" ? [source] : source.planes);
+
+/** Puts the file's name in front of what was wrong with it. */
+const located = async <T>(source: ImageSource, work: () => Promise<T>): Promise<T> => {
+  try {
+    return await work();
+  } catch (thrown) {
+    throw PlatestreamError.from(thrown, "unreadable-image").at(planesOf(source)[0]!.location);
+  }
+};
 
 export const describeFrame = ({ width, height, bits }: Frame): string => `${width}x${height} pixels of ${bits} bit`;
 
-const frameOf = ({ width, height, pixels }: DecodedImage): Frame => ({
+export const frameOf = ({ width, height, pixels }: Plane): Frame => ({
   width,
   height,
   bits: pixels instanceof Uint8Array ? 8 : 16,
 });
 
-const requireFrame = (path: string, got: Frame, expected: Frame): void => {
+const requireFrame = (source: ImageSource, got: Frame, expected: Frame): void => {
   if (got.width === expected.width && got.height === expected.height && got.bits === expected.bits) return;
-  throw new PlatestreamError(
-    "unreadable-image",
-    `${path}: the images of this experiment have ${describeFrame(expected)}, this one has ${describeFrame(got)}`,
-  );
+  throw unreadable(
+    `the images of this experiment have ${describeFrame(expected)}, this one has ${describeFrame(got)}`,
+  ).at(planesOf(source)[0]!.location);
 };
-
-const pathOf = (source: ImageSource): string => {
-  if (source.kind === "plane") return source.location;
-  throw new PlatestreamError("unreadable-image", "maximum projections cannot be read yet");
-};
-
-const bandOf = (source: ImageSource): number => (source.kind === "plane" ? (source.plane?.band ?? 0) : 0);

@@ -17,6 +17,11 @@ import {
 const config = z.strictObject({
   concurrency: z.int().positive().default(4).describe("sites that are decoded at a time"),
   crop: z.int().positive().optional().describe("side of the square to cut out of the middle, in pixels"),
+  range: z
+    .tuple([z.number(), z.number()])
+    .refine(([low, high]) => low < high, "the first number must be less than the second")
+    .optional()
+    .describe("values of signed, 32-bit and float images that become the darkest and the brightest pixel"),
   resize: z.int().positive().optional().describe("side to scale to, after cropping, in pixels"),
 });
 type Config = z.output<typeof config>;
@@ -24,7 +29,8 @@ type Config = z.output<typeof config>;
 /** Reads each channel's file, in the order of the channels, into one [C, H, W] array. */
 export const decode = defineStage({
   name: "decode",
-  description: "Reads the image files of a site into one array [channels, height, width]; 8 and 16 bit PNG and TIFF.",
+  description:
+    "Reads the image files of a site into one array [channels, height, width]; TIFF and PNG of up to 16 bit.",
   input: "site",
   output: "site-image",
   config,

@@ -1,6 +1,7 @@
 /** What `pipeline data verify` does. */
 import { openDataset } from "../../datasets/open.ts";
-import { describeImage, type FileProblem, verifyDataset } from "../../datasets/verify.ts";
+import { type FileProblem, verifyDataset } from "../../datasets/verify.ts";
+import { describeFrame } from "../../screen/read-site.ts";
 import { interruptible } from "../shared/interruptible.ts";
 import type { LayoutChoice } from "../shared/layout-option.ts";
 import { progressLine } from "../terminal/progress-line.ts";
@@ -34,7 +35,7 @@ export const verifyData = async (dir: string, { layout, headersOnly, json }: Ver
         `${JSON.stringify({ layout: dataset.layout, root: dataset.root, rows, ...verification })}\n`,
       );
     } else {
-      const count = `${sites} sites, ${files} files${image === undefined ? "" : `, ${describeImage(image)}`}`;
+      const count = `${sites} sites, ${files} files${image === undefined ? "" : `, ${describeFrame(image)}`}`;
       const verdict = bad === 0 ? "no problems" : bad === 1 ? "1 problem:" : `${bad} problems:`;
       const lines = [...rows, ...problems.map(sentence)].map((each) => `  - ${each}`);
       process.stdout.write(`${[`${dataset.root}: ${count}; ${verdict}`, ...lines].join("\n")}\n`);

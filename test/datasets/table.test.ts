@@ -52,7 +52,7 @@ test("a table with the least columns is one experiment, named after the file; 16
     assert.deepEqual(dataset.experiments, [{ id: "screen", cellType: "unknown", sites: 1 }]);
     const { problems, image } = await verifyDataset(dataset);
     assert.deepEqual(problems, []);
-    assert.deepEqual(image, { width: 8, height: 8, bands: 1, bits: 16 });
+    assert.deepEqual(image, { width: 8, height: 8, bits: 16 });
   }
 });
 

@@ -271,7 +271,7 @@ test("run - an unreadable site is left out with file and reason, and its well is
     "decode B03 1",
     "decode B03 2",
   ]);
-  assert.match(results[0]!.leftOut[0]!.reason, /\.png\.gone: Input file is missing/);
+  assert.match(results[0]!.leftOut[0]!.reason, /\.png\.gone: the file is missing/);
   assert.equal(results[0]!.calls.length, 5);
   const b02 = results[0]!.calls.find(({ prediction }) => prediction.plate === "1" && prediction.well === "B02")!;
   assert.ok(b02.flags.includes("sites-missing"));
