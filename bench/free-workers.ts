@@ -1,5 +1,6 @@
 /** Workers whose network costs nothing: what remains of a run's time is the pipeline's own. */
 import type { ModelInfo } from "../common/model-info.ts";
+import { sourceServing } from "../common/serving.ts";
 import type { Workers } from "../pipeline/workers/workers.ts";
 
 export const freeModel = (cellType: string, classes: number, size: number, channels = 6): ModelInfo => ({
@@ -10,6 +11,7 @@ export const freeModel = (cellType: string, classes: number, size: number, chann
   classes: Array.from({ length: classes }, (_, index) => String(index)),
   controls: [],
   plateGroups: [],
+  serving: sourceServing,
   channels,
   height: size,
   width: size,

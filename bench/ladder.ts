@@ -3,11 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { scoreLadder } from "../cli/evaluate/score-ladder.ts";
 import { openWorkers } from "../cli/shared/open-workers.ts";
-import { demoSettings } from "../cli/start/demo.ts";
 import { packageFile } from "../common/package-file.ts";
 import { openDataset } from "../datasets/open.ts";
 import { synthesise } from "../datasets/synthetic/synthesise.ts";
-import { parseRunConfig, withSettings } from "../pipeline/config.ts";
+import { parseRunConfig } from "../pipeline/config.ts";
 import type { Bench } from "./figure.ts";
 
 /** Never trained on, and not what any option was chosen on. */
@@ -44,8 +43,7 @@ export const ladder: Bench = {
     const model = await openWorkers(config, () => undefined);
     const before = await openWorkers({ ...config, model: packageFile("models/demo-before-mixup") }, () => undefined);
     try {
-      const settings = { ...config, stages: withSettings(config.stages, demoSettings) };
-      const { rungs } = await scoreLadder(dataset, settings, {
+      const { rungs } = await scoreLadder(dataset, config, {
         experiments: dataset.experiments,
         workers: { model, before },
         signal,

@@ -35,6 +35,7 @@ const learner = openLearner(
     learns: "network",
     evaluationImages: images,
     optimiser: { ...adamDefaults, amsgrad: true },
+    averaging: 0,
     divisor: 1,
     threads,
   },

@@ -1,3 +1,5 @@
+import type { Serving } from "./serving.ts";
+
 /** One network that a worker holds. */
 export interface ModelInfo {
   readonly name: string;
@@ -17,4 +19,6 @@ export interface ModelInfo {
   /** Length of the plate one-hot input, 0 for none. */
   readonly plates: number;
   readonly featureCount: number;
+  /** How it was trained and validated, and is served unless told otherwise. */
+  readonly serving: Serving;
 }

@@ -37,7 +37,7 @@ export const ladderChart = ({ rungs, cellTypes, experiments }: Evaluation, capti
     ...legend,
     ...grid,
     ...rungs.map((score, index) => bar(score, top + index * row, colourOf)),
-    `<text x="${left}" y="${bottom + 40}" fill="#555">bar: mean over experiments; line: 95 % confidence interval; dots: experiments</text>`,
+    `<text x="${left}" y="${bottom + 40}" fill="#555">bar: mean over experiments; line: 95 % confidence interval over ${rungs[0]!.total.over}; dots: experiments</text>`,
     "</svg>",
     "",
   ].join("\n");
@@ -45,10 +45,7 @@ export const ladderChart = ({ rungs, cellTypes, experiments }: Evaluation, capti
 
 const bar = ({ rung, total, accuracies }: RungScore, y: number, colourOf: (experiment: string) => string): string => {
   const middle = y + row / 2 - 4;
-  const interval =
-    total.margin === undefined
-      ? ""
-      : `<line x1="${x(total.mean - total.margin)}" x2="${x(total.mean + total.margin)}" y1="${middle}" y2="${middle}" stroke="#222" stroke-width="1.5"/>`;
+  const interval = `<line x1="${x(total.low)}" x2="${x(total.high)}" y1="${middle}" y2="${middle}" stroke="#222" stroke-width="1.5"/>`;
   const dots = Object.entries(accuracies).map(
     ([experiment, accuracy]) =>
       `<circle cx="${x(accuracy).toFixed(1)}" cy="${middle}" r="3.2" fill="${colourOf(experiment)}" fill-opacity="0.85"/>`,

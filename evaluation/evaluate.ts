@@ -1,18 +1,23 @@
 /** Scores labelled experiments on every rung: on wells, treatments only. */
 import { PlatestreamError } from "../common/errors.ts";
+import { describeServing, domainFor } from "../common/serving.ts";
 import { reportExperiment } from "../pipeline/results/report.ts";
 import { runExperiment } from "../pipeline/run/experiment.ts";
 import type { Chain } from "../pipeline/stage/chain.ts";
 import type { Strategy } from "../pipeline/stage/items.ts";
 import type { Workers } from "../pipeline/workers/workers.ts";
 import type { Experiment } from "../screen/experiment.ts";
-import { type Estimate, estimate } from "./confidence.ts";
+import { type Counted, type Estimate, estimate } from "./estimate.ts";
 import { type Pass, passes, type Rung, rungs } from "./rungs.ts";
 
 export interface Evaluation {
   readonly experiments: readonly { readonly id: string; readonly cellType: string }[];
   readonly cellTypes: readonly string[];
+  /** Per cell type, how the bundle says that its network is served. */
+  readonly serving: Readonly<Record<string, string>>;
   readonly rungs: readonly RungScore[];
+  /** Rungs that could not be scored, and why. */
+  readonly missing: readonly { readonly rung: Rung; readonly reason: string }[];
 }
 
 export interface RungScore {
@@ -34,68 +39,116 @@ export interface EvaluationOptions {
   readonly onPass: (experiment: string, pass: Pass, bundle: Rung["bundle"], done: number, all: number) => void;
 }
 
-/** Runs every pass over every experiment. A rung whose bundle or strategy is not to be had is left out. */
+type Scores = ReadonlyMap<string, Partial<Record<Strategy, Counted>>>;
+
+const keyOf = (experiment: string, bundle: Rung["bundle"], pass: Pass) => `${experiment}\n${bundle}\n${pass}`;
+
+/** Runs every pass over every experiment. A rung whose bundle or strategy is not to be had is left out, with the reason. */
 export const evaluate = async (options: EvaluationOptions): Promise<Evaluation> => {
   const wanted = rungs.filter(({ bundle }) => options.workers[bundle] !== undefined);
   const runs = [...new Set(wanted.map(({ bundle, pass }) => `${bundle} ${pass}`))].map(
     (key) => key.split(" ") as [Rung["bundle"], Pass],
   );
-  const accuracies = new Map<string, Partial<Record<Strategy, number>>>();
+  const scores = new Map<string, Partial<Record<Strategy, Counted>>>();
+  const sites = new Set<number>();
   let done = 0;
   for (const { id } of options.experiments) {
     const experiment = await options.load(id);
+    sites.add(sitesPerWell(experiment));
     for (const [bundle, pass] of runs) {
       options.onPass(id, pass, bundle, done, runs.length * options.experiments.length);
-      const result = await runExperiment({
-        experiment,
-        chain: await options.chainFor(passes[pass]),
-        workers: options.workers[bundle]!,
-        memoryBytes: options.memoryBytes,
-        attempt: 1,
-        signal: options.signal,
-        onStatus: () => undefined,
-      });
-      const scored = Object.entries(reportExperiment(result).report.accuracy);
-      accuracies.set(
-        `${id} ${bundle} ${pass}`,
-        Object.fromEntries(scored.map(([name, { accuracy }]) => [name, accuracy])),
-      );
+      const same = pass === "served" ? await samePass(experiment, options.workers[bundle]!) : undefined;
+      const known = same === undefined ? undefined : scores.get(keyOf(id, bundle, same));
+      const result = known ?? (await score(experiment, pass, options.workers[bundle]!, options));
+      scores.set(keyOf(id, bundle, pass), result);
       done += 1;
     }
   }
-  return summarise(options.experiments, wanted, accuracies);
+  return summarise(options, wanted, scores, sites);
 };
 
-const summarise = (
-  experiments: EvaluationOptions["experiments"],
+const score = async (
+  experiment: Experiment,
+  pass: Pass,
+  workers: Workers,
+  { chainFor, memoryBytes, signal }: EvaluationOptions,
+): Promise<Partial<Record<Strategy, Counted>>> => {
+  const result = await runExperiment({
+    experiment,
+    chain: await chainFor(passes[pass]),
+    workers,
+    memoryBytes,
+    attempt: 1,
+    signal,
+    onStatus: () => undefined,
+  });
+  return reportExperiment(result).report.accuracy;
+};
+
+/** The pass that serving as the bundle says comes to, for this experiment. */
+const samePass = async ({ plates, sites, cellType }: Experiment, workers: Workers): Promise<Pass | undefined> => {
+  const model = (await workers.models()).find((each) => each.cellType === cellType);
+  if (model === undefined) return undefined;
+  const images = plates.map((plate) => sites.filter((site) => site.plate === plate).length);
+  return `calibrated-${domainFor(model.serving, images)}`;
+};
+
+/** The usual number. */
+const sitesPerWell = ({ sites }: Experiment): number => {
+  const wells = new Set(sites.map(({ plate, well }) => `${plate}\n${well}`));
+  return Math.round(sites.length / Math.max(wells.size, 1));
+};
+
+const summarise = async (
+  { experiments, workers }: EvaluationOptions,
   wanted: readonly Rung[],
-  accuracies: ReadonlyMap<string, Partial<Record<Strategy, number>>>,
-): Evaluation => {
+  scores: Scores,
+  sites: ReadonlySet<number>,
+): Promise<Evaluation> => {
   const cellTypes = [...new Set(experiments.map(({ cellType }) => cellType))];
-  const scores = wanted.flatMap((rung): RungScore[] => {
-    const scored = experiments.flatMap(({ id, cellType }) => {
-      const accuracy = accuracies.get(`${id} ${rung.bundle} ${rung.pass}`)?.[rung.strategy];
-      return accuracy === undefined ? [] : [{ id, cellType, accuracy }];
+  const counts = [...sites].sort((a, b) => a - b).join(" or ");
+  const named = (rung: Rung): Rung => ({
+    ...rung,
+    label: rung.label.replace("{sites}", `${counts} ${counts === "1" ? "site" : "sites"}`),
+  });
+  const scored = wanted.flatMap((rung): RungScore[] => {
+    const counted = experiments.flatMap(({ id, cellType }) => {
+      const count = scores.get(keyOf(id, rung.bundle, rung.pass))?.[rung.strategy];
+      return count === undefined ? [] : [{ id, cellType, count }];
     });
-    if (scored.length === 0) return [];
-    const of = (cellType: string) =>
-      scored.filter((each) => each.cellType === cellType).map(({ accuracy }) => accuracy);
+    if (counted.length === 0) return [];
+    const of = (cellType: string) => counted.filter((each) => each.cellType === cellType).map(({ count }) => count);
     return [
       {
-        rung,
-        accuracies: Object.fromEntries(scored.map(({ id, accuracy }) => [id, accuracy])),
+        rung: named(rung),
+        accuracies: Object.fromEntries(counted.map(({ id, count }) => [id, count.correct / count.n])),
         byCellType: Object.fromEntries(
           cellTypes.filter((cellType) => of(cellType).length > 0).map((cellType) => [cellType, estimate(of(cellType))]),
         ),
-        total: estimate(scored.map(({ accuracy }) => accuracy)),
+        total: estimate(counted.map(({ count }) => count)),
       },
     ];
   });
-  if (scores.length === 0) {
+  if (scored.length === 0) {
     throw new PlatestreamError(
       "invalid-data",
       "evaluation needs treatment wells whose siRNA is known, and none of the experiments has any; `pipeline start` calls unlabelled ones",
     );
   }
-  return { experiments, cellTypes, rungs: scores };
+  const models = (await workers.model?.models()) ?? [];
+  const servings = models
+    .filter(({ cellType }) => cellTypes.includes(cellType))
+    .map(({ cellType, serving }) => [cellType, describeServing(serving)]);
+  const reached = new Set(scored.map(({ rung }) => rung.name));
+  const missing = rungs
+    .filter(({ name }) => !reached.has(name))
+    .map((rung) => ({ rung: named(rung), reason: reasonFor(rung) }));
+  return { experiments, cellTypes, serving: Object.fromEntries(servings), rungs: scored, missing };
+};
+
+const reasonFor = ({ bundle, strategy }: Rung): string => {
+  if (bundle === "before") return "no --before bundle was given, or it cannot tell";
+  return strategy === "plate-groups"
+    ? "the bundle has no plate groups: its training layouts showed none that recur"
+    : "the chain does not say what this strategy would call";
 };

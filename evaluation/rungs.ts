@@ -7,13 +7,15 @@ export const passes = {
   batch: ["infer.statistics=batch", "batch-by-experiment.size=8"],
   bagging: ["infer.statistics=batch", "batch-by-experiment.size=[8,12,16,24,32]", "batch-by-experiment.rounds=2"],
   "calibrated-experiment": ["infer.statistics=calibrated", "batch-by-experiment.within=experiment"],
+  "calibrated-plate": ["infer.statistics=calibrated", "batch-by-experiment.within=plate"],
   "one-site": ["infer.statistics=calibrated", "aggregate-sites.sites=[1]"],
-  "calibrated-plate": ["infer.statistics=calibrated"],
+  served: ["infer.statistics=calibrated"],
 } as const satisfies Record<string, readonly string[]>;
 export type Pass = keyof typeof passes;
 
 export interface Rung {
   readonly name: string;
+  /** `{sites}` stands for the number of sites that a well has. */
   readonly label: string;
   readonly pass: Pass;
   readonly strategy: Strategy;
@@ -34,17 +36,12 @@ export const rungs: readonly Rung[] = [
   rung("running", "training statistics", "running", "argmax"),
   rung("batch", "each batch's own statistics, one round", "batch", "argmax"),
   rung("bagging", "each batch's own, many sizes and rounds averaged", "bagging", "argmax"),
-  rung("one-site", "calibrated on the plate, 1 site", "one-site", "argmax"),
-  rung("calibrated-experiment", "calibrated on the experiment", "calibrated-experiment", "argmax"),
-  rung("calibrated-plate", "calibrated on the plate, 2 sites", "calibrated-plate", "argmax"),
-  rung("once", "+ every class once per experiment", "calibrated-plate", "once-per-experiment"),
-  rung("groups", "+ groups of classes per plate", "calibrated-plate", "plate-groups"),
-  rung("before-mixup", "calibrated on the plate, before MixUp", "calibrated-plate", "argmax", "before"),
-  rung(
-    "before-mixup-groups",
-    "+ groups of classes per plate, before MixUp",
-    "calibrated-plate",
-    "plate-groups",
-    "before",
-  ),
+  rung("calibrated-experiment", "calibrated on the experiment, {sites}", "calibrated-experiment", "argmax"),
+  rung("calibrated-plate", "calibrated on the plate, {sites}", "calibrated-plate", "argmax"),
+  rung("one-site", "calibrated as the bundle says, 1 site", "one-site", "argmax"),
+  rung("served", "calibrated as the bundle says, {sites}", "served", "argmax"),
+  rung("once", "+ every class once per experiment", "served", "once-per-experiment"),
+  rung("groups", "+ groups of classes per plate", "served", "plate-groups"),
+  rung("before-mixup", "calibrated as the bundle says, before MixUp", "served", "argmax", "before"),
+  rung("before-mixup-groups", "+ groups of classes per plate, before MixUp", "served", "plate-groups", "before"),
 ];

@@ -21,6 +21,7 @@ export { type ErrorCode, listProblems, PlatestreamError } from "../common/errors
 export type { RequestIdentity } from "../common/grpc/request-identity.ts";
 export type { ModelInfo } from "../common/model-info.ts";
 export { seededRandom, seededShuffle } from "../common/random.ts";
+export { domainFor, type Serving } from "../common/serving.ts";
 export type { Experiment, Site, WellType } from "../screen/experiment.ts";
 export type { ImageHeader } from "../screen/formats/format.ts";
 export { type ImageSource, imageAt, locationsOf, type PlaneAddress } from "../screen/image-source.ts";

@@ -2,8 +2,10 @@ import { Observable } from "rxjs";
 import {
   type Batch,
   defineStage,
+  domainFor,
   type Experiment,
   PlatestreamError,
+  type Serving,
   type Site,
   type SiteImage,
   seededShuffle,
@@ -11,11 +13,16 @@ import {
 } from "../pipeline/plugin.ts";
 
 const config = z.strictObject({
-  within: z.enum(["plate", "experiment"]).default("plate").describe("what the images of a batch have in common"),
+  within: z
+    .enum(["as-trained", "plate", "experiment"])
+    .default("as-trained")
+    .describe("what the images of a batch have in common; as-trained: what the bundle says"),
   size: z
-    .union([z.int().positive(), z.array(z.int().positive()).min(1)])
-    .default(8)
-    .describe("images per batch; with a list, every image is read once at every size"),
+    .union([z.literal("as-trained"), z.int().positive(), z.array(z.int().positive()).min(1)])
+    .default("as-trained")
+    .describe(
+      "images per batch; with a list, every image is read once at every size; as-trained: what the bundle says",
+    ),
   rounds: z.int().positive().default(1).describe("times every image is read at every size, each time beside others"),
   window: z
     .int()
@@ -39,14 +46,16 @@ export const batchByExperiment = defineStage({
   input: "site-image",
   output: "batch",
   config,
-  plan: ({ within, seed }, experiment) => fairOrder(experiment, within, seed),
-  apply: ({ within, size, rounds, window, seed }, { memory, experiment }) => {
-    const sizes = [size].flat();
+  plan: ({ within, seed }, experiment, serving) => fairOrder(experiment, domainOf(within, experiment, serving), seed),
+  apply: ({ within, size, rounds, window, seed }, { memory, experiment, serving, note }) => {
+    const sizes = size === "as-trained" ? [serving.batch] : [size].flat();
+    const domainKind = domainOf(within, experiment, serving);
+    if (within === "as-trained" && domainKind !== serving.domain) note(smallPlatesNote(serving));
     const passes = sizes.flatMap((each) => Array.from({ length: rounds }, () => each));
     const largest = Math.max(...sizes);
     const step = passes.length === 1 ? largest : Math.max(window, largest);
-    const domainOf = ({ site }: SiteImage) =>
-      within === "plate" ? `plate ${site.plate}` : `experiment ${site.experiment}`;
+    const nameOf = ({ site }: SiteImage) =>
+      domainKind === "plate" ? `plate ${site.plate}` : `experiment ${site.experiment}`;
 
     return (images$) =>
       new Observable<Batch>((subscriber) => {
@@ -71,8 +80,8 @@ export const batchByExperiment = defineStage({
 
         return images$.subscribe({
           next: (image) => {
-            if (domain !== domainOf(image)) flush();
-            domain = domainOf(image);
+            if (domain !== nameOf(image)) flush();
+            domain = nameOf(image);
             held.push(image);
             if (held.length >= step + Math.ceil(largest / 2)) emit(held.splice(0, step));
             else if (full(image)) {
@@ -89,6 +98,21 @@ export const batchByExperiment = defineStage({
       });
   },
 });
+
+/** The domain of this experiment: what the user says, or what the bundle says of plates as small as these. */
+const domainOf = (
+  within: "as-trained" | Serving["domain"],
+  { plates, sites }: Experiment,
+  serving: Serving,
+): Serving["domain"] => {
+  if (within !== "as-trained") return within;
+  const images = new Map(plates.map((plate) => [plate, 0]));
+  for (const { plate } of sites) images.set(plate, (images.get(plate) ?? 0) + 1);
+  return domainFor(serving, [...images.values()]);
+};
+
+const smallPlatesNote = ({ minImages }: Serving): string =>
+  `most images are on plates with fewer than ${minImages} of them, too few for statistics of their own: the experiment's are used`;
 
 const fairOrder = ({ id, plates, sites }: Experiment, within: "plate" | "experiment", seed: number): Site[] =>
   within === "experiment"

@@ -20,16 +20,34 @@ const config = z.strictObject({
     .enum(["calibrated", "batch", "running"])
     .default("calibrated")
     .describe("BatchNorm statistics: estimated once per domain, of each batch itself, or those stored in training"),
-  images: z.int().positive().default(64).describe("images of a domain that calibrated statistics are estimated from"),
+  images: z
+    .union([z.literal("as-trained"), z.int().positive()])
+    .default("as-trained")
+    .describe("images of a domain that calibrated statistics are estimated from; as-trained: what the bundle says"),
   sourceWeight: z
-    .number()
-    .min(0)
-    .default(0)
-    .describe("images that the training statistics count as when calibrated ones are blended with them; 0: not at all"),
+    .union([z.literal("as-trained"), z.number().min(0)])
+    .default("as-trained")
+    .describe(
+      "images that the training statistics count as when calibrated ones are blended with them; 0: not at all; as-trained: what the bundle says",
+    ),
   deadlineMs: z.int().positive().default(300_000).describe("for one request to one worker, in milliseconds"),
   retries: z.int().min(0).default(3).describe("further attempts of a request, on other workers where there are any"),
 });
 type Config = z.output<typeof config>;
+
+/** Statistics of fewer images are told of: they differ much from one sample to the next. */
+const fewImages = 16;
+
+interface Options extends Config {
+  readonly images: number;
+  readonly sourceWeight: number;
+}
+
+const resolved = ({ images, sourceWeight, ...rest }: Config, { serving }: Context): Options => ({
+  ...rest,
+  images: images === "as-trained" ? serving.calibrationImages : images,
+  sourceWeight: sourceWeight === "as-trained" ? serving.sourceWeight : sourceWeight,
+});
 
 /**
  * Sends batches to the workers. With calibrated statistics, the first images of every domain are held back until its
@@ -41,7 +59,8 @@ export const infer = defineStage({
   input: "batch",
   output: "site-prediction",
   config,
-  apply: (options, context) => {
+  apply: (config, context) => {
+    const options = resolved(config, context);
     const withStatistics =
       options.statistics === "calibrated"
         ? calibrated(options, context)
@@ -57,22 +76,32 @@ export const infer = defineStage({
   },
 });
 
-const calibrated = (options: Config, context: Context) =>
-  learnFromSample<Batch, Statistics>({
+const calibrated = (options: Options, context: Context) => {
+  let told = false;
+  return learnFromSample<Batch, Statistics>({
     domain: ({ domain }) => domain,
     weight: (batch) => {
       requireRoom(batch, options.images, context.memory.capacity);
       return batch.round === 0 ? batch.images.length : 0;
     },
     enough: options.images,
-    learn: (batches) =>
-      context.workers.calibrate(
+    learn: (batches, domain) => {
+      const sample = batches.filter(({ round }) => round === 0);
+      const images = sample.reduce((sum, batch) => sum + batch.images.length, 0);
+      if (images < fewImages && !told) context.note(fewNote(domain, images));
+      told ||= images < fewImages;
+      return context.workers.calibrate(
         choice(options, context),
-        batches.filter(({ round }) => round === 0).map((batch) => imageBatch(batch, context)),
+        sample.map((batch) => imageBatch(batch, context)),
         options.sourceWeight,
         { ...callOptions(options, context), about: { plate: plateOf(batches), batch: "calibration" } },
-      ),
+      );
+    },
   });
+};
+
+const fewNote = (domain: string, images: number): string =>
+  `the statistics of ${domain} rest on ${images} images, those of other small ones on as few: their calls are less certain`;
 
 const predict = async (
   batch: Batch,

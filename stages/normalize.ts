@@ -5,9 +5,11 @@ const perChannel = z.union([z.number(), z.array(z.number()).min(1)]);
 
 const config = z.strictObject({
   by: z
-    .enum(["none", "image", "plate", "experiment", "given"])
-    .default("none")
-    .describe("whose mean and standard deviation become 0 and 1; none: the model's own scale, 1/255 as a rule"),
+    .enum(["as-trained", "none", "image", "plate", "experiment", "given"])
+    .default("as-trained")
+    .describe(
+      "whose mean and standard deviation become 0 and 1; none: the model's own scale, 1/255 as a rule; as-trained: what the bundle says",
+    ),
   sample: z
     .int()
     .positive()
@@ -36,7 +38,8 @@ export const normalize = defineStage({
   input: "site-image",
   output: "site-image",
   config,
-  apply: ({ by, sample, mean, std }) => {
+  apply: ({ by: told, sample, mean, std }, { serving }) => {
+    const by = told === "as-trained" ? serving.normalize : told;
     switch (by) {
       case "none":
         return map((image: SiteImage) => image);

@@ -32,7 +32,7 @@ Accuracies are on wells, treatments only, averaged over experiments, with 95 % c
 Calibration averages the statistics of batches: give it batches as large as in training where they fit.
 
 Examples:
-  pipeline evaluate --data held-out --model models/demo --set batch-by-experiment.size=32 --plot ladder.svg
+  pipeline evaluate --data held-out --model models/demo --plot ladder.svg
   pipeline evaluate --data rxrx1 --model models/mine --before models/mine/training/before-mixup --markdown ladder.md
   pipeline evaluate --data rxrx1 --model models/mine --experiment HUVEC-18 --json`,
     )

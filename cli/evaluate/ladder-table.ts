@@ -1,6 +1,6 @@
 /** The ladder as a table, for terminals and for Markdown. */
 import Table from "cli-table3";
-import { showEstimate } from "../../evaluation/confidence.ts";
+import { showEstimate } from "../../evaluation/estimate.ts";
 import type { Evaluation } from "../../evaluation/evaluate.ts";
 
 const rows = ({ rungs, cellTypes }: Evaluation): { head: string[]; body: string[][] } => ({
@@ -18,7 +18,13 @@ export const ladderTable = (evaluation: Evaluation): string => {
   const { head, body } = rows(evaluation);
   const table = new Table({ head, style: { head: [], border: [] } });
   table.push(...body);
-  return `Treatment wells called right (mean over experiments; ± 95 % confidence interval of three or more):\n${table.toString()}\n`;
+  return [
+    `Treatment wells called right: mean over experiments, 95 % confidence interval over ${evaluation.rungs[0]!.total.over} (n = ${evaluation.rungs[0]!.total.n})`,
+    table.toString(),
+    ...Object.entries(evaluation.serving).map(([cellType, how]) => `the bundle serves ${cellType} ${how}`),
+    ...evaluation.missing.map(({ rung, reason }) => `left out: ${rung.label}: ${reason}`),
+    "",
+  ].join("\n");
 };
 
 export const ladderMarkdown = (evaluation: Evaluation): string => {

@@ -5,7 +5,7 @@ import { PlatestreamError } from "../../common/errors.ts";
 import { packageFile } from "../../common/package-file.ts";
 import { openDataset } from "../../datasets/open.ts";
 import type { Evaluation } from "../../evaluation/evaluate.ts";
-import { parseRunConfig, withSettings } from "../../pipeline/config.ts";
+import { parseRunConfig } from "../../pipeline/config.ts";
 import type { Workers } from "../../pipeline/workers/workers.ts";
 import { writeSynthetic } from "../data/synth.ts";
 import { scoreLadder } from "../evaluate/score-ladder.ts";
@@ -13,9 +13,6 @@ import { openWorkers } from "../shared/open-workers.ts";
 
 /** Names that the demo's networks were not trained on; being functions of their names, they are fresh experiments. */
 const demoExperiments = ["HUVEC-21", "RPE-21"] as const;
-
-/** Batches as large as in training: calibration averages the statistics of batches, and those of small ones differ. */
-export const demoSettings: readonly string[] = ["batch-by-experiment.size=32"];
 
 const bundle = (name: string): string => {
   const path = packageFile(`models/${name}`);
@@ -39,10 +36,9 @@ export const scoreDemo = async (model: Workers, signal: AbortSignal): Promise<Ev
   const dataset = await openDataset(data);
   const experiments = dataset.experiments.filter(({ id }) => demoExperiments.some((name) => name === id));
   const config = parseRunConfig({ data, model: bundle("demo-before-mixup") }, "the demo");
-  const stages = withSettings(config.stages, demoSettings);
   const before = await openWorkers(config, () => undefined);
   try {
-    return await scoreLadder(dataset, { ...config, stages }, { experiments, workers: { model, before }, signal });
+    return await scoreLadder(dataset, config, { experiments, workers: { model, before }, signal });
   } finally {
     await before.close();
   }

@@ -7,7 +7,7 @@ import type { ClientSecurityOptions } from "../../common/grpc/client-security.ts
 import type { BusSecurityOptions } from "../../pipeline/bus/nats/security.ts";
 import { parseRunConfig, type RunConfig, withSettings } from "../../pipeline/config.ts";
 import type { OperationsOptions } from "../shared/observe-options.ts";
-import { demoSettings, prepareDemo } from "./demo.ts";
+import { prepareDemo } from "./demo.ts";
 import type { ResultsServiceOptions } from "./serve-results.ts";
 
 export interface StartOptions
@@ -47,8 +47,7 @@ interface ResolvedConfig {
 export const readConfig = async (options: StartOptions): Promise<ResolvedConfig> => {
   if (options.config === undefined && options.data === undefined) {
     const demo = options.model === undefined && options.worker === undefined;
-    const set = [...demoSettings, ...options.set];
-    return { ...lay({ ...options, set }, await prepareDemo(), process.cwd(), "the demo"), demo };
+    return { ...lay(options, await prepareDemo(), process.cwd(), "the demo"), demo };
   }
   if (options.config === undefined) return lay(options, {}, process.cwd(), "the command line");
   const path = resolve(options.config);

@@ -86,6 +86,16 @@ export interface ModelMessage {
   readonly width: number;
   readonly plates: number;
   readonly feature_count: number;
+  readonly serving: ServingMessage | null;
+}
+
+export interface ServingMessage {
+  readonly domain: string;
+  readonly min_images: number;
+  readonly batch: number;
+  readonly calibration_images: number;
+  readonly source_weight: number;
+  readonly normalize: string;
 }
 
 export interface ListModelsResponse {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { replaceFile } from "../../common/atomic-files.ts";
 import { listProblems, PlatestreamError } from "../../common/errors.ts";
 import { readSafetensors, writeSafetensors } from "../../common/safetensors.ts";
+import { sourceServing } from "../../common/serving.ts";
 import { type Architecture, parameters, type Weights } from "../network/architecture.ts";
 import { bundleVersion, type CellTypeEntry, type Manifest, parseManifest } from "./manifest.ts";
 
@@ -18,7 +19,7 @@ export interface Bundle {
 }
 
 /** What is said of a network beside its weights. */
-export type NetworkNotes = Pick<CellTypeEntry, "trained" | "metrics">;
+export type NetworkNotes = Pick<CellTypeEntry, "trained" | "metrics"> & Partial<Pick<CellTypeEntry, "serving">>;
 
 /** A manifest before its weights are written: files and hashes come from them. */
 export type NewManifest = Omit<Manifest, "format" | "cellTypes" | "created"> & {
@@ -167,7 +168,7 @@ const writeWeights = async (
   const file = other ? `${name}-${sha256.slice(0, 12)}.safetensors` : plain;
   taken.set(file, sha256);
   await replaceFile(join(folder, file), bytes);
-  return { weights: file, sha256, ...notes };
+  return { weights: file, sha256, serving: sourceServing, ...notes };
 };
 
 /** Lets the folder be another bundle, then removes the files that only the one before it named. */

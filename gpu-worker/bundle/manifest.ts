@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import { listProblems, PlatestreamError } from "../../common/errors.ts";
+import { servingSchema } from "../../common/serving.ts";
 import { architectureSchema } from "../network/architecture.ts";
 
 const perChannel = z.union([z.number(), z.array(z.number()).min(1)]);
@@ -17,6 +18,7 @@ const cellTypeSchema = z.strictObject({
     .regex(/^[0-9a-f]{64}$/, "64 hex digits")
     .describe("of that file"),
   trained: z.boolean().describe("false: fresh weights, whose predictions mean nothing"),
+  serving: servingSchema.prefault({}).describe("how it was trained and validated: what runs use unless told otherwise"),
   metrics: z.record(z.string(), z.unknown()).optional().describe("what was measured when it was trained"),
 });
 
@@ -69,7 +71,7 @@ export const parseManifest = (value: unknown, source: string): Manifest => {
  */
 export const bundleVersion = ({ name, architecture, classes, controls, plateGroups, input, cellTypes }: Manifest) => {
   const weights = Object.entries(cellTypes)
-    .map(([cellType, { sha256, trained }]) => [cellType, sha256, trained] as const)
+    .map(([cellType, { sha256, trained, serving }]) => [cellType, sha256, trained, serving] as const)
     .sort(([a], [b]) => (a < b ? -1 : 1));
   const { growth, blocks, init, bottleneck, stem, channels, height, width, plates } = architecture;
   const shape = [growth, blocks, init, bottleneck, stem, channels, height, width, plates];

@@ -44,7 +44,7 @@ const servedBy = ({ manifest, version, weights }: Bundle): Omit<Served, "index">
   const { architecture, input, cellTypes } = manifest;
   const perChannel = (value: number | readonly number[]): readonly number[] =>
     typeof value === "number" ? new Array<number>(architecture.channels).fill(value) : value;
-  return Object.entries(cellTypes).map(([cellType, { trained }]) => ({
+  return Object.entries(cellTypes).map(([cellType, { trained, serving }]) => ({
     model: {
       name: manifest.name,
       version,
@@ -58,6 +58,7 @@ const servedBy = ({ manifest, version, weights }: Bundle): Omit<Served, "index">
       width: architecture.width,
       plates: architecture.plates,
       featureCount: featureCount(architecture),
+      serving,
     },
     network: { architecture, weights: share(weights.get(cellType)!) },
     running: packStatistics(architecture, weights.get(cellType)!),

@@ -89,11 +89,19 @@ export const responseTo = (
   };
 };
 
-const modelMessage = ({ cellType, plateGroups, featureCount, ...same }: ServedModel): ModelMessage => ({
+const modelMessage = ({ cellType, plateGroups, featureCount, serving, ...same }: ServedModel): ModelMessage => ({
   ...same,
   cell_type: cellType,
   plate_groups: plateGroups.map((classes) => ({ classes })),
   feature_count: featureCount,
+  serving: {
+    domain: serving.domain,
+    min_images: serving.minImages,
+    batch: serving.batch,
+    calibration_images: serving.calibrationImages,
+    source_weight: serving.sourceWeight,
+    normalize: serving.normalize,
+  },
 });
 
 export const modelsOf = (engine: Engine): ListModelsResponse => ({

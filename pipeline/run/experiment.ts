@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { from, fromEvent, lastValueFrom, type Observable, takeUntil, tap, toArray } from "rxjs";
 import { PlatestreamError } from "../../common/errors.ts";
 import { seededShuffle } from "../../common/random.ts";
+import { type Serving, sourceServing } from "../../common/serving.ts";
 import type { Experiment, Site } from "../../screen/experiment.ts";
 import type { ExperimentResult, LeftOut } from "../results/result.ts";
 import type { Chain } from "../stage/chain.ts";
@@ -44,6 +45,7 @@ export const runExperiment = async ({
   const notes: string[] = [];
   const done = new Set<Site>();
   const memory = new PixelMemory(memoryBytes);
+  const serving = await servingFor(chain, workers, experiment.cellType);
 
   const siteDone = (site: Site) => {
     if (done.has(site)) return;
@@ -55,6 +57,7 @@ export const runExperiment = async ({
     signal,
     memory,
     workers: workersFor(workers, experiment.id, attempt),
+    serving,
     leaveOut: (site, reason) => {
       const entry = { stage, site, reason };
       leftOut.push(entry);
@@ -67,7 +70,7 @@ export const runExperiment = async ({
     },
   });
 
-  const sites = plan(chain, experiment);
+  const sites = plan(chain, experiment, serving);
   const plates = experiment.plates.map((plate) => ({
     plate,
     sites: sites.filter((site) => site.plate === plate).length,
@@ -108,8 +111,18 @@ export const runExperiment = async ({
   };
 };
 
+/** How the network wants to be served that the chain will ask. */
+const servingFor = async (chain: Chain, workers: Workers, cellType: string): Promise<Serving> => {
+  const link = chain.find(({ stage }) => stage.output === "site-prediction");
+  if (link === undefined) return sourceServing;
+  const { model } = link.options as { readonly model?: string };
+  const models = await workers.models();
+  const chosen = models.find((each) => each.cellType === cellType && (model === undefined || each.name === model));
+  return chosen === undefined ? sourceServing : chosen.serving; // predicting will say what is missing
+};
+
 /** The sites in the order of the last stage that plans one; else plate after plate, each in a seeded random order. */
-const plan = (chain: Chain, experiment: Experiment): readonly Site[] => {
+const plan = (chain: Chain, experiment: Experiment, serving: Serving): readonly Site[] => {
   const planners = chain.filter(({ stage }) => stage.plan !== undefined);
   const byPlate = experiment.plates.flatMap((plate) =>
     seededShuffle(
@@ -118,7 +131,7 @@ const plan = (chain: Chain, experiment: Experiment): readonly Site[] => {
     ),
   );
   return planners.reduce<readonly Site[]>(
-    (sites, { stage, options }) => stage.plan!(options, { ...experiment, sites }),
+    (sites, { stage, options }) => stage.plan!(options, { ...experiment, sites }, serving),
     byPlate,
   );
 };

@@ -1,6 +1,7 @@
 /** What a stage is, and what it is given for one experiment. */
 import type { OperatorFunction } from "rxjs";
 import type { z } from "zod";
+import type { Serving } from "../../common/serving.ts";
 import type { Experiment, Site } from "../../screen/experiment.ts";
 import type { Lease, SiteImage } from "../../screen/site-image.ts";
 import type { Workers } from "../workers/workers.ts";
@@ -31,6 +32,8 @@ export interface Context {
   readonly signal: AbortSignal;
   readonly memory: Memory;
   readonly workers: Workers;
+  /** How the network of this experiment was trained and validated: what `as-trained` stands for. */
+  readonly serving: Serving;
   /**
    * Reports a site that goes no further, with the reason; the run goes on without it. `stage` is filled in by the
    * runner. Release the lease of the image too if you hold one.
@@ -57,7 +60,7 @@ export interface Stage<In extends Port = Port, Out extends Port = Port, Config e
   /** A strict object whose every option has a description and, where it can, a default. */
   readonly config: Config;
   /** Chooses and orders the sites before the experiment starts; absent: all, plate after plate, in a seeded order. */
-  plan?(config: z.output<Config>, experiment: Experiment): readonly Site[];
+  plan?(config: z.output<Config>, experiment: Experiment, serving: Serving): readonly Site[];
   apply(config: z.output<Config>, context: Context): OperatorFunction<Ports[In], Ports[Out]>;
 }
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { freeModel, freeWorkers } from "../../bench/free-workers.ts";
 import { ladderChart } from "../../evaluation/chart.ts";
-import { estimate, showEstimate } from "../../evaluation/confidence.ts";
+import { estimate, showEstimate } from "../../evaluation/estimate.ts";
 import { type EvaluationOptions, evaluate } from "../../evaluation/evaluate.ts";
 import { parseRunConfig, withSettings } from "../../pipeline/config.ts";
 import { buildChain } from "../../pipeline/stage/chain.ts";
@@ -45,14 +45,23 @@ test("evaluate - experiments without labels are an error", async (t) => {
   });
 });
 
-test("confidence - Student's t interval of the mean", () => {
-  const { mean, margin, n } = estimate([0.6, 0.7, 0.8]);
+test("estimate - Student's t interval of the mean", () => {
+  const of = (...correct: number[]) => correct.map((each) => ({ n: 10, correct: each }));
+  const { mean, low, high, over, n } = estimate(of(6, 7, 8));
   assert.ok(Math.abs(mean - 0.7) < 1e-12);
-  assert.ok(Math.abs(margin! - (4.303 * 0.1) / Math.sqrt(3)) < 1e-12);
-  assert.equal(n, 3);
-  assert.equal(showEstimate(estimate([0.5])), "0.500");
-  assert.equal(showEstimate(estimate([0.5, 0.7])), "0.600", "two say nothing of how far a third would lie");
-  assert.equal(showEstimate(estimate([0.5, 0.5, 0.5])), "0.500 ± 0.000");
+  assert.ok(Math.abs(high - mean - (4.303 * 0.1) / Math.sqrt(3)) < 1e-12);
+  assert.ok(Math.abs(mean - low - (high - mean)) < 1e-12);
+  assert.deepEqual([over, n], ["experiments", 3]);
+  assert.equal(showEstimate(estimate(of(5, 5, 5))), "0.500 ± 0.000");
+});
+
+test("estimate - fewer than three experiments are told by their wells, with Wilson's interval", () => {
+  assert.equal(showEstimate(estimate([{ n: 55, correct: 22 }])), "0.400 (0.28 to 0.53)");
+  const two = estimate([
+    { n: 10, correct: 5 },
+    { n: 10, correct: 7 },
+  ]);
+  assert.deepEqual([two.mean, two.over, two.n], [0.6, "wells", 20]);
 });
 
 test("chart - shows each rung with its mean, and escapes what it is given", async (t) => {

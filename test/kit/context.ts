@@ -1,6 +1,7 @@
 /** What a stage gets, made by hand. */
 import { from, lastValueFrom, toArray } from "rxjs";
 import { freeModel, freeWorkers } from "../../bench/free-workers.ts";
+import { sourceServing } from "../../common/serving.ts";
 import { PixelMemory } from "../../pipeline/run/pixel-memory.ts";
 import type { AnyStage, Context, Port, Ports } from "../../pipeline/stage/stage.ts";
 import type { Workers } from "../../pipeline/workers/workers.ts";
@@ -22,6 +23,7 @@ export const contextFor = (experiment: Experiment, workers?: Workers, capacity =
     experiment,
     signal: new AbortController().signal,
     memory,
+    serving: sourceServing,
     workers: workers ?? freeWorkers(freeModel(experiment.cellType, 8, 8, 2)),
     leaveOut: (site, reason) => leftOut.push({ site, reason }),
     note: (message) => notes.push(message),

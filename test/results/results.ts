@@ -1,6 +1,7 @@
 /** Results of a run, made by hand: every well w of a plate shows class w. */
 
 import type { ModelInfo } from "../../common/model-info.ts";
+import { sourceServing } from "../../common/serving.ts";
 import type { ResultsConfig } from "../../pipeline/results/origin.ts";
 import type { ExperimentResult } from "../../pipeline/results/result.ts";
 import type { Call } from "../../pipeline/stage/items.ts";
@@ -19,6 +20,7 @@ export const model: ModelInfo = {
   width: 8,
   plates: 0,
   featureCount: 3,
+  serving: sourceServing,
 };
 
 export const config: ResultsConfig = {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { sourceServing } from "../../common/serving.ts";
 import type { Batch } from "../../pipeline/stage/items.ts";
 import type { Experiment, Site } from "../../screen/experiment.ts";
 import { batchByExperiment } from "../../stages/batch-by-experiment.ts";
@@ -88,11 +89,11 @@ test("batches - the plan orders a plate's sites at random but reproducibly, plat
   );
   const whole: Experiment = { ...experiment, sites };
   const options = (within: string, seed = 0) => batchByExperiment.config.parse({ within, seed });
-  const order = batchByExperiment.plan!(options("plate"), whole);
+  const order = batchByExperiment.plan!(options("plate"), whole, sourceServing);
   assert.ok(order.slice(0, 20).every((site) => site.plate === "1"));
   assert.notDeepEqual(order.slice(0, 20), sites.slice(0, 20));
-  assert.deepEqual(batchByExperiment.plan!(options("plate"), whole), order);
-  assert.notDeepEqual(batchByExperiment.plan!(options("plate", 1), whole), order);
-  const mixed = batchByExperiment.plan!(options("experiment"), whole).slice(0, 20);
+  assert.deepEqual(batchByExperiment.plan!(options("plate"), whole, sourceServing), order);
+  assert.notDeepEqual(batchByExperiment.plan!(options("plate", 1), whole, sourceServing), order);
+  const mixed = batchByExperiment.plan!(options("experiment"), whole, sourceServing).slice(0, 20);
   assert.equal(new Set(mixed.map((site) => site.plate)).size, 2);
 });

@@ -27,6 +27,7 @@ const options: LearnerOptions = {
   precision: "float16",
   loss: lossSchema.parse({}),
   optimiser: { ...adamDefaults, amsgrad: true },
+  averaging: 0,
   learns: "network",
   evaluationImages: 4,
   divisor: 1,
@@ -68,7 +69,7 @@ test("mixed precision - a step that overflows is skipped and the scale halved", 
   const fresh = open("float16");
   const { adam } = await fresh.state();
   await fresh.close();
-  const learner = open("float16", { adam, lossScale: { scale: 2 ** 40, goodSteps: 3 } });
+  const learner = open("float16", { adam, lossScale: { scale: 2 ** 40, goodSteps: 3 }, average: new Float32Array() });
   const before = (await learner.state()).network.weights;
   await learner.accumulate(batch);
   assert.equal(await learner.update(1e-3), false);

@@ -66,6 +66,7 @@ const setup = (name: string) => {
     precision: "float32",
     loss: lossSchema.parse({}),
     optimiser: { ...adamDefaults, amsgrad: true },
+    averaging: 0,
     divisor: 2,
     learns: "network",
     evaluationImages: 8,

@@ -29,9 +29,17 @@ test("recipe - the demo's recipe is valid", async () => {
 });
 
 test("recipe - cosine starts at the rate and ends near zero", () => {
-  const stage = { rate: 0.5, epochs: 10, schedule: { kind: "cosine" as const } };
+  const stage = { rate: 0.5, epochs: 10, warmup: 0, schedule: { kind: "cosine" as const, cycles: 1 } };
   assert.equal(rateAt(stage, 0), 0.5);
   assert.ok(rateAt(stage, 9) < 0.02);
+  const cycled = { ...stage, schedule: { kind: "cosine" as const, cycles: 2 } };
+  assert.deepEqual([rateAt(cycled, 0), rateAt(cycled, 5)], [0.5, 0.5]);
+  assert.ok(rateAt(cycled, 4) < 0.06);
+});
+
+test("recipe - a warm-up rises from step to step to the full rate", () => {
+  const stage = { rate: 0.5, epochs: 10, warmup: 2, schedule: { kind: "constant" as const } };
+  assert.deepEqual([rateAt(stage, 0, 0.5), rateAt(stage, 1, 0.5), rateAt(stage, 2, 0.1)], [0.125, 0.375, 0.5]);
 });
 
 test("recipe - every mistake is listed with its place", () => {
@@ -48,6 +56,6 @@ test("recipe - every mistake is listed with its place", () => {
 
 test("recipe - options that contradict each other are refused", () => {
   const stage = { name: "a", images: "training", epochs: 1, mixup: 0.4 };
-  assert.throws(() => parseRecipe({ normalize: "image", stages: [stage] }, "r"), /MixUp mixes raw pixels/);
+  assert.throws(() => parseRecipe({ normalize: "image", stages: [stage] }, "r"), /MixUp and CutMix mix raw pixels/);
   assert.throws(() => parseRecipe({ stages: [stage, stage] }, "r"), /two are called "a"/);
 });

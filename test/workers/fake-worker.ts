@@ -154,6 +154,14 @@ export const startFakeWorker = async (t: TestContext, options: FakeOptions = {})
         width: 2,
         plates,
         feature_count: 1,
+        serving: {
+          domain: "experiment",
+          min_images: 0,
+          batch: 12,
+          calibration_images: 64,
+          source_weight: 0,
+          normalize: "none",
+        },
       }));
       answer(null, { models, runtime: "fake", provider: "cpu", max_batch: 64 });
     },

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { PlatestreamError } from "../../common/errors.ts";
+import { sourceServing } from "../../common/serving.ts";
 import { grpcWorker } from "../../pipeline/workers/grpc-worker.ts";
 import type { Statistics } from "../../pipeline/workers/workers.ts";
 import { batchOf, type FakeOptions, startFakeWorker, wireError } from "./fake-worker.ts";
@@ -34,6 +35,7 @@ test("a worker tells what it holds", async (t) => {
     width: 2,
     plates: 4,
     featureCount: 1,
+    serving: { ...sourceServing, domain: "experiment", batch: 12 },
   });
 });
 

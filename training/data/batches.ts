@@ -2,10 +2,12 @@
 import { PlatestreamError } from "../../common/errors.ts";
 import type { Architecture } from "../../gpu-worker/network/architecture.ts";
 import type { Images, LabelledImages } from "../learner/learner.ts";
-import type { Recipe } from "../loop/recipe.ts";
-import { betaDraw, drawView, mixRows, writeView } from "./augment.ts";
+import type { Recipe, Stage } from "../loop/recipe.ts";
+import { betaDraw, drawView, mixRows, type ViewOptions, writeView } from "./augment.ts";
+import { pasteBoxes } from "./cutmix.ts";
 import type { Picture, Pictures } from "./pictures.ts";
 import { batchRandom, type MicroBatch, type Sample } from "./samples.ts";
+import { bend, normalDraw, writeWarped } from "./warp.ts";
 
 /** Scale and offset of every channel: 1/255, or what gives the picture zero mean and unit deviation. */
 const affineOf = ({ pixels, channels }: Picture, normalize: Recipe["normalize"]): { scale: number; offset: number }[] =>
@@ -75,7 +77,7 @@ export interface TrainingBatch extends LabelledImages {
 /** One micro-batch, as a function of the recipe's seed, the stage, the epoch and its number. */
 export const trainingBatch = async (
   { domain, samples }: MicroBatch,
-  at: { readonly stage: string; readonly epoch: number; readonly batch: number; readonly mixup: number },
+  at: Pick<Stage, "mixup" | "cutmix"> & { readonly stage: string; readonly epoch: number; readonly batch: number },
   classes: ReadonlyMap<string, number>,
   pictures: Pictures,
   place: Place,
@@ -91,15 +93,19 @@ export const trainingBatch = async (
   samples.forEach((sample, i) => {
     const picture = loaded[i]!;
     checkSize(picture, sample, architecture);
-    const view = drawView(random, options);
-    writeView(images.pixels, i * channels * cropHeight * cropWidth, picture.pixels, view, options);
+    writePicture(images.pixels, i * channels * cropHeight * cropWidth, picture.pixels, random, options);
     describe(images, i, sample, picture, place);
+    changeLevels(images, i, random, { channels, area: cropHeight * cropWidth, augment: recipe.augment });
     target[i * classes.size + classes.get(sample.treatment)!] = 1;
   });
-  if (at.mixup === 0) return { ...images, target, domain };
-  const share = betaDraw(random, at.mixup);
+  if (at.mixup === 0 && at.cutmix === 0) return { ...images, target, domain };
+  const share = betaDraw(random, at.mixup === 0 ? at.cutmix : at.mixup);
   const turn = 1 + Math.floor(random() * Math.max(samples.length - 1, 1)); // samples are in random order already
   const partners = samples.map((_, i) => (i + turn) % samples.length);
+  if (at.cutmix > 0) {
+    const frame = { channels, height: cropHeight, width: cropWidth };
+    return { ...images, ...pasteBoxes(images, target, partners, share, random, frame), domain };
+  }
   const mix = <T extends Uint8Array | Float32Array>(rows: T) => mixRows(rows, partners, share);
   return {
     pixels: mix(images.pixels),
@@ -109,6 +115,54 @@ export const trainingBatch = async (
     target: mix(target),
     domain,
   };
+};
+
+/** A random view: quarter turns and mirroring move pixels as they are; other turns and zooms interpolate. */
+const writePicture = (
+  target: Uint8Array,
+  at: number,
+  source: Uint8Array,
+  random: () => number,
+  options: ViewOptions & { readonly augment: Recipe["augment"] },
+): void => {
+  const { rotate, zoom, hflip, vflip } = options.augment;
+  if (!rotate && zoom === 0) {
+    writeView(target, at, source, drawView(random, options), options);
+    return;
+  }
+  const { height, width, cropHeight, cropWidth } = options;
+  const centre = (size: number, crop: number) => size / 2 - 0.5 + (random() - 0.5) * (size - crop);
+  const turn = random();
+  const warp = {
+    angle: rotate ? 2 * Math.PI * turn : options.augment.rot90 ? (Math.PI / 2) * Math.floor(4 * turn) : 0,
+    zoom: (1 + zoom) ** (2 * random() - 1),
+    hflip: random() < 0.5 && (hflip || vflip),
+    centreY: centre(height, cropHeight),
+    centreX: centre(width, cropWidth),
+  };
+  writeWarped(target, at, source, warp, options);
+};
+
+/** Random gain, offset and gamma of every channel of image `i`; gain and offset are changes of its affine. */
+const changeLevels = (
+  images: Images,
+  i: number,
+  random: () => number,
+  {
+    channels,
+    area,
+    augment,
+  }: { readonly channels: number; readonly area: number; readonly augment: Recipe["augment"] },
+): void => {
+  const { gain, offset, gamma } = augment;
+  if (gain === 0 && offset === 0 && gamma === 0) return;
+  for (let at = i * channels; at < (i + 1) * channels; at++) {
+    const [g, o, p] = [normalDraw(random), normalDraw(random), normalDraw(random)];
+    if (gamma > 0) bend(images.pixels, at * area, area, Math.exp(gamma * p));
+    const white = 255 * images.scale[at]!;
+    images.scale[at]! *= Math.exp(gain * g);
+    images.offset[at]! += offset * o * white;
+  }
 };
 
 /** Height and width of the crops; undefined where whole images are learnt from. */

@@ -1,12 +1,16 @@
 /** Adam (Kingma and Ba 2015) with the AMSGrad correction (Reddi et al. 2018) as an option; formulas as in PyTorch. */
 export interface AdamOptions {
   readonly amsgrad: boolean;
+  /** Decoupled weight decay, times the rate (Loshchilov and Hutter 2019). */
+  readonly weightDecay: number;
+  /** RAdam (Liu et al. 2020): plain momentum until the second moments can be trusted. */
+  readonly rectified: boolean;
   readonly beta1: number;
   readonly beta2: number;
   readonly epsilon: number;
 }
 
-export const adamDefaults = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 } as const;
+export const adamDefaults = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, rectified: false } as const;
 
 /** The optimiser's memory of some parameters; the arrays have one number per parameter. */
 export interface AdamState {
@@ -25,6 +29,14 @@ export const adamState = (length: number, { amsgrad }: Pick<AdamOptions, "amsgra
   largest: new Float32Array(amsgrad ? length : 0),
 });
 
+/** Factor on an adaptive step; undefined while its variance has no bound. */
+const rectification = (steps: number, beta2: number): number | undefined => {
+  const longest = 2 / (1 - beta2) - 1;
+  const length = longest - (2 * steps * beta2 ** steps) / (1 - beta2 ** steps);
+  if (length <= 5) return undefined;
+  return Math.sqrt(((length - 4) * (length - 2) * longest) / ((longest - 4) * (longest - 2) * length));
+};
+
 /** Where a run of learning parameters lies among all weights. */
 export interface Span {
   readonly offset: number;
@@ -38,11 +50,13 @@ export const adamUpdate = (
   state: AdamState,
   spans: readonly Span[],
   rate: number,
-  { beta1, beta2, epsilon, amsgrad }: AdamOptions,
+  { beta1, beta2, epsilon, amsgrad, weightDecay, rectified }: AdamOptions,
 ): void => {
   state.steps += 1;
   const { first, second, largest } = state;
-  const stepSize = rate / (1 - beta1 ** state.steps);
+  const factor = rectified ? rectification(state.steps, beta2) : 1;
+  const stepSize = (rate * (factor === undefined ? 1 : factor)) / (1 - beta1 ** state.steps);
+  const kept = 1 - rate * weightDecay;
   const correction = Math.sqrt(1 - beta2 ** state.steps);
   let i = 0;
   for (const { offset, length } of spans) {
@@ -57,7 +71,8 @@ export const adamUpdate = (
         spread = Math.max(v, largest[i]!);
         largest[i] = spread;
       }
-      weights[at] = weights[at]! - (stepSize * m) / (Math.sqrt(spread) / correction + epsilon);
+      const size = factor === undefined ? 1 : Math.sqrt(spread) / correction + epsilon;
+      weights[at] = kept * weights[at]! - (stepSize * m) / size;
     }
   }
 };

@@ -29,6 +29,8 @@ export interface LearnerState {
   readonly network: FlatNetwork;
   readonly adam: AdamState;
   readonly lossScale: LossScale;
+  /** Moving average of the weights; empty where none is kept. */
+  readonly average: Float32Array;
 }
 
 export interface LearnerOptions extends GraphOptions {
@@ -39,6 +41,8 @@ export interface LearnerOptions extends GraphOptions {
   /** Images of a batch of `measure` and `predict`. */
   readonly evaluationImages: number;
   readonly optimiser: AdamOptions;
+  /** Share that the moving average of the weights keeps per step; 0: none. It is what is measured and predicts. */
+  readonly averaging: number;
   /** Losses of a step are divided by this: 1 adds up the gradients of the micro-batches, their number averages them. */
   readonly divisor: number;
   readonly threads: number;
@@ -110,6 +114,8 @@ export const openLearner = (
   const gradient = new Float32Array(length);
   const adam = resumed?.adam ?? adamState(length, optimiser);
   let lossScale = resumed?.lossScale ?? freshLossScale(options.precision);
+  const { averaging } = options;
+  const average = averaging === 0 ? new Float32Array() : (resumed?.average ?? network.weights.slice());
 
   const sessions = new Map<string, Promise<Session>>();
   const load = async (graph: (options: GraphOptions) => Uint8Array, of: GraphOptions): Promise<Session> => {
@@ -127,17 +133,20 @@ export const openLearner = (
     { pixels, scale, offset, plate }: Images,
     { images: count, architecture: { height, width } }: GraphOptions,
     withPlates: boolean,
+    weights = network.weights,
   ): Tensors => ({
     pixels: { type: "uint8", data: pixels, shape: [count, channels, height, width] },
     scale: float(scale, count, channels),
     offset: float(offset, count, channels),
-    weights: float(network.weights, index.length),
+    weights: float(weights, index.length),
     ...(plates > 0 && withPlates ? { plate: float(plate, count, plates) } : {}),
   });
 
+  const judged = averaging === 0 ? network.weights : average;
+
   return {
     async state() {
-      return structuredClone({ network, adam, lossScale });
+      return structuredClone({ network, adam, lossScale, average });
     },
 
     async accumulate(batch) {
@@ -158,6 +167,8 @@ export const openLearner = (
     async update(rate) {
       const finite = options.precision === "float32" || gradient.every(Number.isFinite);
       if (finite) adamUpdate(network.weights, gradient, adam, spans, rate, optimiser);
+      const keep = Math.min(averaging, (1 + adam.steps) / (10 + adam.steps)); // short while there is little to average
+      for (let i = 0; i < average.length; i++) average[i] = keep * average[i]! + (1 - keep) * network.weights[i]!;
       lossScale = nextLossScale(lossScale, options.precision, finite);
       gradient.fill(0);
       return finite;
@@ -165,7 +176,7 @@ export const openLearner = (
 
     async measure(images) {
       const measure = await session("measure", () => load(measuringGraph, evaluation));
-      const { means, variances } = await measure.run(inputs(images, evaluation, false));
+      const { means, variances } = await measure.run(inputs(images, evaluation, false, judged));
       return { means: means!.data as Float32Array, variances: variances!.data as Float32Array };
     },
 
@@ -174,7 +185,7 @@ export const openLearner = (
         runtime.load(predictingGraph(evaluation), { threads, unplannedMemory: true }),
       );
       const { logits, features } = await predict.run({
-        ...inputs(images, evaluation, true),
+        ...inputs(images, evaluation, true, judged),
         means: float(means, index.normLength),
         variances: float(variances, index.normLength),
       });

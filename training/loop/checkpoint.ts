@@ -6,6 +6,7 @@ import { readFile } from "node:fs/promises";
 import { replaceFile } from "../../common/atomic-files.ts";
 import { PlatestreamError } from "../../common/errors.ts";
 import { readSafetensors, type StoredTensor, writeSafetensors } from "../../common/safetensors.ts";
+import type { Serving } from "../../common/serving.ts";
 import type { LearnerState } from "../learner/learner.ts";
 
 /** Where training stands: everything before `batch` of this epoch of this stage is done. */
@@ -19,6 +20,8 @@ export interface Progress {
   readonly skipped: number;
   /** Best accuracy of the stage under calibrated statistics so far; -1 before the first validation. */
   readonly best: number;
+  /** How the network of the last stage that was scored is served best; absent before. */
+  readonly serving?: Serving;
   /** Recipe and classes that the run started with; another recipe cannot go on from here. */
   readonly identity: string;
 }
@@ -29,7 +32,7 @@ export interface Checkpoint {
 }
 
 export const writeCheckpoint = async (path: string, { state, progress }: Checkpoint): Promise<void> => {
-  const { network, adam, lossScale } = state;
+  const { network, adam, lossScale, average } = state;
   const about = { progress, lossScale, steps: adam.steps };
   const bytes = Buffer.from(JSON.stringify(about));
   const flat = (data: Float32Array): StoredTensor => ({ shape: [data.length], data });
@@ -40,6 +43,7 @@ export const writeCheckpoint = async (path: string, { state, progress }: Checkpo
     ["adam.first", flat(adam.first)],
     ["adam.second", flat(adam.second)],
     ["adam.largest", flat(adam.largest)],
+    ["average", flat(average)],
     ["about", { shape: [bytes.length], data: Uint8Array.from(bytes) }],
   ]);
   await replaceFile(path, writeSafetensors(tensors));
@@ -63,6 +67,7 @@ export const readCheckpoint = async (path: string): Promise<Checkpoint | undefin
       network: { weights: numbers("weights"), means: numbers("means"), variances: numbers("variances") },
       adam: { steps, first: numbers("adam.first"), second: numbers("adam.second"), largest: numbers("adam.largest") },
       lossScale,
+      average: (tensors.get("average")?.data as Float32Array | undefined) ?? new Float32Array(),
     },
   };
 };

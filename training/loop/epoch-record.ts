@@ -12,4 +12,6 @@ export interface EpochRecord {
   /** Part of the held-out wells called right; absent in epochs without validation. */
   readonly running?: number;
   readonly calibrated?: number;
+  /** Of the held-out wells, in nats. */
+  readonly surprise?: number;
 }

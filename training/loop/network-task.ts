@@ -44,9 +44,6 @@ export interface StepStatus {
   readonly secondsLeft: number;
 }
 
-/** Images of a batch for statistics and predictions. */
-export const evaluationImages = 32;
-
 export const architectureOf = ({ architecture, classes, recipe }: NetworkTask, stage: Stage): Architecture => ({
   ...architecture,
   classes: stageClasses(classes, stage, recipe).length,
@@ -62,8 +59,14 @@ export const learnerOptions = (task: NetworkTask, stage: Stage): LearnerOptions 
     loss: recipe.loss,
     learns: stage.learns,
     crop: cropOf(recipe, architecture),
-    evaluationImages,
-    optimiser: { ...adamDefaults, amsgrad: stage.amsgrad },
+    evaluationImages: recipe.microBatch,
+    optimiser: {
+      ...adamDefaults,
+      amsgrad: stage.amsgrad,
+      weightDecay: stage.weightDecay,
+      rectified: stage.rectified,
+    },
+    averaging: stage.average,
     divisor: recipe.gradients === "mean" ? recipe.accumulate : 1,
     threads,
   };
@@ -79,8 +82,10 @@ export const freshState = (task: NetworkTask, stage: Stage, weights: Weights): L
     ({ name }) => stage.learns === "network" || name.startsWith("classifier."),
   );
   const length = learning.reduce((sum, slot) => sum + slot.length, 0);
+  const network = flatten(architecture, weights, "the network before the stage");
   return {
-    network: flatten(architecture, weights, "the network before the stage"),
+    network,
+    average: stage.average === 0 ? new Float32Array() : network.weights.slice(),
     adam: adamState(length, stage),
     lossScale: freshLossScale(task.recipe.precision),
   };

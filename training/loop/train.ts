@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { PlatestreamError } from "../../common/errors.ts";
+import type { Serving } from "../../common/serving.ts";
 import type { Weights } from "../../gpu-worker/network/architecture.ts";
 import { plainImages, type TrainingBatch, trainingBatch } from "../data/batches.ts";
 import { openPictures, type Pictures } from "../data/pictures.ts";
@@ -12,10 +13,10 @@ import type { Learner } from "../learner/learner.ts";
 import { openRemoteLearner } from "../learner/remote-learner.ts";
 import { type Checkpoint, type Progress, readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
 import type { EpochRecord } from "./epoch-record.ts";
+import { isScored, trainedServing, type Validation } from "./held-out-wells.ts";
 import { openMetrics } from "./metrics.ts";
 import {
   architectureOf,
-  evaluationImages,
   freshState,
   imagesOfStages,
   learnerOptions,
@@ -23,12 +24,13 @@ import {
   samplesOfStage,
 } from "./network-task.ts";
 import { rateAt, type Stage } from "./recipe.ts";
-import { type Score, type Validation, validate } from "./validate.ts";
+import { chooseServing, type Score, validate } from "./validate.ts";
 import { linearHead, startWeights, withNewHead } from "./weights.ts";
 
 export interface TrainedNetwork {
   readonly weights: Weights;
   readonly classes: readonly string[];
+  readonly serving: Serving;
   /** Of the best network of the last stage that held experiments out; absent where none did. */
   readonly score?: Pick<Score, "running" | "calibrated">;
   /** What the last stage started with; absent where it was made for other classes, or there is one stage. */
@@ -73,7 +75,7 @@ export const trainNetwork = async (task: NetworkTask): Promise<TrainedNetwork> =
       samples: task.validation,
       classes: names,
       controls: stage.images === "controls",
-      images: evaluationImages,
+      images: recipe.microBatch,
     };
     const imagesLater = imagesOfStages(task, progress.stage);
     let saved = Date.now();
@@ -94,7 +96,7 @@ export const trainNetwork = async (task: NetworkTask): Promise<TrainedNetwork> =
         const started = Date.now();
 
         const make = (batch: number) =>
-          trainingBatch(batches[batch]!, { stage: stage.name, epoch, batch, mixup: stage.mixup }, classes, pictures, {
+          trainingBatch(batches[batch]!, { ...stage, stage: stage.name, epoch, batch }, classes, pictures, {
             architecture,
             recipe,
           });
@@ -106,7 +108,7 @@ export const trainNetwork = async (task: NetworkTask): Promise<TrainedNetwork> =
           const stepEnds = (batch + 1) % recipe.accumulate === 0 || batch + 1 === batches.length;
           if (!stepEnds) continue;
 
-          const moved = await learner.update(rate);
+          const moved = await learner.update(rateAt(stage, epoch, (batch + 1) / batches.length));
           overflows = moved ? 0 : overflows + 1;
           if (!moved) skipped += 1;
           if (overflows > mostOverflows) throw notFinite(loss, cellType, stage, epoch, batch, inputs);
@@ -132,7 +134,7 @@ export const trainNetwork = async (task: NetworkTask): Promise<TrainedNetwork> =
 
         const due = (epoch + 1) % recipe.validateEvery === 0 || epoch + 1 === stage.epochs;
         const heldOut = stage.images !== "all" && canValidate(validation);
-        const fresh = due && heldOut ? await validate(validation) : undefined;
+        const fresh = due && heldOut ? await validate(validation, trainedServing(recipe)) : undefined;
         let { best } = progress;
         if (fresh !== undefined) {
           if (fresh.calibrated > best) {
@@ -150,7 +152,9 @@ export const trainNetwork = async (task: NetworkTask): Promise<TrainedNetwork> =
           rate,
           imagesPerSecond: ((batches.length - first) * recipe.microBatch) / seconds,
           skippedSteps: skipped,
-          ...(fresh === undefined ? {} : { running: fresh.running, calibrated: fresh.calibrated }),
+          ...(fresh === undefined
+            ? {}
+            : { running: fresh.running, calibrated: fresh.calibrated, surprise: fresh.surprise }),
         });
         task.onEpoch(epochLine(cellType, stage, epoch, loss, seconds, fresh));
         await save({ epoch: epoch + 1, batch: 0, lossSum: 0, skipped: 0, best });
@@ -158,6 +162,10 @@ export const trainNetwork = async (task: NetworkTask): Promise<TrainedNetwork> =
       ({ state, progress } = await afterStage(task, { state, progress }, learner, pictures, bestPath));
     } finally {
       await learner.close();
+    }
+    if (stage.images === "training" && canValidate(validation)) {
+      const serving = await judged(task, stage, validation, bestPath);
+      progress = { ...progress, serving };
     }
     if (progress.stage === recipe.stages.length - 1) await writeCheckpoint(beforePath, { state, progress });
     await writeCheckpoint(lastPath, { state, progress });
@@ -173,6 +181,7 @@ export const trainNetwork = async (task: NetworkTask): Promise<TrainedNetwork> =
   return {
     weights,
     classes,
+    serving: progress.serving ?? trainedServing(recipe),
     ...(score === undefined ? {} : { score }),
     ...(started === undefined ? {} : { before: unflatten(architecture, started.state.network) }),
   };
@@ -199,6 +208,19 @@ const beginning = async (task: NetworkTask, identity: string): Promise<Checkpoin
   return { state: freshState(task, stage, weights), progress: startOf(0, identity) };
 };
 
+/** How the best network of a stage is served best. */
+const judged = async (task: NetworkTask, stage: Stage, validation: Validation, bestPath: string): Promise<Serving> => {
+  const { network, average } = (await readCheckpoint(bestPath))!.state;
+  const weights = average.length > 0 ? average : network.weights;
+  const options = { ...learnerOptions(task, stage), averaging: 0 };
+  const learner = await openRemoteLearner(task.provider, options, { ...network, weights });
+  try {
+    return await chooseServing({ ...validation, learner }, trainedServing(task.recipe));
+  } finally {
+    await learner.close();
+  }
+};
+
 /** What the next stage starts with: the stage's best weights where it was validated, else its last. */
 const afterStage = async (
   task: NetworkTask,
@@ -209,10 +231,12 @@ const afterStage = async (
 ): Promise<Checkpoint> => {
   const { recipe } = task;
   const [stage, next] = [recipe.stages[progress.stage]!, recipe.stages[progress.stage + 1]];
-  const network = progress.best >= 0 ? ((await readCheckpoint(bestPath)) ?? { state }).state.network : state.network;
+  const kept = progress.best >= 0 ? ((await readCheckpoint(bestPath)) ?? { state }).state : state;
+  const network = kept.average.length > 0 ? { ...kept.network, weights: kept.average } : kept.network;
   const before = architectureOf(task, stage);
   const weights = unflatten(before, network);
-  const place = startOf(progress.stage + 1, progress.identity);
+  const { serving } = progress;
+  const place = { ...startOf(progress.stage + 1, progress.identity), ...(serving === undefined ? {} : { serving }) };
   if (next === undefined) {
     if (recipe.loss.kind !== "cosface") return { state: { ...state, network }, progress: place };
     const length = await featureLength(task, learner, pictures);
@@ -230,10 +254,11 @@ const afterStage = async (
 const featureLength = async (task: NetworkTask, learner: Learner, pictures: Pictures): Promise<number> => {
   const { recipe, training } = task;
   const place = { architecture: architectureOf(task, recipe.stages.at(-1)!), recipe };
-  const chosen = Array.from({ length: evaluationImages }, (_, i) => training[i % training.length]!);
+  const count = recipe.microBatch;
+  const chosen = Array.from({ length: count }, (_, i) => training[i % training.length]!);
   const images = await plainImages(chosen, pictures, place);
   const { features } = await learner.predict(images, await learner.measure(images));
-  const width = features.length / evaluationImages;
+  const width = features.length / count;
   const lengths = chosen.map((_, i) => Math.hypot(...features.subarray(i * width, (i + 1) * width)));
   return lengths.reduce((sum, length) => sum + length, 0) / lengths.length;
 };
@@ -248,8 +273,8 @@ const startOf = (stage: number, identity: string): Progress => ({
   identity,
 });
 
-const canValidate = ({ samples, classes, controls }: Validation): boolean =>
-  samples.some(({ site, treatment }) => (site.wellType !== "treatment") === controls && classes.includes(treatment));
+const canValidate = (validation: Validation): boolean =>
+  validation.samples.some((sample) => isScored(sample, validation));
 
 /** Calls `make` for some items ahead of the one that is asked for, and gives them in order. */
 async function* inOrder(
@@ -303,6 +328,6 @@ const epochLine = (
   const accuracy =
     score === undefined
       ? ""
-      : `   wells right: running ${percent(score.running)}, calibrated ${percent(score.calibrated)} of ${score.wells}`;
+      : `   wells right: running ${percent(score.running)}, calibrated ${percent(score.calibrated)} of ${score.wells}, surprise ${score.surprise.toFixed(2)}`;
   return `${cellType} ${stage.name} ${epoch + 1}/${stage.epochs}   loss ${loss.toPrecision(4)}   ${seconds.toFixed(0)} s${accuracy}`;
 };

@@ -1,125 +1,90 @@
-/** Scores a network as production does: statistics per plate, mean of the sigmoids over sites, the best class per well. */
-import { seededShuffle } from "../../common/random.ts";
-import type { Architecture } from "../../gpu-worker/network/architecture.ts";
-import { plainImages } from "../data/batches.ts";
-import type { Pictures } from "../data/pictures.ts";
-import { isControl, type Sample } from "../data/samples.ts";
-import type { FlatNetwork } from "../learner/flat.ts";
-import type { Learner } from "../learner/learner.ts";
-import type { Recipe } from "./recipe.ts";
+/** Scores a network as production does, and finds out how it is served best. */
+import type { Serving } from "../../common/serving.ts";
+import { type HeldOutWell, isScored, predictHeldOut, type Validation } from "./held-out-wells.ts";
 
 export interface Score {
   /** Part of the wells called right under the running statistics, those learnt in training. */
   readonly running: number;
-  /** The same under statistics calibrated on each plate. */
+  /** The same under statistics calibrated on each domain. */
   readonly calibrated: number;
   readonly wells: number;
+  /** Mean of -log of the true class's share of the calibrated probabilities, in nats: falls when accuracy cannot tell yet. */
+  readonly surprise: number;
 }
 
-export interface Validation {
-  readonly learner: Learner;
-  readonly pictures: Pictures;
-  readonly architecture: Architecture;
-  readonly recipe: Recipe;
-  /** Every labelled site of the experiments to score on: controls help to calibrate. */
-  readonly samples: readonly Sample[];
-  /** Names of the classes in the order of the logits. */
-  readonly classes: readonly string[];
-  /** Whether the wells to score are the controls; else the treatments. */
-  readonly controls: boolean;
-  /** Images of a batch. */
-  readonly images: number;
-}
-
-type Statistics = Pick<FlatNetwork, "means" | "variances">;
-
-const byPlate = (samples: readonly Sample[]): Sample[][] => {
-  const plates = new Map<string, Sample[]>();
-  for (const sample of samples) {
-    const key = `${sample.site.experiment} ${sample.site.plate}`;
-    const members = plates.get(key);
-    if (members === undefined) plates.set(key, [sample]);
-    else members.push(sample);
-  }
-  return [...plates.values()];
+export const validate = async (validation: Validation, serving: Serving): Promise<Score> => {
+  const { network } = await validation.learner.state();
+  const running = await predictHeldOut(validation, network);
+  const calibrated = await predictHeldOut(validation, serving);
+  return {
+    running: mean(rightOnes(running, validation)),
+    calibrated: mean(rightOnes(calibrated, validation)),
+    wells: calibrated.length,
+    surprise: mean(surprises(calibrated, validation)),
+  };
 };
 
-/** Full batches; the last is filled up from the front. */
-const batchesOf = (samples: readonly Sample[], size: number): Sample[][] =>
-  Array.from({ length: Math.ceil(samples.length / size) }, (_, b) =>
-    Array.from({ length: size }, (_, i) => samples[(b * size + i) % samples.length]!),
-  );
+const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
 
-/** Plain mean over the batches of their means and unbiased variances, as the workers do. */
-const calibrate = async (plate: readonly Sample[], validation: Validation): Promise<Statistics> => {
-  const { learner, pictures, images, recipe } = validation;
-  const { site } = plate[0]!;
-  const sample = seededShuffle(plate, `${recipe.seed} ${site.experiment} ${site.plate}`);
-  const batches = batchesOf(sample.slice(0, Math.max(recipe.calibrationImages, 1)), images);
-  const sums: Statistics[] = [];
-  for (const batch of batches) sums.push(await learner.measure(await plainImages(batch, pictures, validation)));
-  const mean = (key: keyof Statistics) =>
-    sums[0]![key].map((_, i) => sums.reduce((sum, each) => sum + each[key][i]!, 0) / sums.length);
-  return { means: mean("means"), variances: mean("variances") };
-};
-
-const sigmoid = (logit: number): number => 1 / (1 + Math.exp(-logit));
-
-/** Wells called right, given the mean probabilities of their sites. */
-class Wells {
-  readonly #wells = new Map<string, { readonly treatment: string; readonly sums: Float64Array }>();
-  readonly #classes: readonly string[];
-  readonly #open: readonly number[];
-
-  constructor(classes: readonly string[], open: readonly number[]) {
-    this.#classes = classes;
-    this.#open = open;
-  }
-
-  add({ site, treatment }: Sample, logits: Float32Array): void {
-    const key = `${site.experiment} ${site.plate} ${site.well}`;
-    const well = this.#wells.get(key) ?? { treatment, sums: new Float64Array(logits.length) };
-    this.#wells.set(key, well);
-    for (let k = 0; k < logits.length; k++) well.sums[k]! += sigmoid(logits[k]!);
-  }
-
-  get size(): number {
-    return this.#wells.size;
-  }
-
-  get accuracy(): number {
-    let right = 0;
-    for (const { treatment, sums } of this.#wells.values()) {
-      const best = this.#open.reduce((a, b) => (sums[b]! > sums[a]! ? b : a), this.#open[0]!);
-      if (this.#classes[best] === treatment) right += 1;
-    }
-    return right / this.#wells.size;
-  }
-}
-
-export const validate = async (validation: Validation): Promise<Score> => {
-  const { learner, pictures, samples, classes, controls, images } = validation;
-  const scored = samples.filter((sample) => isControl(sample) === controls && classes.includes(sample.treatment));
+/** Indices of the classes that the held-out wells have. */
+const openClasses = ({ classes, samples, controls }: Validation): number[] => {
+  const scored = samples.filter((sample) => isScored(sample, { classes, controls }));
   const names = new Set(scored.map(({ treatment }) => treatment));
-  const open = classes.flatMap((name, k) => (names.has(name) ? [k] : []));
-  const [running, calibrated] = [new Wells(classes, open), new Wells(classes, open)];
-  const { network } = await learner.state();
-  for (const plate of byPlate(samples)) {
-    const wanted = plate.filter((sample) => scored.includes(sample));
-    if (wanted.length === 0) continue;
-    const own = await calibrate(plate, validation);
-    for (const [b, batch] of batchesOf(wanted, images).entries()) {
-      const inputs = await plainImages(batch, pictures, validation);
-      for (const [wells, statistics] of [
-        [running, network],
-        [calibrated, own],
-      ] as const) {
-        const { logits } = await learner.predict(inputs, statistics);
-        const fresh = Math.min(images, wanted.length - b * images);
-        for (let i = 0; i < fresh; i++)
-          wells.add(batch[i]!, logits.subarray(i * classes.length, (i + 1) * classes.length));
-      }
-    }
+  return classes.flatMap((name, k) => (names.has(name) ? [k] : []));
+};
+
+const surprises = (wells: readonly HeldOutWell[], validation: Validation): number[] => {
+  const open = openClasses(validation);
+  return wells.map(({ probabilities, truth }) => {
+    const all = open.reduce((sum, k) => sum + probabilities[k]!, 0);
+    return -Math.log(Math.max(probabilities[validation.classes.indexOf(truth)]!, 1e-9) / Math.max(all, 1e-9));
+  });
+};
+
+/** Per well 1 where the most probable of the classes that the held-out wells have is the true one, else 0. */
+const rightOnes = (wells: readonly HeldOutWell[], validation: Validation): number[] => {
+  const { classes } = validation;
+  const open = openClasses(validation);
+  return wells.map(({ probabilities, truth }) => {
+    const best = open.reduce((a, b) => (probabilities[b]! > probabilities[a]! ? b : a), open[0]!);
+    return Number(classes[best] === truth);
+  });
+};
+
+/** A way of serving that is not how the network was trained has to be this many standard errors better. */
+const doubt = 2;
+
+/**
+ * The way of serving with which most held-out wells are called right. How the network was trained stands unless another
+ * is better beyond doubt: paired differences over wells, so that what is hard for all does not count.
+ */
+export const chooseServing = async (validation: Validation, trained: Serving): Promise<Serving> => {
+  const base = rightOnes(await predictHeldOut(validation, trained), validation);
+  let best = { serving: trained, lead: 0 };
+  for (const serving of alternatives(trained, validation)) {
+    const right = rightOnes(await predictHeldOut(validation, serving), validation);
+    const lead = standardisedLead(right.map((each, w) => each - base[w]!));
+    if (lead > Math.max(best.lead, doubt)) best = { serving, lead };
   }
-  return { running: running.accuracy, calibrated: calibrated.accuracy, wells: running.size };
+  return best.serving;
+};
+
+const alternatives = (trained: Serving, { samples }: Validation): Serving[] => {
+  const blends = [8, 32].map((sourceWeight) => ({ ...trained, sourceWeight }));
+  if (trained.domain === "experiment") return blends;
+  const plates = new Map<string, number>();
+  for (const { site } of samples) {
+    const plate = `${site.experiment}\n${site.plate}`;
+    plates.set(plate, (plates.get(plate) ?? 0) + 1);
+  }
+  // What is known of the experiment's statistics is known for plates as small as these.
+  return [...blends, { ...trained, minImages: Math.max(...plates.values()) + 1 }];
+};
+
+/** Mean over standard error; 0 where all are alike. */
+const standardisedLead = (differences: readonly number[]): number => {
+  const average = mean(differences);
+  const squares = differences.reduce((sum, each) => sum + (each - average) ** 2, 0);
+  if (squares === 0) return 0;
+  return average / Math.sqrt(squares / (differences.length - 1) / differences.length);
 };
