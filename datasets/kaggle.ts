@@ -1,15 +1,20 @@
 /**
  * The layout of the competition: `train.csv`, `test.csv` and their `*_controls.csv` with a row per well, and images
- * `<train|test>/<experiment>/Plate<plate>/<well>_s<site>_w<channel>.png`. The wells of `test.csv` have no class.
+ * `<train|test>/<experiment>/Plate<plate>/<well>_s<site>_w<channel>.png`. The wells of `test.csv` have no class. Classes are
+ * numbers, or `sirna_250` and `UNTREATED` as in the re-released tables.
  */
-import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import type { WellType } from "../screen/experiment.ts";
 import { imageAt } from "../screen/image-source.ts";
-import { hasColumns, type Problems, type Row, readTable, type Table } from "./csv.ts";
-import { type Dataset, type ListedSite, makeDataset } from "./dataset.ts";
-import { cellTypeOfName, duplicateFinder, rowReader } from "./fields.ts";
+import { chooseChannels } from "./channels.ts";
+import { readTable } from "./csv-table.ts";
+import { cellTypeOfName } from "./fields.ts";
+import { isFile } from "./folders.ts";
+import type { Layout } from "./layout.ts";
+import type { Opening } from "./opening.ts";
+import { openSiteTable } from "./read-sites.ts";
+import { usualNames } from "./roles.ts";
 import { channelsOfRxrx1 } from "./rxrx1.ts";
+import { type SiteList, type SiteSource, siteList } from "./site-list.ts";
 
 /** Every well was photographed twice. A site whose files are not there stays listed. */
 const sitesOfWell = [1, 2];
@@ -21,52 +26,63 @@ const files = [
   { name: "test_controls.csv", folder: "test", controls: true },
 ] as const;
 
-export const openKaggle = async (root: string, problems: Problems): Promise<Dataset> => {
-  const isNew = duplicateFinder(problems);
-  const listed: ListedSite[] = [];
-  for (const { name, folder, controls } of files) {
-    const path = join(root, name);
-    if (!(await isFile(path))) continue;
-    const table = await readTable(path);
-    if (!hasColumns(table, ["experiment", "plate", "well", ...(controls ? ["well_type"] : [])], problems)) continue;
-    for (const row of table.rows) {
-      const well = readWell(table, row, problems, controls);
-      if (well === undefined || !isNew(table, row, "well", [well.experiment, well.plate, well.well])) continue;
-      listed.push(...sitesOfWell.map((site) => listSite(root, folder, well, site)));
+export const kaggle: Layout = {
+  expects: `any of ${files.map(({ name }) => name).join(", ")}, with train/ and test/`,
+  detect: async ({ entries }) => entries !== undefined && files.some(({ name }) => entries.includes(name)),
+  async open({ root }, opening) {
+    const channels = chooseChannels(channelsOfRxrx1, opening);
+    const list = siteList(opening);
+    const tables: string[] = [];
+    for (const file of files) {
+      const path = join(root, file.name);
+      if (!(await isFile(path))) continue;
+      tables.push(path);
+      await readWells(
+        path,
+        file,
+        root,
+        channels.map(({ index }) => index),
+        list,
+        opening,
+      );
     }
-  }
-  return makeDataset({ layout: "kaggle", root, channels: channelsOfRxrx1 }, listed, problems);
+    const names = channels.map(({ name }) => name);
+    return list.finish({ layout: "kaggle", root, channels: names, tables, taken: [], notes: [] });
+  },
 };
 
-interface Well {
-  readonly experiment: string;
-  readonly plate: string;
-  readonly well: string;
-  readonly wellType: WellType;
-  readonly treatment?: string;
-}
-
-const readWell = (table: Table, row: Row, problems: Problems, controls: boolean): Well | undefined => {
-  const read = rowReader(table, row, problems);
-  const experiment = read.text("experiment");
-  const plate = read.number("plate", 0);
-  const well = read.well("well");
-  const wellType = controls ? read.wellType("well_type") : "treatment";
-  const treatment = read.label("sirna");
-  if (experiment === undefined || plate === undefined || well === undefined || wellType === undefined) return undefined;
-  return { experiment, plate: String(plate), well, wellType, ...(treatment === undefined ? {} : { treatment }) };
-};
-
-const listSite = (root: string, folder: string, well: Well, site: number): ListedSite => ({
-  site: { ...well, cellType: cellTypeOfName(well.experiment), site, metadata: { dataset: folder } },
-  images: () =>
-    channelsOfRxrx1.map((_, index) =>
-      imageAt(join(root, folder, well.experiment, `Plate${well.plate}`, `${well.well}_s${site}_w${index + 1}.png`)),
-    ),
-});
-
-const isFile = (path: string): Promise<boolean> =>
-  stat(path).then(
-    (found) => found.isFile(),
-    () => false,
+const readWells = async (
+  path: string,
+  { folder, controls }: (typeof files)[number],
+  root: string,
+  channels: readonly number[],
+  list: SiteList,
+  opening: Opening,
+): Promise<void> => {
+  const table = await readTable(path, opening);
+  const read = openSiteTable(
+    table,
+    {
+      names: { ...usualNames, class: ["sirna"], site: [] },
+      needed: ["experiment", "plate", "well", ...(controls ? (["well-type"] as const) : [])],
+      cellType: cellTypeOfName,
+      numberedPlates: true,
+      numberedClasses: true,
+      ...(controls ? {} : { wellType: "treatment" }),
+    },
+    opening,
   );
+  if (read === undefined) return;
+  const source: SiteSource = {
+    place: table.place,
+    columns: { site: "well", class: read.roles.get("class") ?? "sirna", wellType: "well_type" },
+    images: (_, { experiment, plate, well, site }) =>
+      channels.map((channel) =>
+        imageAt(join(root, folder, experiment, `Plate${plate}`, `${well}_s${site}_w${channel + 1}.png`)),
+      ),
+    metadata: () => ({ dataset: folder }),
+  };
+  for (const { row, site } of read.rows()) {
+    for (const number of sitesOfWell) list.add({ ...site, site: number }, source, row);
+  }
+};

@@ -1,112 +1,87 @@
 /** Opens a dataset, whatever its layout. */
-import { readdir, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { listProblems, PlatestreamError } from "../common/errors.ts";
-import { gatherProblems, type Problems } from "./csv.ts";
-import type { Dataset, Layout } from "./dataset.ts";
-import { openKaggle } from "./kaggle.ts";
-import { openRxrx1 } from "./rxrx1.ts";
-import { openTable } from "./table.ts";
-import { openWilds } from "./wilds.ts";
+import { PlatestreamError } from "../common/errors.ts";
+import type { Dataset } from "./dataset.ts";
+import { namesIn } from "./folders.ts";
+import type { Layout, Place } from "./layout.ts";
+import { layouts } from "./layouts.ts";
+import { type Opening, type OpenOptions, readColumns } from "./opening.ts";
+import { gatherProblems, kindOf, listByKind, type Problem, sentenceOf } from "./problems.ts";
+import { roles } from "./roles.ts";
+import { reasonOf } from "./text-file.ts";
 
-export type { Dataset, Layout } from "./dataset.ts";
-
-export interface OpenOptions {
-  /** `auto` looks at the files. */
-  readonly layout?: Layout | "auto" | undefined;
-  /** Gets what is wrong with the rows instead of an error; the dataset has the rows that are right. */
-  readonly onProblems?: (problems: readonly string[]) => void;
-}
+export type { Dataset } from "./dataset.ts";
+export type { OpenOptions } from "./opening.ts";
 
 /**
  * Reads the tables of a dataset; images are not touched.
  *
- * `dir` is the folder of an RxRx1, Kaggle or WILDS download, the folder above it, a table, or a folder with one.
+ * `dir` is the folder of a dataset in any of the layouts, the folder that a download of RxRx1 was unpacked in, or a table.
+ * `onProblems` gets what is wrong with the rows instead of an error; the dataset then has the rows that are right.
  *
- * @throws PlatestreamError `invalid-data` with everything that is wrong with the tables, each with file, line and column
+ * @throws PlatestreamError `invalid-data` with everything that is wrong with the tables, each with file, line and column;
+ *   `invalid-config` where an option does not fit
  */
-export const openDataset = async (dir: string, { layout = "auto", onProblems }: OpenOptions = {}): Promise<Dataset> => {
+export const openDataset = async (
+  dir: string,
+  { onProblems, ...options }: OpenOptions & { onProblems?(problems: readonly Problem[]): void } = {},
+): Promise<Dataset> => {
   const place = await locate(resolve(dir));
+  const layout = await chooseLayout(options.layout ?? "auto", place);
   const problems = gatherProblems();
-  const dataset = await openLayout(layout === "auto" ? await guessLayout(place) : layout, place, problems);
-  if (dataset.experiments.length === 0 && problems.found.length === 0) problems.add(`${dataset.root} lists no site`);
+  const notes: string[] = [];
+  const taken = new Map<string, string>();
+  const opening: Opening = {
+    ...options,
+    columns: readColumns(options.columns ?? {}, roles),
+    problems,
+    note: (note) => void (notes.includes(note) || notes.push(note)),
+    took: (what, from) => void (taken.has(what) || taken.set(what, from)),
+  };
+  const opened = await layout.open(place, opening);
+  const dataset = { ...opened, notes, taken: [...taken].map(([what, from]) => ({ what, from })) };
+  if (dataset.experiments.length === 0 && problems.found.length === 0) {
+    problems.add({ place: dataset.root, rule: "a dataset lists sites", detail: ", this one lists no site" });
+  }
   if (problems.found.length === 0) return dataset;
   if (onProblems === undefined) {
-    throw new PlatestreamError("invalid-data", listProblems(`${dataset.root} cannot be read:`, problems.found));
+    const lines = listByKind(problems.found, kindOf, sentenceOf).map((line) => `  - ${line}`);
+    throw new PlatestreamError("invalid-data", [`${dataset.root} cannot be read:`, ...lines].join("\n"));
   }
   onProblems(problems.found);
   return dataset;
 };
 
-const openLayout = (layout: Layout, place: Place, problems: Problems): Promise<Dataset> => {
-  switch (layout) {
-    case "rxrx1":
-      return openRxrx1(place.root, problems);
-    case "wilds":
-      return openWilds(place.root, problems);
-    case "kaggle":
-      return openKaggle(place.root, problems);
-    case "table":
-      return openTable(tableOf(place), problems);
-  }
-};
-
-interface Place {
-  readonly root: string;
-  /** Names in the folder; undefined where the place is a file. */
-  readonly entries: readonly string[] | undefined;
-}
-
-/** The downloads unpack into a folder of these names. */
+/** Downloads unpack into a folder of these names. */
 const downloads = ["rxrx1", "rxrx1_v1.0"];
 
 const locate = async (root: string): Promise<Place> => {
-  const found = await stat(root).catch(() => undefined);
-  if (found === undefined) throw new PlatestreamError("invalid-data", `there is no folder or table ${root}`);
-  if (found.isFile()) return { root, entries: undefined };
-  const entries = await readdir(root);
+  const found = await stat(root).catch((cause) => {
+    throw new PlatestreamError("invalid-data", `there is no folder or table ${root}: ${reasonOf(cause)}`, { cause });
+  });
+  if (!found.isDirectory()) return { root, entries: undefined };
+  const entries = await namesIn(root);
   const inside = entries.includes("metadata.csv") ? undefined : downloads.find((name) => entries.includes(name));
   return inside === undefined ? { root, entries } : locate(join(root, inside));
 };
 
-const guessLayout = async ({ root, entries }: Place): Promise<Layout> => {
-  if (entries === undefined) return "table";
-  if (entries.includes("metadata.csv")) {
-    if (entries.includes("images")) return (await hasColourImages(join(root, "images"))) ? "wilds" : "rxrx1";
-    throw new PlatestreamError(
-      "invalid-data",
-      `${root} has metadata.csv but no images/ beside it: unpack the images there, or name the table itself`,
-    );
+const chooseLayout = async (wanted: string, place: Place): Promise<Layout> => {
+  const named = layouts.find(({ name }) => name === wanted);
+  if (named !== undefined) return named.load();
+  if (wanted !== "auto") {
+    const names = layouts.map(({ name }) => name).join(", ");
+    throw new PlatestreamError("invalid-config", `the layout of a dataset is auto, ${names}; got "${wanted}"`);
   }
-  if (entries.includes("train.csv") || entries.includes("test.csv")) return "kaggle";
-  if (entries.includes("load_data.csv") || tablesOf(entries).length === 1) return "table";
-  throw new PlatestreamError(
-    "invalid-data",
-    `${root} is no dataset: expected metadata.csv and images/ (RxRx1, WILDS), train.csv or test.csv (Kaggle), ` +
-      `load_data.csv, or a single CSV table; got ${entries.length === 0 ? "an empty folder" : entries.slice(0, 20).join(", ")}`,
-  );
-};
-
-const tablesOf = (entries: readonly string[]): string[] => entries.filter((name) => name.endsWith(".csv"));
-
-const tableOf = ({ root, entries }: Place): string => {
-  if (entries === undefined) return root;
-  const tables = entries.includes("load_data.csv") ? ["load_data.csv"] : tablesOf(entries);
-  if (tables.length === 1) return join(root, tables[0]!);
-  throw new PlatestreamError(
-    "invalid-data",
-    `${root} must hold load_data.csv or a single CSV table, got ${tables.join(", ") || "none"}; name the table itself`,
-  );
-};
-
-/** WILDS has one file per site, `B02_s1.png`; RxRx1 one per channel, `B02_s1_w1.png`. The first file found decides. */
-const hasColourImages = async (images: string): Promise<boolean> => {
-  for (const experiment of await readdir(images)) {
-    for (const plate of await readdir(join(images, experiment)).catch((): string[] => [])) {
-      const files = await readdir(join(images, experiment, plate)).catch((): string[] => []);
-      const file = files.find((name) => /_s\d+(?:_w\d+)?\.png$/.test(name));
-      if (file !== undefined) return !file.includes("_w");
-    }
+  const expected: string[] = [];
+  for (const { name, load } of layouts) {
+    const layout = await load();
+    if (await layout.detect(place)) return layout;
+    expected.push(`  - ${name}: ${layout.expects}`);
   }
-  return false;
+  const { root, entries = [] } = place;
+  const more = entries.length > 20 ? ` and ${entries.length - 20} more` : "";
+  const held = entries.length === 0 ? "nothing" : `${entries.slice(0, 20).join(", ")}${more}`;
+  const message = `${root} is no dataset: it holds ${held}, and was expected to be one of`;
+  throw new PlatestreamError("invalid-data", [message, ...expected].join("\n"));
 };

@@ -1,75 +1,115 @@
 /**
- * The public release of RxRx1: `metadata.csv` with a row per site, and one grey image per channel,
- * `images/<experiment>/Plate<plate>/<well>_s<site>_w<channel>.png`.
+ * The public releases of RxRx: `metadata.csv` with a row per site, and one grey image per channel,
+ * `images/<experiment>/Plate<plate>/<well>_s<site>_w<channel>.png`. RxRx2 and RxRx19 have no `well_type`, and call the class
+ * `treatment`; wells without one are untreated.
  */
-import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { PlatestreamError } from "../common/errors.ts";
 import type { Site } from "../screen/experiment.ts";
-import { type ImageSource, imageAt } from "../screen/image-source.ts";
-import { hasColumns, type Problems, readTable } from "./csv.ts";
-import { type Dataset, type ListedSite, makeDataset } from "./dataset.ts";
-import { cellTypeOfName, duplicateFinder, rowReader } from "./fields.ts";
+import { imageAt, type PlaneSource } from "../screen/image-source.ts";
+import { type ChosenChannel, chooseChannels } from "./channels.ts";
+import { readTable } from "./csv-table.ts";
+import type { Dataset, SiteAddress } from "./dataset.ts";
+import { cellTypeOfName } from "./fields.ts";
+import { namesInIfAny } from "./folders.ts";
+import type { Layout, Place } from "./layout.ts";
+import type { Opening } from "./opening.ts";
+import { openSiteTable } from "./read-sites.ts";
+import { plainName, type RoleNames, usualNames } from "./roles.ts";
+import { type SiteSource, siteList } from "./site-list.ts";
 
 export const channelsOfRxrx1 = ["nuclei", "ER", "actin", "nucleoli", "mitochondria", "Golgi"];
 
-export const openRxrx1 = async (root: string, problems: Problems): Promise<Dataset> => {
-  const sites = await readSiteTable(join(root, "metadata.csv"), problems);
-  const channels = await findChannels(root, sites[0]);
-  const images = (site: SiteAddress) =>
-    channels.map((_, index) => imageAt(`${siteStem(root, site)}_w${index + 1}.png`));
-  return makeDataset({ layout: "rxrx1", root, channels }, withImages(sites, images), problems);
+export const namesInRxrx: RoleNames = { ...usualNames, class: ["sirnaid", "treatment"] };
+
+export const rxrx1: Layout = {
+  expects: "metadata.csv and images/<experiment>/Plate<n>/<well>_s<site>_w<channel>.png",
+  async detect({ root, entries }) {
+    if (!entries?.includes("metadata.csv")) return false;
+    if (entries.includes("images")) return true;
+    throw new PlatestreamError(
+      "invalid-data",
+      `${root} has metadata.csv but no images/ beside it: unpack the images there, or name the table itself`,
+    );
+  },
+  async open(place, opening) {
+    const channels = (first: SiteAddress | undefined) => findChannels(place.root, first);
+    const image = (stem: string, channel: number) => imageAt(`${stem}_w${channel + 1}.png`);
+    return openReleased(place, opening, { layout: "rxrx1", channels, image });
+  },
 };
 
-export type SiteAddress = Pick<Site, "experiment" | "plate" | "well" | "site">;
+/** How the images of a release lie. */
+export interface Release {
+  readonly layout: string;
+  /** Names of the channels; the files of the first site may show them. */
+  channels(first: SiteAddress | undefined): Promise<readonly string[]>;
+  /** `stem` is the path of a site's images up to what tells the channel. */
+  image(stem: string, channel: number): PlaneSource;
+}
 
-/** Path of a site's images up to what tells the channel. */
-export const siteStem = (root: string, { experiment, plate, well, site }: SiteAddress): string =>
-  join(root, "images", experiment, `Plate${plate}`, `${well}_s${site}`);
-
-export const withImages = (
-  sites: readonly Omit<Site, "images">[],
-  images: (site: SiteAddress) => readonly ImageSource[],
-): ListedSite[] => sites.map((site) => ({ site, images: () => images(site) }));
-
-/**
- * The columns may stand in any order. `cell_type` may be absent, it is in the experiment's name; so may `sirna_id`, the
- * class. Further columns become metadata, and the manufacturer's name of the siRNA is called `sirna_name` there.
- */
-export const readSiteTable = async (path: string, problems: Problems): Promise<Omit<Site, "images">[]> => {
-  const table = await readTable(path);
-  if (!hasColumns(table, ["experiment", "plate", "well", "site", "well_type"], problems)) return [];
-  const isNew = duplicateFinder(problems);
-  const extra = table.columns.filter((name) => !known.includes(name));
-  return table.rows.flatMap((row) => {
-    const read = rowReader(table, row, problems);
-    const experiment = read.text("experiment");
-    const plate = read.number("plate", 0);
-    const well = read.well("well");
-    const site = read.number("site", 0);
-    const wellType = read.wellType("well_type");
-    const treatment = read.label("sirna_id");
-    if (experiment === undefined || plate === undefined || well === undefined || site === undefined) return [];
-    if (!isNew(table, row, "site", [experiment, plate, well, site]) || wellType === undefined) return [];
-    return {
-      experiment,
-      cellType: row.get("cell_type") || cellTypeOfName(experiment),
-      plate: String(plate),
-      well,
-      site,
-      wellType,
-      ...(treatment === undefined ? {} : { treatment }),
-      metadata: Object.fromEntries(extra.map((name) => [name === "sirna" ? "sirna_name" : name, row.get(name)])),
-    };
+export const openReleased = async (
+  { root, entries }: Place,
+  opening: Opening,
+  { layout, channels: findNames, image }: Release,
+): Promise<Dataset> => {
+  const path = entries === undefined ? root : join(root, "metadata.csv");
+  const table = await readTable(path, opening);
+  const kinds = table.columns.some((column) => plainName(column) === "treatment") ? [] : (["well-type"] as const);
+  const read = openSiteTable(
+    table,
+    {
+      names: namesInRxrx,
+      needed: ["experiment", "plate", "well", "site", ...kinds],
+      cellType: cellTypeOfName,
+      numberedPlates: true,
+      numberedClasses: true,
+    },
+    opening,
+  );
+  const untreated = !read?.roles.has("well-type") && read?.roles.has("class");
+  if (untreated) opening.note(`${path} has no column well_type: wells without a class are taken for negative controls`);
+  const list = siteList(opening);
+  let chosen: readonly ChosenChannel[] = [];
+  const folder = entries === undefined ? join(root, "..") : root;
+  const source: SiteSource = {
+    place: table.place,
+    columns: {
+      site: read?.roles.get("site") ?? "site",
+      class: read?.roles.get("class") ?? "sirna_id",
+      wellType: read?.roles.get("well-type") ?? "well_type",
+    },
+    images: (_, site) => chosen.map(({ index }) => image(siteStem(folder, site), index)),
+    metadata: (row) =>
+      Object.fromEntries(metadata.map((name) => [name === "sirna" ? "sirna_name" : name, table.get(row, name)])),
+  };
+  const metadata = (read?.others ?? []).filter((name) => !["site_id", "well_id", "sirna_id"].includes(name));
+  let first: SiteAddress | undefined;
+  for (const { row, site } of read?.rows() ?? []) {
+    first ??= site;
+    const control = untreated && site.treatment === undefined;
+    list.add(control ? { ...site, wellType: "negative_control" } : site, source, row);
+  }
+  chosen = chooseChannels(await findNames(first), opening);
+  return list.finish({
+    layout,
+    root: folder,
+    channels: chosen.map(({ name }) => name),
+    tables: [path],
+    taken: [],
+    notes: [],
   });
 };
 
-const known = ["site_id", "well_id", "cell_type", "experiment", "plate", "well", "site", "well_type", "sirna_id"];
+const siteStem = (
+  root: string,
+  { experiment, plate, well, site }: Pick<Site, "experiment" | "plate" | "well" | "site">,
+) => join(root, "images", experiment, `Plate${plate}`, `${well}_s${site}`);
 
 /** Sister sets of RxRx1 have other numbers of channels: the images say how many. */
-const findChannels = async (root: string, site: SiteAddress | undefined): Promise<string[]> => {
+const findChannels = async (root: string, site: SiteAddress | undefined): Promise<readonly string[]> => {
   if (site === undefined) return channelsOfRxrx1;
-  const folder = join(siteStem(root, site), "..");
-  const files = await readdir(folder).catch((): string[] => []);
+  const files = await namesInIfAny(join(siteStem(root, site), ".."));
   const most = Math.max(0, ...files.map((file) => Number(/_w(\d+)\.png$/.exec(file)?.[1] ?? 0)));
   if (most === 0 || most === channelsOfRxrx1.length) return channelsOfRxrx1;
   return Array.from({ length: most }, (_, index) => `w${index + 1}`);

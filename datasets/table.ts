@@ -1,143 +1,173 @@
 /**
- * A table for everybody else: a CSV with a row per site, an image per channel and `Metadata_` columns, as Cell Painting
- * pipelines write it (`load_data.csv`). Any number of channels; 8 or 16 bit.
+ * Tables for everybody else: a row per site, an image per channel and `Metadata_` columns, as Cell Painting pipelines write
+ * them (`load_data.csv`). One table, or one per plate in a tree of folders.
  *
- * Images: `URL_<channel>`, or `FileName_<channel>` with or without `PathName_<channel>`.
- * `Metadata_Plate`, `Metadata_Well` and `Metadata_Site` say where an image was taken. Optional: `Metadata_Experiment` or
- * `Metadata_Batch` (default: the file is one experiment), `Metadata_CellType` or `Metadata_Cell_Line` (default:
- * unknown), the class, and the kind of well. Everything else is kept as metadata.
+ * `roles.ts` says how columns are recognised, `image-columns.ts` how images are found. Without a column for the experiment
+ * a table is one, named after its file; in a tree, after the folder above that of the plate.
  */
-import { basename, dirname, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
+import { basename, dirname, join, relative, sep } from "node:path";
 import { PlatestreamError } from "../common/errors.ts";
-import type { WellType } from "../screen/experiment.ts";
-import { imageAt } from "../screen/image-source.ts";
-import { hasColumns, type Problems, type Row, readTable, type Table } from "./csv.ts";
-import { type Dataset, type ListedSite, makeDataset } from "./dataset.ts";
-import { duplicateFinder, rowReader } from "./fields.ts";
+import { chooseChannels, sameChannel } from "./channels.ts";
+import { readTable, type Table } from "./csv-table.ts";
+import type { RoleColumns } from "./find-roles.ts";
+import { foldersUnder } from "./folders.ts";
+import { checkImage, findChannels, type ImageColumns, imageKey, imageOf } from "./image-columns.ts";
+import type { Layout, Place } from "./layout.ts";
+import type { Opening } from "./opening.ts";
+import { choosePlanes } from "./planes.ts";
+import { openSiteTable, type SiteTable } from "./read-sites.ts";
+import { usualNames } from "./roles.ts";
+import { type SiteSource, siteList } from "./site-list.ts";
 
-const experimentColumns = ["Metadata_Experiment", "Metadata_Batch"];
-const cellTypeColumns = ["Metadata_CellType", "Metadata_Cell_Type", "Metadata_Cell_Line"];
-const labelColumns = ["Metadata_sirna", "Metadata_siRNA", "Metadata_Perturbation", "Metadata_broad_sample"];
-const wellTypeColumns = ["Metadata_Well_Type", "Metadata_WellType", "Metadata_control_type", "Metadata_pert_type"];
-
-/** What the kinds of wells are called in the tables of Cell Painting, beside our own names. */
-const wellTypes: Readonly<Record<string, WellType>> = {
-  treatment: "treatment",
-  trt: "treatment",
-  positive_control: "positive_control",
-  poscon: "positive_control",
-  negative_control: "negative_control",
-  negcon: "negative_control",
-  empty: "negative_control",
-  untreated: "negative_control",
+export const table: Layout = {
+  expects: "load_data.csv, a single table (.csv, .tsv or .txt), or folders with one load_data.csv per plate",
+  detect: async (place) => (await tablesAt(place)).length > 0,
+  async open(place, opening) {
+    const paths = await tablesAt(place);
+    if (paths.length === 0) {
+      const tables = tablesAmong(place.entries ?? []);
+      throw new PlatestreamError(
+        "invalid-data",
+        `${place.root} must hold load_data.csv or a single table, got ${tables.join(", ") || "none"}; name the table itself`,
+      );
+    }
+    return openTables(paths, place.root, opening);
+  },
 };
 
-export const openTable = async (path: string, problems: Problems): Promise<Dataset> => {
-  const table = await readTable(path);
-  const channels = findChannels(table);
-  const rows = hasColumns(table, ["Metadata_Plate", "Metadata_Well", "Metadata_Site"], problems) ? table.rows : [];
-  const isNew = duplicateFinder(problems);
-  const read = siteReader(table, problems);
-  const listed = rows.flatMap((row): ListedSite[] => {
-    const site = read(row);
-    const paths = channels.map((channel) => imagePath(table, row, channel, problems));
-    if (site === undefined) return [];
-    if (!isNew(table, row, "Metadata_Site", [site.experiment, site.plate, site.well, site.site])) return [];
-    const images = paths.flatMap((path) => (path === undefined ? [] : imageAt(path)));
-    return images.length < paths.length ? [] : [{ site, images: () => images }];
-  });
-  return makeDataset({ layout: "table", root: path, channels: channels.map(({ name }) => name) }, listed, problems);
-};
+const tablesAmong = (names: readonly string[]): string[] =>
+  names.filter((name) => /\.(?:csv|tsv|tab|txt)$/i.test(name));
 
-const siteReader = (table: Table, problems: Problems) => {
-  const first = (names: readonly string[]) => names.find((name) => table.columns.includes(name));
-  const experimentColumn = first(experimentColumns);
-  const cellTypeColumn = first(cellTypeColumns);
-  const labelColumn = first(labelColumns);
-  const kindColumns = wellTypeColumns.filter((name) => table.columns.includes(name));
-  const known = ["Metadata_Plate", "Metadata_Well", "Metadata_Site", experimentColumn, cellTypeColumn, ...kindColumns];
-  const extra = table.columns.filter((name) => name.startsWith("Metadata_") && !known.includes(name));
-  return (row: Row): ListedSite["site"] | undefined => {
-    const reader = rowReader(table, row, problems);
-    const plate = reader.text("Metadata_Plate");
-    const well = reader.well("Metadata_Well");
-    const site = reader.number("Metadata_Site", 0);
-    const experiment = experimentColumn ? reader.text(experimentColumn) : basename(table.path).replace(/\.\w+$/, "");
-    const wellType = readWellType(table, row, kindColumns, problems);
-    if (plate === undefined || well === undefined || site === undefined || experiment === undefined) return undefined;
-    if (wellType === undefined) return undefined;
-    const treatment = labelColumn === undefined ? "" : row.get(labelColumn);
-    return {
-      experiment,
-      cellType: (cellTypeColumn && row.get(cellTypeColumn)) || "unknown",
-      plate,
-      well,
-      site,
-      wellType,
-      ...(treatment === "" ? {} : { treatment }),
-      metadata: Object.fromEntries(extra.map((name) => [name.replace("Metadata_", ""), row.get(name)])),
-    };
-  };
-};
+/** `load_data_with_illum.csv` lists the sites of the `load_data.csv` beside it once more. */
+const loadData = (names: readonly string[]): string | undefined =>
+  ["load_data.csv", "load_data_with_illum.csv"].flatMap(
+    (wanted) => names.find((name) => name.toLowerCase() === wanted) ?? [],
+  )[0];
 
-/** `Metadata_pert_type` says `control` where `Metadata_control_type` says which: the first telling column counts. */
-const readWellType = (table: Table, row: Row, columns: readonly string[], problems: Problems): WellType | undefined => {
-  const told = columns.find((column) => row.get(column) !== "");
-  if (told === undefined) return "treatment";
-  // Cell Painting tells kinds of positive controls apart: poscon_cp, poscon_diverse.
-  const text = row.get(told).toLowerCase();
-  const type = wellTypes[text.startsWith("poscon") ? "poscon" : text];
-  if (type === undefined) problems.addField(table, row, told, `expected one of ${Object.keys(wellTypes).join(", ")}`);
-  return type;
-};
+/** Batch, plate, and two levels around them. */
+const depth = 4;
 
-interface Channel {
-  readonly name: string;
-  readonly column: string;
-  /** Column with the folder, where names and folders stand apart. */
-  readonly folder?: string;
-}
-
-/** Illumination functions stand among the images of some tables; they are no channels. */
-const findChannels = (table: Table): Channel[] => {
-  for (const prefix of ["URL_", "FileName_"]) {
-    const columns = table.columns.filter((name) => name.startsWith(prefix) && !name.startsWith(`${prefix}Illum`));
-    if (columns.length > 0) return columns.map((column) => channelOf(table, column, prefix));
+const tablesAt = async ({ root, entries }: Place): Promise<string[]> => {
+  if (entries === undefined) return [root];
+  const here = loadData(entries) ?? (tablesAmong(entries).length === 1 ? tablesAmong(entries)[0] : undefined);
+  if (here !== undefined) return [join(root, here)];
+  const found: string[] = [];
+  for await (const { path, names } of foldersUnder(root, depth)) {
+    const name = loadData(names);
+    if (name !== undefined) found.push(join(path, name));
   }
-  throw new PlatestreamError(
-    "invalid-data",
-    `${table.path} names no images: expected columns URL_<channel>, or FileName_<channel> and PathName_<channel>; ` +
-      `got ${table.columns.join(",")}`,
-  );
+  return found;
 };
 
-const channelOf = (table: Table, column: string, prefix: string): Channel => {
-  const name = column.slice(prefix.length);
-  const folder = `PathName_${name}`;
-  const apart = prefix === "FileName_" && table.columns.includes(folder);
-  return { name: name.replace(/^Orig/, ""), column, ...(apart ? { folder } : {}) };
-};
-
-/** Relative paths start from the table's folder. */
-const imagePath = (table: Table, row: Row, { column, folder }: Channel, problems: Problems): string | undefined => {
-  const text = row.get(column);
-  const local = localPath(text);
-  if (local === undefined)
-    return void problems.addField(
+const openTables = async (paths: readonly string[], root: string, opening: Opening) => {
+  const opened: { readonly table: Table; readonly channels: readonly ImageColumns[] }[] = [];
+  for (const path of paths) {
+    const table = await readTable(path, opening);
+    const channels = await findChannels(table, opening);
+    if (channels.length === 0) {
+      throw new PlatestreamError(
+        "invalid-data",
+        `${path} names no images: expected columns URL_<channel>, or FileName_<channel> and PathName_<channel>, or ` +
+          `--column image:<channel>=NAME; got ${table.columns.join(",")}`,
+      );
+    }
+    opened.push({ table, channels });
+  }
+  const names = opened.flatMap(({ channels }) => channels.map(({ name }) => name));
+  const all = names.filter((name, index) => names.findIndex((other) => sameChannel(other, name)) === index);
+  const chosen = chooseChannels(all, opening);
+  const list = siteList({ problems: opening.problems, projects: opening.plane === "max" });
+  for (const { table, channels } of opened) {
+    const wanted = chosen.flatMap(({ name }) => channels.find((channel) => sameChannel(channel.name, name)) ?? []);
+    if (wanted.length < chosen.length) {
+      const missing = chosen.filter(({ name }) => !channels.some((channel) => sameChannel(channel.name, name)));
+      opening.problems.add({
+        place: `${table.path}:1`,
+        rule: `there are no columns for the channels ${missing.map(({ name }) => name).join(", ")} of the other tables`,
+        detail: `; leave them out with --channels ${all.filter((name) => !missing.some((each) => each.name === name)).join(",")}`,
+      });
+      continue;
+    }
+    const experiment =
+      paths.length === 1 ? basename(table.path).replace(/\.\w+$/, "") : folderOfBatch(root, table.path);
+    const read = openSiteTable(
       table,
-      row,
-      column,
-      "expected the path of a file on this machine, downloaded if need be",
+      { names: usualNames, needed: ["plate", "well"], experiment, cellType: () => "unknown" },
+      opening,
     );
-  return resolve(dirname(table.path), folder === undefined ? "" : row.get(folder), local);
+    if (read !== undefined) addRows(table, read, wanted, list, opening);
+  }
+  for (const { name, column, folder } of opened[0]!.channels) {
+    opening.took(`images of ${name}`, `column ${column}${folder === undefined ? "" : ` in the folder of ${folder}`}`);
+  }
+  return list.finish({
+    layout: "table",
+    root: paths.length === 1 ? paths[0]! : root,
+    channels: chosen.map(({ name }) => name),
+    tables: paths,
+    taken: [],
+    notes: [],
+  });
 };
 
-const localPath = (text: string): string | undefined => {
-  if (!/^file:/i.test(text)) return text === "" || /^[a-z][a-z0-9+]+:/i.test(text) ? undefined : text;
-  try {
-    return fileURLToPath(text);
-  } catch {
-    return undefined; // another machine's file, or no URL at all
+/** `Batch/Plate/load_data.csv`: the batch is an experiment. */
+const folderOfBatch = (root: string, path: string): string => {
+  const folders = relative(root, dirname(path)).split(sep);
+  return folders.length >= 2 ? folders.at(-2)! : basename(root);
+};
+
+const addRows = (
+  table: Table,
+  read: SiteTable,
+  channels: readonly ImageColumns[],
+  list: ReturnType<typeof siteList>,
+  opening: Opening,
+): void => {
+  const metadata = read.others
+    .filter((name) => /^(?:image[_ .-])?metadata[_ .-]/i.test(name))
+    .map((name) => [name.replace(/^(?:image[_ .-])?metadata[_ .-]/i, ""), name] as const);
+  const source: SiteSource = {
+    place: table.place,
+    columns: columnNames(read.roles),
+    images: (row) => channels.map((channel) => imageOf(table, row, channel)),
+    metadata: (row) => Object.fromEntries(metadata.map(([name, column]) => [name, table.get(row, column)])),
+  };
+  const wanted = choosePlanes(table, read, opening);
+  const seen = new Set<string>();
+  let sameInChannels = 0;
+  let sameInRows = 0;
+  for (const { row, site, plane } of read.rows()) {
+    if (!wanted(plane)) continue;
+    let right = true;
+    for (const channel of channels) {
+      const problem = checkImage(table, row, channel);
+      if (problem === undefined) continue;
+      right = false;
+      if (table.get(row, channel.column) === "") {
+        const left = channels.filter(({ name }) => name !== channel.name).map(({ name }) => name);
+        const rule = `plate ${site.plate} of ${site.experiment} has wells without an image of channel ${channel.name}`;
+        const way = `; leave ${left.length === 0 ? "" : `the channel out with --channels ${left.join(",")}, or `}the rows out with --where`;
+        opening.problems.add({ place: table.place(row), column: channel.column, rule, detail: way });
+      } else opening.problems.addField(table, row, problem.column, problem.rule);
+    }
+    if (!right) continue;
+    list.add(site, source, row);
+    const keys = channels.map((channel) => imageKey(table, row, channel));
+    if (keys.length > 1 && new Set(keys).size < keys.length) sameInChannels += 1;
+    if (seen.has(keys[0]!)) sameInRows += 1;
+    else seen.add(keys[0]!);
+  }
+  const rows = (count: number) => `${count.toLocaleString("en")} ${count === 1 ? "row" : "rows"}`;
+  if (sameInChannels > 0) opening.note(`${table.path}: two channels are the same image in ${rows(sameInChannels)}`);
+  if (sameInRows > 0) {
+    opening.note(
+      `${table.path}: ${rows(sameInRows)} name an image of channel ${channels[0]!.name} that another row names, too`,
+    );
   }
 };
+
+const columnNames = (roles: RoleColumns): SiteSource["columns"] => ({
+  site: roles.get("site") ?? roles.get("well") ?? "the site",
+  class: roles.get("class") ?? "the class",
+  wellType: roles.get("well-type") ?? "the type of well",
+});

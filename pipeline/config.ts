@@ -33,10 +33,19 @@ const defaultStages: readonly string[] = [
 
 const runConfig = z.strictObject({
   data: z.string().min(1).describe("folder of the dataset, or its CSV"),
-  layout: z
-    .enum(["auto", "rxrx1", "kaggle", "wilds", "table"])
-    .default("auto")
-    .describe("how the dataset lies on disk; auto: found out from its files"),
+  layout: z.string().default("auto").describe("how the dataset lies on disk; auto: found out from its files"),
+  columns: z
+    .record(z.string(), z.string())
+    .default({})
+    .describe("columns of tables that their names do not show: role (class, well, ...) or image:CHANNEL to column"),
+  where: z.string().optional().describe("read the rows of tables for which this expression is true"),
+  channels: z.array(z.string()).min(1).optional().describe("channels to read, by name and in this order"),
+  plane: z
+    .union([z.int().nonnegative(), z.literal("max")])
+    .optional()
+    .describe("plane of z-stacks to read, or the maximum over all"),
+  time: z.int().nonnegative().optional().describe("time point to read, where there are several"),
+  encoding: z.string().optional().describe("encoding of tables; found out from their bytes where it is not told"),
   experiments: z.array(z.string()).default([]).describe("experiments to run; none: all of the dataset"),
   out: z.string().min(1).default("runs/latest").describe("folder that the results go to"),
   model: z.string().min(1).optional().describe("folder of the bundle, for a worker that the run starts by itself"),

@@ -1,6 +1,9 @@
 import { Command } from "commander";
-import { type LayoutChoice, layoutOption } from "../shared/layout-option.ts";
+import { layouts } from "../../datasets/layouts.ts";
+import { withDatasetOptions } from "../shared/dataset-options.ts";
+import type { InfoOptions } from "./info.ts";
 import type { SynthOptions } from "./synth.ts";
+import type { VerifyOptions } from "./verify.ts";
 
 /** `pipeline data synth | verify | info` */
 export const dataCommand = (): Command =>
@@ -67,12 +70,12 @@ Examples:
 };
 
 const verifyCommand = (): Command =>
-  new Command("verify")
+  withDatasetOptions(new Command("verify"))
     .description("check every row and every image, and list all problems at once")
     .argument("<dir>", "folder of the dataset, or a CSV table")
-    .addOption(layoutOption())
     .option("--headers-only", "do not decode the pixels: many times as fast, but blind to truncated files")
-    .option("--json", "one JSON object")
+    .option("--all", "list every problem, not just the first five of each kind")
+    .option("--json", "one JSON object, with all problems")
     .addHelpText(
       "after",
       `
@@ -82,19 +85,27 @@ Examples:
   pipeline data verify rxrx1
   pipeline data verify plates/load_data.csv --headers-only --json`,
     )
-    .action(async (dir: string, options: { layout: LayoutChoice; headersOnly?: boolean; json?: boolean }) => {
+    .action(async (dir: string, options: VerifyOptions) => {
       const { verifyData } = await import("./verify.ts");
       process.exitCode = await verifyData(dir, options);
     });
 
 const infoCommand = (): Command =>
-  new Command("info")
-    .description("show what a dataset holds")
+  withDatasetOptions(new Command("info"))
+    .description("show what a dataset holds, and what its tables' columns were taken for")
     .argument("<dir>", "folder of the dataset, or a CSV table")
-    .addOption(layoutOption())
     .option("--json", "one JSON object")
-    .addHelpText("after", "\nExamples:\n  pipeline data info rxrx1\n  pipeline data info rxrx1 --json")
-    .action(async (dir: string, options: { layout: LayoutChoice; json?: boolean }) => {
+    .addHelpText(
+      "after",
+      `
+Layouts: ${layouts.map(({ name, description }) => `${name} (${description})`).join(", ")}.
+
+Examples:
+  pipeline data info rxrx1
+  pipeline data info plates/load_data.csv --column class=Metadata_compound --where 'Metadata_Site != "test"'
+  pipeline data info rxrx1 --json`,
+    )
+    .action(async (dir: string, options: InfoOptions) => {
       const { describeData } = await import("./info.ts");
       process.stdout.write(await describeData(dir, options));
     });

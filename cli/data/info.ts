@@ -1,7 +1,11 @@
 /** What `pipeline data info` shows. */
 import Table from "cli-table3";
 import { type Dataset, openDataset } from "../../datasets/open.ts";
-import type { LayoutChoice } from "../shared/layout-option.ts";
+import { type DatasetOptions, openOptionsOf } from "../shared/dataset-options.ts";
+
+export interface InfoOptions extends DatasetOptions {
+  readonly json?: boolean;
+}
 
 interface ExperimentInfo {
   readonly experiment: string;
@@ -15,17 +19,15 @@ interface ExperimentInfo {
   readonly classes: number;
 }
 
-export const describeData = async (
-  dir: string,
-  { layout, json }: { readonly layout: LayoutChoice; readonly json?: boolean },
-): Promise<string> => {
-  const dataset = await openDataset(dir, { layout });
-  const experiments: ExperimentInfo[] = [];
+export const describeData = async (dir: string, options: InfoOptions): Promise<string> => {
+  const dataset = await openDataset(dir, openOptionsOf(options));
   const classes = new Set<string>();
-  for (const { id } of dataset.experiments) experiments.push(await describeExperiment(dataset, id, classes));
-  const { root, channels } = dataset;
-  if (json)
-    return `${JSON.stringify({ layout: dataset.layout, root, channels, classes: classes.size, experiments })}\n`;
+  const experiments = dataset.experiments.map(({ id }) => describeExperiment(dataset, id, classes));
+  const { layout, root, channels, taken } = dataset;
+  const notes = [...dataset.notes, ...classNotes(experiments, classes)];
+  if (options.json) {
+    return `${JSON.stringify({ layout, root, channels, classes: classes.size, experiments, taken, notes })}\n`;
+  }
   const table = new Table({
     head: ["experiment", "cell type", "plates", "wells", "controls", "sites", "classes"],
     colAligns: ["left", "left", "right", "right", "right", "right", "right"],
@@ -44,25 +46,45 @@ export const describeData = async (
     sum(({ sites }) => sites),
     classes.size,
   ]);
-  return `${root}\nlayout ${dataset.layout}, channels ${channels.join(", ")}\n${table}\n`;
+  const widest = Math.max(0, ...taken.map(({ what }) => what.length));
+  const lines = [
+    root,
+    `layout ${layout}, channels ${channels.join(", ")}`,
+    ...taken.map(({ what, from }) => `  ${what.padEnd(widest)}  ${from}`),
+    ...notes.map((note) => `note: ${note}`),
+    String(table),
+  ];
+  return `${lines.join("\n")}\n`;
 };
 
-const describeExperiment = async (dataset: Dataset, id: string, classes: Set<string>): Promise<ExperimentInfo> => {
-  const { cellType, plates, sites } = await dataset.load(id);
-  const own = new Set(
-    sites.flatMap(({ wellType, treatment }) =>
-      wellType === "treatment" && treatment !== undefined ? [treatment] : [],
-    ),
-  );
+/** A network that is to tell classes apart needs two of them. */
+const classNotes = (experiments: readonly ExperimentInfo[], classes: ReadonlySet<string>): string[] => {
+  const [only] = classes;
+  if (classes.size === 1)
+    return [`all treatment wells are of one class, "${only}"; --column class=NAME takes another column`];
+  if (classes.size === 0 && experiments.length > 0)
+    return ["no treatment well has a class: it can be called, but not learnt from"];
+  return [];
+};
+
+const describeExperiment = (dataset: Dataset, id: string, classes: Set<string>): ExperimentInfo => {
+  const plates = new Set<string>();
+  const own = new Set<string>();
+  let [wells, controls, sites] = [0, 0, 0];
+  let before = "";
+  let cellType = "";
+  for (const site of dataset.addresses(id)) {
+    cellType = site.cellType;
+    sites += 1;
+    plates.add(site.plate);
+    const control = site.wellType !== "treatment";
+    if (!control && site.treatment !== undefined) own.add(site.treatment);
+    const well = `${site.plate}/${site.well}`;
+    if (well === before) continue;
+    before = well;
+    wells += 1;
+    if (control) controls += 1;
+  }
   for (const name of own) classes.add(name);
-  const wells = new Map(sites.map(({ plate, well, wellType }) => [`${plate}/${well}`, wellType]));
-  return {
-    experiment: id,
-    cellType,
-    plates: plates.length,
-    wells: wells.size,
-    controls: [...wells.values()].filter((wellType) => wellType !== "treatment").length,
-    sites: sites.length,
-    classes: own.size,
-  };
+  return { experiment: id, cellType, plates: plates.size, wells, controls, sites, classes: own.size };
 };

@@ -1,20 +1,19 @@
 /** What `pipeline evaluate` does: every rung, on experiments of a dataset, with workers of its own. */
 import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { openDataset } from "../../datasets/open.ts";
 import { ladderChart } from "../../evaluation/chart.ts";
 import type { Evaluation } from "../../evaluation/evaluate.ts";
 import { parseRunConfig, withSettings } from "../../pipeline/config.ts";
 import { choose } from "../shared/choose-experiments.ts";
+import type { DatasetOptions } from "../shared/dataset-options.ts";
 import { interruptible } from "../shared/interruptible.ts";
-import type { LayoutChoice } from "../shared/layout-option.ts";
+import { openForCommand } from "../shared/open-dataset.ts";
 import { type OpenWorkers, openWorkers } from "../shared/open-workers.ts";
 import { ladderMarkdown, ladderTable } from "./ladder-table.ts";
 import { scoreLadder } from "./score-ladder.ts";
 
-export interface EvaluateOptions {
+export interface EvaluateOptions extends DatasetOptions {
   readonly data: string;
-  readonly layout: LayoutChoice;
   readonly model: string;
   readonly before?: string;
   readonly experiment?: string[];
@@ -25,8 +24,8 @@ export interface EvaluateOptions {
 }
 
 export const evaluateBundle = async (options: EvaluateOptions): Promise<void> => {
-  const { data, layout, model, before, experiment, set, plot, markdown, json } = options;
-  const dataset = await openDataset(data, { layout });
+  const { data, model, before, experiment, set, plot, markdown, json } = options;
+  const dataset = await openForCommand(data, options);
   const experiments = choose(dataset, experiment ?? []);
   const parsed = parseRunConfig({ data, model: resolve(model) }, "the command line");
   const config = { ...parsed, stages: withSettings(parsed.stages, set) };

@@ -1,17 +1,16 @@
 import { Command } from "commander";
-import { layoutOption } from "../shared/layout-option.ts";
+import { withDatasetOptions } from "../shared/dataset-options.ts";
 import type { EvaluateOptions } from "./action.ts";
 
 const collect = (value: string, previous: string[] = []): string[] => [...previous, value];
 
 /** `pipeline evaluate`: the ladder on labelled experiments. */
 export const evaluateCommand = (): Command =>
-  new Command("evaluate")
+  withDatasetOptions(new Command("evaluate"))
     .description(
       "score a bundle on labelled experiments, rung by rung: which statistics, how many sites, which assignment",
     )
     .requiredOption("-d, --data <dir>", "folder of the dataset")
-    .addOption(layoutOption())
     .requiredOption("-m, --model <dir>", "bundle")
     .option("--before <dir>", "the bundle as it was before the MixUp finetune, for the rung that compares them")
     .option("-e, --experiment <id>", "score this experiment only; may be given several times", collect)

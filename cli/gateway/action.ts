@@ -9,15 +9,14 @@ import type { SubmitRequest, SubmitResponse } from "../../pipeline/submissions/m
 import { serveSubmissions } from "../../pipeline/submissions/server.ts";
 import { choose } from "../shared/choose-experiments.ts";
 import { type DataRoots, openDataRoots } from "../shared/data-roots.ts";
-import type { LayoutChoice } from "../shared/layout-option.ts";
+import { type DatasetOptions, openOptionsOf } from "../shared/dataset-options.ts";
 import { openLogOn } from "../shared/observe-options.ts";
 import type { BusOptions } from "../shared/with-bus.ts";
 import { withBus } from "../shared/with-bus.ts";
 
-export interface GatewayOptions extends BusOptions, ServerSecurityOptions {
+export interface GatewayOptions extends BusOptions, ServerSecurityOptions, DatasetOptions {
   readonly listen: string;
   readonly dataRoot: string[];
-  readonly layout: LayoutChoice;
   readonly json?: boolean;
 }
 
@@ -25,7 +24,7 @@ export interface GatewayOptions extends BusOptions, ServerSecurityOptions {
 export const runGateway = async (options: GatewayOptions): Promise<void> => {
   const log = openLogOn(process.stderr, {});
   const security = await readServerSecurity(options, (problem) => log.warn(problem.rawMessage));
-  const roots = await openDataRoots(options.dataRoot, options.layout);
+  const roots = await openDataRoots(options.dataRoot, openOptionsOf(options));
   await withBus(options, async (parts) => {
     const server = await serveSubmissions({
       listen: options.listen,

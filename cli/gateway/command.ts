@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { layoutOption } from "../shared/layout-option.ts";
+import { withDatasetOptions } from "../shared/dataset-options.ts";
 import { withBusSecurity, withServerSecurity } from "../shared/security-options.ts";
 import type { GatewayOptions } from "./action.ts";
 
@@ -7,12 +7,11 @@ const collect = (value: string, previous: string[] = []): string[] => [...previo
 
 /** `pipeline gateway`: takes submissions over gRPC from clients that have no login at the bus. */
 export const gatewayCommand = (): Command =>
-  withBusSecurity(withServerSecurity(new Command("gateway")))
+  withDatasetOptions(withBusSecurity(withServerSecurity(new Command("gateway"))))
     .description("queue experiments for clients that have a token, but no login at the bus")
     .requiredOption("-b, --bus <url>", "NATS server of the bus, nats://HOST:PORT[/NAMESPACE]")
     .requiredOption("--data-root <dir>", "datasets must lie under it; may be given several times", collect)
     .option("-l, --listen <host:port>", "where to listen; port 0 takes any that is free", "127.0.0.1:7412")
-    .addOption(layoutOption())
     .option("--json", "say that it is ready in one line of JSON")
     .addHelpText(
       "after",

@@ -2,7 +2,7 @@
 import { readdir, realpath } from "node:fs/promises";
 import { dirname, join, resolve, sep } from "node:path";
 import { PlatestreamError } from "../../common/errors.ts";
-import { type Dataset, openDataset } from "../../datasets/open.ts";
+import { type Dataset, type OpenOptions, openDataset } from "../../datasets/open.ts";
 import type { ExperimentRef } from "../../pipeline/bus/bus.ts";
 import type { Experiment } from "../../screen/experiment.ts";
 import { locationsOf } from "../../screen/image-source.ts";
@@ -15,10 +15,7 @@ export interface DataRoots {
   load(experiment: ExperimentRef): Promise<Experiment>;
 }
 
-export const openDataRoots = async (
-  dirs: readonly string[],
-  layout: Dataset["layout"] | "auto",
-): Promise<DataRoots> => {
+export const openDataRoots = async (dirs: readonly string[], options: OpenOptions): Promise<DataRoots> => {
   const roots = await Promise.all(
     dirs.map((dir) =>
       realpath(dir).catch(() => {
@@ -55,7 +52,7 @@ export const openDataRoots = async (
     return data;
   };
   const read = (data: string): Promise<Dataset> => {
-    const dataset = openDataset(data, { layout });
+    const dataset = openDataset(data, options);
     datasets.set(data, dataset);
     dataset.catch(() => datasets.delete(data));
     return dataset;

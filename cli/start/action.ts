@@ -16,6 +16,7 @@ import { stages } from "../../stages/built-in.ts";
 import { ladderTable } from "../evaluate/ladder-table.ts";
 import { choose } from "../shared/choose-experiments.ts";
 import { interruptible } from "../shared/interruptible.ts";
+import { tellNotes } from "../shared/open-dataset.ts";
 import { openWorkers } from "../shared/open-workers.ts";
 import { scoreDemo } from "./demo.ts";
 import { openRunOperations } from "./observe-run.ts";
@@ -32,7 +33,8 @@ export const startRun = async (options: StartOptions): Promise<number> => {
   const { config, folder, demo } = await readConfig(options);
   const security = await readClientSecurity(options);
   const chain = await buildChain(config.stages, stages, folder);
-  const dataset = await openDataset(config.data, { layout: config.layout });
+  const dataset = await openDataset(config.data, config);
+  tellNotes(dataset);
   const experiments = choose(dataset, config.experiments);
 
   const memoryBytes = config.memoryMiB * 2 ** 20;

@@ -1,4 +1,6 @@
 import { Command, Option } from "commander";
+import { layouts } from "../../datasets/layouts.ts";
+import { withDatasetOptions } from "../shared/dataset-options.ts";
 import { withOperations } from "../shared/observe-options.ts";
 import { withBusSecurity, withClientSecurity, withServerSecurity } from "../shared/security-options.ts";
 import { atLeast } from "../shared/whole-number.ts";
@@ -8,14 +10,13 @@ const collect = (value: string, previous: string[] = []): string[] => [...previo
 
 /** `pipeline start`: runs the given experiments to their end; without any, the demo. */
 export const startCommand = (): Command =>
-  withOperations(withServerSecurity(withBusSecurity(withClientSecurity(new Command("start")))))
+  withDatasetOptions(withOperations(withServerSecurity(withBusSecurity(withClientSecurity(new Command("start"))))))
     .description("call every well of some experiments; without --data or --config, of synthetic ones that it generates")
     .option("-c, --config <file>", "YAML file with any of the options below and the chain of stages")
     .option(
       "-d, --data <dir>",
-      "folder of the dataset: RxRx1, Kaggle or WILDS layout, or a folder with a load_data.csv",
+      `folder of the dataset, or its table: ${layouts.map(({ description }) => description).join(", ")}`,
     )
-    .option("--layout <name>", "rxrx1, kaggle, wilds or table (default: found out from the files)")
     .option("-e, --experiment <id>", "run this experiment only; may be given several times", collect)
     .option(
       "-o, --out <dir>",

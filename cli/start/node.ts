@@ -37,7 +37,7 @@ export const runBusNode = async (options: StartOptions & { readonly bus: string 
   const { config, folder } = await readConfig({ ...options, data: roots.map((root) => resolve(root)).join(delimiter) });
   const security = await readClientSecurity(options);
   const chain = await buildChain(config.stages, stages, folder);
-  const { load } = await openDataRoots(roots, config.layout);
+  const { load } = await openDataRoots(roots, config);
   const node = options.node ?? `${hostname()}-${process.pid}`;
 
   const memoryBytes = config.memoryMiB * 2 ** 20;

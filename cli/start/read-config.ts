@@ -6,6 +6,7 @@ import { PlatestreamError } from "../../common/errors.ts";
 import type { ClientSecurityOptions } from "../../common/grpc/client-security.ts";
 import type { BusSecurityOptions } from "../../pipeline/bus/nats/security.ts";
 import { parseRunConfig, type RunConfig, withSettings } from "../../pipeline/config.ts";
+import { type DatasetOptions, openOptionsOf } from "../shared/dataset-options.ts";
 import type { OperationsOptions } from "../shared/observe-options.ts";
 import { prepareDemo } from "./demo.ts";
 import type { ResultsServiceOptions } from "./serve-results.ts";
@@ -14,10 +15,10 @@ export interface StartOptions
   extends ClientSecurityOptions,
     BusSecurityOptions,
     OperationsOptions,
+    DatasetOptions,
     ResultsServiceOptions {
   readonly config?: string;
   readonly data?: string;
-  readonly layout?: string;
   readonly experiment?: string[];
   readonly out?: string;
   readonly model?: string;
@@ -67,14 +68,15 @@ export const readConfig = async (options: StartOptions): Promise<ResolvedConfig>
 };
 
 const lay = (options: StartOptions, file: object, folder: string, where: string): ResolvedConfig => {
-  const { data, layout, experiment, out, model, worker, memory } = options;
+  const { data, experiment, out, model, worker, memory } = options;
   const paths = file as { data?: unknown; model?: unknown };
   const fromFile = {
     ...file,
     ...(typeof paths.data === "string" ? { data: resolve(folder, paths.data) } : {}),
     ...(typeof paths.model === "string" ? { model: resolve(folder, paths.model) } : {}),
   };
-  const told = { data, layout, experiments: experiment, out, model, workers: worker };
+  const { where: rows, ...reading } = openOptionsOf(options);
+  const told = { data, ...reading, where: rows, experiments: experiment, out, model, workers: worker };
   const given = Object.fromEntries(Object.entries(told).filter(([, value]) => value !== undefined));
   const config = parseRunConfig(
     { ...fromFile, ...given, ...(memory === undefined ? {} : { memoryMiB: Number(memory) }) },

@@ -4,20 +4,19 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { PlatestreamError } from "../../common/errors.ts";
 import type { ClientSecurityOptions } from "../../common/grpc/client-security.ts";
 import { readClientSecurity } from "../../common/grpc/client-security.ts";
-import { openDataset } from "../../datasets/open.ts";
 import type { BusSecurityOptions } from "../../pipeline/bus/nats/security.ts";
 import { submitToNats } from "../../pipeline/bus/nats/submit.ts";
 import { submitThrough } from "../../pipeline/submissions/client.ts";
 import { choose } from "../shared/choose-experiments.ts";
-import type { LayoutChoice } from "../shared/layout-option.ts";
+import type { DatasetOptions } from "../shared/dataset-options.ts";
+import { openForCommand } from "../shared/open-dataset.ts";
 import { withBus } from "../shared/with-bus.ts";
 
-export interface SubmitOptions extends BusSecurityOptions, ClientSecurityOptions {
+export interface SubmitOptions extends BusSecurityOptions, ClientSecurityOptions, DatasetOptions {
   /** One of the two is given. */
   readonly bus?: string;
   readonly gateway?: string;
   readonly data: string;
-  readonly layout: LayoutChoice;
   readonly json?: boolean;
 }
 
@@ -47,7 +46,7 @@ const toBus = async (
   wanted: readonly string[],
   onFull: () => void,
 ) => {
-  const dataset = await openDataset(options.data, { layout: options.layout });
+  const dataset = await openForCommand(options.data, options);
   const experiments = choose(dataset, wanted).map(({ id, cellType }) => ({ id, cellType, data: dataset.root }));
   return withBus(options, (parts) => submitToNats(parts, experiments, onFull));
 };

@@ -1,17 +1,16 @@
 import { Command } from "commander";
-import { layoutOption } from "../shared/layout-option.ts";
+import { withDatasetOptions } from "../shared/dataset-options.ts";
 import { withBusSecurity, withClientSecurity } from "../shared/security-options.ts";
 import type { SubmitOptions } from "./action.ts";
 
 /** `pipeline submit`: queues experiments for the nodes of a bus. */
 export const submitCommand = (): Command =>
-  withClientSecurity(withBusSecurity(new Command("submit")))
+  withDatasetOptions(withClientSecurity(withBusSecurity(new Command("submit"))))
     .description("queue experiments for the nodes of a bus")
     .argument("[experiments...]", "experiments of the dataset; without any, all of it")
     .option("-b, --bus <url>", "NATS server of the bus, nats://HOST:PORT[/NAMESPACE]")
     .option("-g, --gateway <host:port>", "gateway to the bus, instead of --bus")
     .requiredOption("-d, --data <dir>", "folder of the dataset, where the nodes see it as well")
-    .addOption(layoutOption())
     .option("--json", "write the counts as one line of JSON")
     .addHelpText(
       "after",

@@ -5,17 +5,16 @@ import { basename, resolve } from "node:path";
 import { createLogUpdate } from "log-update";
 import { lockFolder } from "../../common/folder-lock.ts";
 import { packageFile } from "../../common/package-file.ts";
-import { openDataset } from "../../datasets/open.ts";
 import type { StepStatus } from "../../training/loop/network-task.ts";
 import { readRecipe } from "../../training/loop/recipe.ts";
 import { trainBundle } from "../../training/loop/train-bundle.ts";
+import type { DatasetOptions } from "../shared/dataset-options.ts";
 import { interruptible } from "../shared/interruptible.ts";
-import type { LayoutChoice } from "../shared/layout-option.ts";
+import { openForCommand } from "../shared/open-dataset.ts";
 import { formatDuration } from "../terminal/live-view.ts";
 
-export interface TrainFlags {
+export interface TrainFlags extends DatasetOptions {
   readonly data: string;
-  readonly layout: LayoutChoice;
   readonly recipe: string;
   readonly out: string;
   readonly name?: string;
@@ -39,7 +38,7 @@ const recipeFile = (name: string): string => {
 
 export const runTraining = async (flags: TrainFlags): Promise<void> => {
   const recipe = await readRecipe(recipeFile(flags.recipe));
-  const dataset = await openDataset(flags.data, { layout: flags.layout });
+  const dataset = await openForCommand(flags.data, flags);
   const live = createLogUpdate(process.stderr);
   const say = (line: string) => {
     if (process.stderr.isTTY) live.clear();

@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { layoutOption } from "../shared/layout-option.ts";
+import { withDatasetOptions } from "../shared/dataset-options.ts";
 import { atLeast } from "../shared/whole-number.ts";
 import type { TrainFlags } from "./action.ts";
 
@@ -14,10 +14,9 @@ const minutes = (text: string): number => {
 
 /** `pipeline train`: from a dataset to a bundle. */
 export const trainCommand = (): Command =>
-  new Command("train")
+  withDatasetOptions(new Command("train"))
     .description("train the networks of a bundle, one per cell type")
     .requiredOption("-d, --data <dir>", "labelled dataset: RxRx1, Kaggle, WILDS, or a table")
-    .addOption(layoutOption())
     .option("-r, --recipe <file>", "what is learnt and how; a name without / is looked up in recipes/", "brodt")
     .requiredOption("-o, --out <dir>", "folder of the bundle; one that is there gets the new networks")
     .option("--name <name>", "what clients call the bundle (default: the name of its folder)")

@@ -68,9 +68,11 @@ test("problems of all four tables are told together", async (t) => {
   await assert.rejects(openDataset(root), {
     message: `[invalid-data] ${root} cannot be read:
   - ${root}/train.csv:2, column sirna: expected the number of a class, got "-4"
-  - ${root}/train_controls.csv:1: expected the columns experiment, plate, well, well_type; well missing in the header "experiment,plate,sirna,well_type"
+  - ${root}/train_controls.csv:1: expected columns for experiment, plate, well, well-type; none found for well in the header "experiment,plate,sirna,well_type"; name them with --column well=NAME
   - ${root}/test.csv:3, column well: expected a well from A01 to AF48, got ""
-  - ${root}/test_controls.csv:2, column well: expected each site once, but HEPG2-08/1/B02 stands in ${root}/test.csv:2 already, got "B02"`,
+  - ${root}/test_controls.csv:2, column sirna: the sites of a well have one class: none in ${root}/test.csv:2, 1108 here
+  - ${root}/test_controls.csv:2, column well_type: the sites of a well are of one type: treatment in ${root}/test.csv:2, positive_control here
+  - ${root}/test_controls.csv:2, column well: expected each site once, but HEPG2-08/1/B02/1 stands in ${root}/test.csv:2 already`,
   });
 });
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { namesOfWellTypes } from "../../datasets/fields.ts";
 import { openDataset } from "../../datasets/open.ts";
 import { imageAt } from "../../screen/image-source.ts";
 import { temporaryFolder } from "../kit/experiment.ts";
@@ -88,7 +89,7 @@ RPE-01,1,B02,1,treatment,5
 RPE-01,1,Q99,1,treatment,5
 RPE-01,one,B03,1,treatment,5
 RPE-01,1,B02,1,treatment,5
-RPE-01,1,B04,1,poscon,n337250
+RPE-01,1,B04,1,outlier,n337250
 `,
   );
   const file = join(root, "metadata.csv");
@@ -97,9 +98,9 @@ RPE-01,1,B04,1,poscon,n337250
     message: `[invalid-data] ${root} cannot be read:
   - ${file}:3, column well: expected a well from A01 to AF48, got "Q99"
   - ${file}:4, column plate: expected a whole number from 0, got "one"
-  - ${file}:5, column site: expected each site once, but RPE-01/1/B02/1 stands in ${file}:2 already, got "1"
-  - ${file}:6, column well_type: expected one of treatment, positive_control, negative_control, got "poscon"
-  - ${file}:6, column sirna_id: expected the number of a class, got "n337250"`,
+  - ${file}:6, column well_type: expected one of ${namesOfWellTypes}, got "outlier"
+  - ${file}:6, column sirna_id: expected the number of a class, got "n337250"
+  - ${file}:5, column site: expected each site once, but RPE-01/1/B02/1 stands in ${file}:2 already`,
   });
 });
 
@@ -107,7 +108,7 @@ test("a column that is needed and not there is named", async (t) => {
   const root = await writeMetadata(await temporaryFolder(t), "experiment,plate,well,site\nRPE-01,1,B02,1\n");
   await assert.rejects(openDataset(root), {
     message: `[invalid-data] ${root} cannot be read:
-  - ${join(root, "metadata.csv")}:1: expected the columns experiment, plate, well, site, well_type; well_type missing in the header "experiment,plate,well,site"`,
+  - ${join(root, "metadata.csv")}:1: expected columns for experiment, plate, well, site, well-type; none found for well-type in the header "experiment,plate,well,site"; name them with --column well-type=NAME`,
   });
 });
 
@@ -150,7 +151,7 @@ test("a folder that is no dataset is described", async (t) => {
   const folder = await temporaryFolder(t);
   await assert.rejects(
     openDataset(folder),
-    /is no dataset: expected metadata\.csv and images\/ .* got an empty folder/,
+    /is no dataset: it holds nothing, and was expected to be one of\n {2}- wilds: metadata\.csv and images\/.*\n {2}- rxrx1: /,
   );
   await assert.rejects(openDataset(join(folder, "gone")), /there is no folder or table/);
   await writeFile(join(folder, "metadata.csv"), "experiment\n");

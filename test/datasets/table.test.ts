@@ -3,7 +3,9 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { pathToFileURL } from "node:url";
+import { namesOfWellTypes } from "../../datasets/fields.ts";
 import { openDataset } from "../../datasets/open.ts";
+import { sentenceOf } from "../../datasets/problems.ts";
 import { verifyDataset } from "../../datasets/verify.ts";
 import { imageAt } from "../../screen/image-source.ts";
 import { writeGreyImage } from "../../screen/images.ts";
@@ -64,28 +66,31 @@ test("a table that names no images says which columns do", async (t) => {
   );
 });
 
-test("images elsewhere, unknown kinds of wells and repeated sites are told with line and column", async (t) => {
+test("images that cannot be found, unknown kinds of wells and repeated sites are told with line and column", async (t) => {
   const folder = await write(t, [
     "URL_DNA,Metadata_Plate,Metadata_Well,Metadata_Site,Metadata_Well_Type",
-    "s3://bucket/a.tiff,1,B02,1,trt",
+    "gs://bucket/a.tiff,1,B02,1,trt",
     "b.tiff,1,B02,1,trt",
+    "b2.tiff,1,B02,1,trt",
     "c.tiff,1,B03,1,outlier",
     ",1,B04,1,trt",
     "file:///a%zz.tiff,1,B05,1,trt",
     "file://server/a.tiff,1,B06,1,trt",
+    "C:\\img\\a.tiff,1,B07,1,trt",
   ]);
   const table = join(folder, "load_data.csv");
   await assert.rejects(openDataset(folder), {
     message: `[invalid-data] ${table} cannot be read:
-  - ${table}:2, column URL_DNA: expected the path of a file on this machine, downloaded if need be, got "s3://bucket/a.tiff"
-  - ${table}:3, column Metadata_Site: expected each site once, but load_data/1/B02/1 stands in ${table}:2 already, got "1"
-  - ${table}:4, column Metadata_Well_Type: expected one of treatment, trt, positive_control, poscon, negative_control, negcon, empty, untreated, got "outlier"
-  - ${table}:5, column URL_DNA: expected the path of a file on this machine, downloaded if need be, got ""
-  - ${table}:6, column URL_DNA: expected the path of a file on this machine, downloaded if need be, got "file:///a%zz.tiff"
-  - ${table}:7, column URL_DNA: expected the path of a file on this machine, downloaded if need be, got "file://server/a.tiff"`,
+  - ${table}:2, column URL_DNA: expected a path, or a URL that begins with file:, http:, https:, s3:, got "gs://bucket/a.tiff"
+  - ${table}:5, column Metadata_Well_Type: expected one of ${namesOfWellTypes}, got "outlier"
+  - ${table}:6, column URL_DNA: plate 1 of load_data has wells without an image of channel DNA; leave the rows out with --where
+  - ${table}:7, column URL_DNA: expected the file: URL of a file on this machine, got "file:///a%zz.tiff"
+  - ${table}:8, column URL_DNA: expected the file: URL of a file on this machine, got "file://server/a.tiff"
+  - ${table}:9, column URL_DNA: expected a path of this machine, this is one of another (Windows), got "C:\\img\\a.tiff"
+  - ${table}:4, column Metadata_Site: expected each site once, but load_data/1/B02/1 stands in ${table}:3 already`,
   });
   const listed: string[] = [];
-  const dataset = await openDataset(folder, { onProblems: (problems) => listed.push(...problems) });
-  assert.equal(listed.length, 6);
-  assert.deepEqual(dataset.experiments, []);
+  const dataset = await openDataset(folder, { onProblems: (problems) => listed.push(...problems.map(sentenceOf)) });
+  assert.equal(listed.length, 7);
+  assert.deepEqual(dataset.experiments, [{ id: "load_data", cellType: "unknown", sites: 1 }]);
 });

@@ -54,7 +54,7 @@ test("truncated, missing, misshapen and foreign files are found at once", async 
   assert.deepEqual(told, [
     ["B02", "w1", "the file is truncated or damaged"],
     ["B03", "w2", "the file is missing"],
-    ["B04", undefined, "all 6 files are missing"],
+    ["B04", "w1", "all 6 files of the site are missing"],
     ["B05", "w3", "expected 32x32 pixels of 8 bit as in the other files, got 8x8 pixels of 8 bit"],
     ["B06", "w4", "expected 32x32 pixels of 8 bit as in the other files, got 32x32 pixels of 16 bit"],
     ["B07", "w5", "the file is no image of a format that is known here"],

@@ -26,6 +26,7 @@ export const model: ModelInfo = {
 export const config: ResultsConfig = {
   data: "plates",
   layout: "auto",
+  columns: {},
   experiments: [],
   out: "runs/latest",
   workers: [],

@@ -19,7 +19,7 @@ const setup = async (t: TestContext) => {
   };
   await mkdir(root);
   await write(outside);
-  const { open, load } = await openDataRoots([root], "auto");
+  const { open, load } = await openDataRoots([root], {});
   const read = async (data: string) => {
     await open(data);
     return load({ id: "E", cellType: "unknown", data });
@@ -101,5 +101,5 @@ test("a dataset that was right is looked at again for every job", async (t) => {
 });
 
 test("a data root must be there", async () => {
-  await assert.rejects(openDataRoots(["/no/such/folder"], "auto"), /\[invalid-config\] --data-root must be a folder/);
+  await assert.rejects(openDataRoots(["/no/such/folder"], {}), /\[invalid-config\] --data-root must be a folder/);
 });

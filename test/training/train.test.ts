@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { PlatestreamError } from "../../common/errors.ts";
 import { seededRandom } from "../../common/random.ts";
-import type { Dataset } from "../../datasets/dataset.ts";
+import type { LoadableDataset } from "../../datasets/dataset.ts";
 import { readBundle } from "../../gpu-worker/bundle/bundle.ts";
 import { featureCount } from "../../gpu-worker/network/architecture.ts";
 import type { Experiment, Site } from "../../screen/experiment.ts";
@@ -56,8 +56,7 @@ const makeExperiment = async (id: string, cellType: string): Promise<Experiment>
 };
 
 const experiments = await Promise.all(["A-01", "A-02", "A-03"].map((id) => makeExperiment(id, "A")));
-const dataset: Dataset = {
-  layout: "rxrx1",
+const dataset: LoadableDataset = {
   root: folder,
   channels: ["w1", "w2"],
   experiments: experiments.map(({ id, cellType, sites }) => ({ id, cellType, sites: sites.length })),
@@ -189,7 +188,7 @@ test("training - the last experiment with labelled treatments is held out; all o
     );
     return { ...experiment, sites: sites as Site[] };
   };
-  const mixed: Dataset = {
+  const mixed: LoadableDataset = {
     ...dataset,
     load: async (id) => (id === "A-03" ? unlabelled(id) : experiments.find((experiment) => experiment.id === id)!),
   };

@@ -2,7 +2,7 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { listProblems, PlatestreamError } from "../../common/errors.ts";
-import type { Dataset } from "../../datasets/dataset.ts";
+import type { LoadableDataset } from "../../datasets/dataset.ts";
 import { learnPlateGroups } from "../../datasets/plate-groups.ts";
 import { addToBundle, type NewManifest, readManifest, writeBundle } from "../../gpu-worker/bundle/bundle.ts";
 import {
@@ -36,7 +36,7 @@ export type BundleOptions = Pick<
 };
 
 /** Trains, and adds every network to the bundle as soon as it is done. */
-export const trainBundle = async (dataset: Dataset, options: BundleOptions): Promise<void> => {
+export const trainBundle = async (dataset: LoadableDataset, options: BundleOptions): Promise<void> => {
   const { recipe, out } = options;
   const cellTypes = chooseCellTypes(dataset, options.cellTypes);
   const experiments = await Promise.all(dataset.experiments.map(({ id }) => dataset.load(id)));
@@ -102,7 +102,7 @@ const store = async (
   }
 };
 
-const chooseCellTypes = ({ experiments, root }: Dataset, wanted: readonly string[] | undefined): string[] => {
+const chooseCellTypes = ({ experiments, root }: LoadableDataset, wanted: readonly string[] | undefined): string[] => {
   const known = [...new Set(experiments.map(({ cellType }) => cellType))];
   const unknown = (wanted ?? []).filter((cellType) => !known.includes(cellType));
   if (unknown.length > 0)

@@ -1,0 +1,55 @@
+/** How a dataset is to be opened, and what comes up while it is. */
+import { PlatestreamError } from "../common/errors.ts";
+import type { Problems } from "./problems.ts";
+import type { Role } from "./roles.ts";
+
+export interface OpenOptions {
+  /** Name of a layout; `auto` looks at the files. */
+  readonly layout?: string | undefined;
+  /** Columns of tables that are not recognised by their names: role (`class`) or `image:CHANNEL` to column. */
+  readonly columns?: Readonly<Record<string, string>> | undefined;
+  /** Rows of tables for which this expression is false are skipped. */
+  readonly where?: string | undefined;
+  /** Channels to keep, by name, in this order; all of them when absent. */
+  readonly channels?: readonly string[] | undefined;
+  /** Which plane of a z-stack: its number as the files tell it, or the maximum over all. */
+  readonly plane?: number | "max" | undefined;
+  /** Which time point, as the files number them. */
+  readonly time?: number | undefined;
+  /** How tables are encoded, by a name of the Encoding Standard; found out from the bytes when absent. */
+  readonly encoding?: string | undefined;
+}
+
+/** What is passed to the layout that opens a dataset. */
+export interface Opening extends Omit<OpenOptions, "columns" | "layout"> {
+  readonly columns: ChosenColumns;
+  readonly problems: Problems;
+  /** Tells the user something that was guessed or looks odd. */
+  note(note: string): void;
+  /** Tells which part of the files was taken for what: `took("class", "column Metadata_broad_sample")`. */
+  took(what: string, from: string): void;
+}
+
+/** Roles and channels with the column that the user chose for each. */
+export interface ChosenColumns {
+  readonly roles: ReadonlyMap<Role, string>;
+  /** Channel to column with the image's path. */
+  readonly images: ReadonlyMap<string, string>;
+}
+
+/** @throws PlatestreamError `invalid-config` where a role is unknown */
+export const readColumns = (choices: Readonly<Record<string, string>>, roles: readonly Role[]): ChosenColumns => {
+  const chosen = { roles: new Map<Role, string>(), images: new Map<string, string>() };
+  for (const [role, column] of Object.entries(choices)) {
+    const known = roles.find((each) => each === role);
+    if (known !== undefined) chosen.roles.set(known, column);
+    else if (/^image:./.test(role)) chosen.images.set(role.slice("image:".length), column);
+    else {
+      throw new PlatestreamError(
+        "invalid-config",
+        `a column is chosen for one of ${roles.join(", ")}, or for image:CHANNEL; got "${role}"`,
+      );
+    }
+  }
+  return chosen;
+};

@@ -1,0 +1,125 @@
+/** Reads text files piece by piece: in whatever encoding and with whatever line endings they were written. */
+import { constants } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
+import { PlatestreamError } from "../common/errors.ts";
+
+const pieceBytes = 1 << 20;
+
+/** Opens a regular file, and nothing that could block: no FIFO, socket or device. */
+export const openRegularFile = async (path: string): Promise<FileHandle> => {
+  const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((cause) => {
+    throw new PlatestreamError("invalid-data", `${path} cannot be read: ${reasonOf(cause)}`, { cause });
+  });
+  const found = await handle.stat();
+  if (found.isFile()) return handle;
+  await handle.close();
+  const kind = found.isDirectory() ? "a folder" : found.isFIFO() ? "a FIFO" : "a device or socket";
+  throw new PlatestreamError("invalid-data", `${path} cannot be read: it is ${kind}, not a regular file`);
+};
+
+/** What the system says, in words. */
+export const reasonOf = (cause: NodeJS.ErrnoException): string => {
+  switch (cause.code) {
+    case "ENOENT":
+      return "there is no such file";
+    case "EACCES":
+    case "EPERM":
+      return "this user may not read it";
+    case "ELOOP":
+      return "its symbolic links lead in a circle";
+    case "ENAMETOOLONG":
+      return "its name is too long";
+    default:
+      return cause.message;
+  }
+};
+
+export interface Text<T> {
+  readonly value: T;
+  /** Name of the encoding, by the Encoding Standard. */
+  readonly encoding: string;
+  /** Nothing in the file says that it is this encoding. */
+  readonly guessed: boolean;
+}
+
+/**
+ * Passes the text on in pieces, every line ending as "\n" and without a byte order mark. Bytes that are not UTF-8 in a
+ * file without a mark are taken for windows-1252 (Latin-1 and its additions): `consume` is then called a second time.
+ *
+ * @throws PlatestreamError `invalid-data`: no regular file, no text, or not in the encoding that was asked for
+ */
+export const readText = async <T>(
+  path: string,
+  wanted: string | undefined,
+  consume: (pieces: AsyncIterable<string>) => Promise<T>,
+): Promise<Text<T>> => {
+  const handle = await openRegularFile(path);
+  const as = async (encoding: string, guessed: boolean): Promise<Text<T>> => {
+    return { value: await consume(decode(handle, path, encoding)), encoding, guessed };
+  };
+  try {
+    const told = wanted ?? (await encodingOf(handle, path));
+    if (told !== undefined) return await as(told, false);
+    return await as("utf-8", false).catch((thrown) => {
+      if (thrown instanceof NotInEncoding) return as("windows-1252", true);
+      throw thrown;
+    });
+  } finally {
+    await handle.close();
+  }
+};
+
+class NotInEncoding extends PlatestreamError {}
+
+/** From a byte order mark, or from the zeros between the letters of UTF-16; undefined where neither tells. */
+const encodingOf = async (handle: FileHandle, path: string): Promise<string | undefined> => {
+  const { buffer, bytesRead } = await handle.read(Buffer.alloc(4096), 0, 4096, 0);
+  const bytes = buffer.subarray(0, bytesRead);
+  if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) return "utf-8";
+  if (bytes[0] === 0xff && bytes[1] === 0xfe) return "utf-16le";
+  if (bytes[0] === 0xfe && bytes[1] === 0xff) return "utf-16be";
+  const zeros = [0, 0];
+  for (const [at, byte] of bytes.entries()) if (byte === 0) zeros[at % 2]! += 1;
+  if (zeros[0] === 0 && zeros[1] === 0) return undefined;
+  if (zeros[0]! > bytesRead / 4 && zeros[1]! === 0) return "utf-16be";
+  if (zeros[1]! > bytesRead / 4 && zeros[0]! === 0) return "utf-16le";
+  throw new PlatestreamError("invalid-data", `${path} is no text: it holds zero bytes`);
+};
+
+const decoderFor = (path: string, encoding: string): InstanceType<typeof TextDecoder> => {
+  try {
+    return new TextDecoder(encoding, { fatal: true });
+  } catch {
+    throw new PlatestreamError(
+      "invalid-config",
+      `${path}: "${encoding}" is no encoding; known are utf-8, utf-16le, windows-1252, shift_jis, gb18030 and the others of https://encoding.spec.whatwg.org`,
+    );
+  }
+};
+
+async function* decode(handle: FileHandle, path: string, encoding: string): AsyncGenerator<string> {
+  const decoder = decoderFor(path, encoding);
+  const piece = Buffer.alloc(pieceBytes);
+  let position = 0;
+  let held = ""; // a carriage return at the end of a piece: a line feed may follow
+  for (;;) {
+    const { bytesRead } = await handle.read(piece, 0, pieceBytes, position).catch((cause) => {
+      throw new PlatestreamError("invalid-data", `${path} cannot be read: ${reasonOf(cause)}`, { cause });
+    });
+    position += bytesRead;
+    const text = held + decodePiece(decoder, path, piece.subarray(0, bytesRead));
+    held = bytesRead > 0 && text.endsWith("\r") ? "\r" : "";
+    const whole = held === "" ? text : text.slice(0, -1);
+    if (whole !== "") yield whole.includes("\r") ? whole.replaceAll(/\r\n?/g, "\n") : whole;
+    if (bytesRead === 0) return;
+  }
+}
+
+const decodePiece = (decoder: InstanceType<typeof TextDecoder>, path: string, bytes: Uint8Array): string => {
+  try {
+    return decoder.decode(bytes, { stream: bytes.length > 0 });
+  } catch (cause) {
+    const message = `${path} is not in the encoding ${decoder.encoding}; say which it is with --encoding`;
+    throw new NotInEncoding("invalid-data", message, { cause });
+  }
+};
