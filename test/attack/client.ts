@@ -26,6 +26,8 @@ export interface AttackClient {
   listModels(metadata?: Readonly<Record<string, string>>): Promise<Answer<ListModelsResponse>>;
   /** Sends bytes in place of a message. */
   raw(path: string, bytes: Uint8Array): Promise<Answer>;
+  /** Sends an empty message to a method that streams, and resolves to the status it ended with within so long. */
+  watch(path: string, milliseconds: number): Promise<string | undefined>;
   /** Opens as many streams, which nothing is sent on. */
   openStreams(count: number): void;
   close(): void;
@@ -86,6 +88,27 @@ export const attackClient = (address: string, patienceMs = 15_000): AttackClient
       ask((done) => {
         const same = (value: Uint8Array) => Buffer.from(value);
         (client as Client).makeUnaryRequest(path, same, same, bytes, new Metadata(), deadline(), done as never);
+      }),
+    watch: (path, milliseconds) =>
+      new Promise((resolve) => {
+        const same = (value: Uint8Array) => Buffer.from(value);
+        const end = { deadline: Date.now() + 60_000 };
+        const stream = (client as Client).makeServerStreamRequest(
+          path,
+          same,
+          same,
+          Buffer.alloc(0),
+          new Metadata(),
+          end,
+        );
+        const patience = setTimeout(() => settle(undefined), milliseconds);
+        const settle = (status: string | undefined) => {
+          clearTimeout(patience);
+          resolve(status);
+          stream.cancel();
+        };
+        stream.on("error", ({ code }: Failure) => settle(names[code]));
+        stream.resume();
       }),
     openStreams(count) {
       for (let index = 0; index < count; index++) {
