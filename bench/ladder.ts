@@ -7,6 +7,7 @@ import { packageFile } from "../common/package-file.ts";
 import { openDataset } from "../datasets/open.ts";
 import { synthesise } from "../datasets/synthetic/synthesise.ts";
 import { parseRunConfig } from "../pipeline/config.ts";
+import { usualChain } from "../stages/built-in.ts";
 import type { Bench } from "./figure.ts";
 
 /** Never trained on, and not what any option was chosen on. */
@@ -39,7 +40,7 @@ export const ladder: Bench = {
     await synthesise(data, { experiments: heldOut }, { signal, onProgress: () => undefined });
     const dataset = await openDataset(data);
 
-    const config = parseRunConfig({ data, model: packageFile("models/demo") }, "bench");
+    const config = parseRunConfig({ data, model: packageFile("models/demo") }, "bench", usualChain);
     const model = await openWorkers(config, () => undefined);
     const before = await openWorkers({ ...config, model: packageFile("models/demo-before-mixup") }, () => undefined);
     try {

@@ -5,7 +5,7 @@ import { runExperiment } from "../pipeline/run/experiment.ts";
 import { buildChain } from "../pipeline/stage/chain.ts";
 import type { Workers } from "../pipeline/workers/workers.ts";
 import type { Experiment } from "../screen/experiment.ts";
-import { stages } from "../stages/built-in.ts";
+import { stages, usualChain } from "../stages/built-in.ts";
 
 /** Returns seconds. */
 export const runChain = async (
@@ -13,7 +13,7 @@ export const runChain = async (
   workers: Workers,
   settings: readonly string[] = [],
 ): Promise<number> => {
-  const config = parseRunConfig({ data: "bench" }, "bench");
+  const config = parseRunConfig({ data: "bench" }, "bench", usualChain);
   const chain = await buildChain(withSettings(config.stages, settings), stages, ".");
   const started = performance.now();
   const { images, leftOut } = await runExperiment({

@@ -22,7 +22,7 @@ import { grpcWorker } from "../pipeline/workers/grpc-worker.ts";
 import { type WorkerPool, workerPool } from "../pipeline/workers/pool.ts";
 import type { Experiment, Site } from "../screen/experiment.ts";
 import type { SiteImage } from "../screen/site-image.ts";
-import { stages } from "../stages/built-in.ts";
+import { stages, usualChain } from "../stages/built-in.ts";
 import { startNatsServer } from "../test/bus/nats-server.ts";
 import type { Bench } from "./figure.ts";
 import { median } from "./run-chain.ts";
@@ -133,7 +133,7 @@ const onNats = async (url: string): Promise<Opened> => {
 
 /** Runs so many plates as a node does, in experiments of four where there are so many. Returns seconds. */
 const runPlates = async (plates: number, workers: WorkerPool, open: () => Promise<Opened>): Promise<number> => {
-  const config = parseRunConfig({ data: "bench" }, "bench");
+  const config = parseRunConfig({ data: "bench" }, "bench", usualChain);
   const [, ...rest] = await buildChain(config.stages, stages, ".");
   const chain: Chain = [{ stage: makeImages, options: {}, use: "make-images" }, ...rest];
   const { bus, onStatus, write, close } = await open();

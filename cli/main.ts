@@ -3,7 +3,15 @@ import { errorCodes, PlatestreamError } from "../common/errors.ts";
 import { catchEscapes } from "../pipeline/run/escapes.ts";
 import { program } from "./program.ts";
 
-catchEscapes();
+/** Writes what went wrong, and returns the exit code for it. */
+const report = (thrown: unknown): number => {
+  const error = PlatestreamError.from(thrown);
+  process.stderr.write(`pipeline: ${error.message}\n`);
+  if (error.code === "internal" && error.cause instanceof Error) process.stderr.write(`${error.cause.stack}\n`);
+  return errorCodes[error.code].exit;
+};
+
+catchEscapes((thrown) => process.exit(report(thrown)));
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit(); // whoever reads has left, as head does
   throw error;
@@ -11,8 +19,5 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 try {
   await program().parseAsync();
 } catch (thrown) {
-  const error = PlatestreamError.from(thrown);
-  process.stderr.write(`pipeline: ${error.message}\n`);
-  if (error.code === "internal" && error.cause instanceof Error) process.stderr.write(`${error.cause.stack}\n`);
-  process.exitCode = errorCodes[error.code].exit;
+  process.exitCode = report(thrown);
 }

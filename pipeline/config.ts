@@ -22,15 +22,6 @@ const stageEntry = z
     return { use, options: options ?? {} };
   });
 
-const defaultStages: readonly string[] = [
-  "decode",
-  "normalize",
-  "batch-by-experiment",
-  "infer",
-  "aggregate-sites",
-  "plate-assign",
-];
-
 const runConfig = z.strictObject({
   data: z.string().min(1).describe("folder of the dataset, or its CSV"),
   layout: z.string().default("auto").describe("how the dataset lies on disk; auto: found out from its files"),
@@ -53,16 +44,17 @@ const runConfig = z.strictObject({
   memoryMiB: z.number().positive().default(1024).describe("memory that decoded pixels may take, over all experiments"),
   concurrentExperiments: z.int().positive().default(2).describe("experiments that run side by side"),
   attempts: z.int().positive().default(3).describe("times an experiment is tried before it fails"),
-  stages: z
-    .array(stageEntry)
-    .min(1)
-    .default(defaultStages.map((use) => ({ use, options: {} })))
-    .describe("the chain, from sites to calls"),
+  stages: z.array(stageEntry).min(1).describe("the chain, from sites to calls"),
 });
 export type RunConfig = z.output<typeof runConfig>;
 
-/** Parses a run's configuration; `where` names its source in errors. */
-export const parseRunConfig = (value: unknown, where: string): RunConfig => parse(runConfig, value, where);
+/** Parses a run's configuration; `where` names its source in errors. `usual` is the chain of one that names no stages. */
+export const parseRunConfig = (value: unknown, where: string, usual: readonly string[]): RunConfig => {
+  const withUsual = runConfig.extend({
+    stages: runConfig.shape.stages.default(usual.map((use) => ({ use, options: {} }))),
+  });
+  return parse(withUsual, value, where);
+};
 
 /**
  * Lays `stage.option=value` settings over the chain; values are read as JSON where they are JSON.

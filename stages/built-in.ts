@@ -14,3 +14,6 @@ export const stages = {
   "aggregate-sites": aggregateSites,
   "plate-assign": plateAssign,
 } as const;
+
+/** The chain of a run that names none. */
+export const usualChain: readonly string[] = Object.keys(stages);

@@ -4,9 +4,12 @@ import {
   type CallOptions,
   type Context,
   defineStage,
+  type Experiment,
   type ImageBatch,
   learnFromSample,
+  listProblems,
   type ModelChoice,
+  type ModelInfo,
   mapUnordered,
   PlatestreamError,
   type SitePrediction,
@@ -59,6 +62,7 @@ export const infer = defineStage({
   input: "batch",
   output: "site-prediction",
   config,
+  check: requireNetworks,
   apply: (config, context) => {
     const options = resolved(config, context);
     const withStatistics =
@@ -75,6 +79,28 @@ export const infer = defineStage({
     ) as (batches: Observable<Batch>) => Observable<SitePrediction>;
   },
 });
+
+/** Every cell type needs a network. */
+function requireNetworks(
+  { model }: Config,
+  experiments: readonly Pick<Experiment, "id" | "cellType">[],
+  models: readonly ModelInfo[],
+): void {
+  const usable = models.filter(({ name }) => model === undefined || name === model);
+  const cellTypes = [...new Set(experiments.map(({ cellType }) => cellType))];
+  const missing = cellTypes.filter((cellType) => !usable.some((each) => each.cellType === cellType));
+  if (missing.length === 0) return;
+  const has = usable.map(({ name, cellType }) => `${cellType} (${name})`).join(", ");
+  const of = (cellType: string) =>
+    experiments.flatMap((each) => (each.cellType === cellType ? [each.id] : [])).join(", ");
+  throw new PlatestreamError(
+    "unknown-model",
+    listProblems(
+      `no network for some cell types; the workers have ${has === "" ? "none" : has}:`,
+      missing.map((cellType) => `${cellType}, of ${of(cellType)}`),
+    ),
+  );
+}
 
 const calibrated = (options: Options, context: Context) => {
   let told = false;
@@ -113,7 +139,10 @@ const predict = async (
     ...callOptions(options, context),
     about: { plate: plateOf([batch]), batch: `${batch.round}.${batch.index}` },
   });
-  for (const { lease } of batch.images) lease.release();
+  for (const { lease, site } of batch.images) {
+    lease.release();
+    context.predicted(site);
+  }
   const row = (values: Float32Array, index: number) => {
     const length = values.length / batch.images.length;
     return values.slice(index * length, (index + 1) * length);

@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import { ladderChart } from "../../evaluation/chart.ts";
 import type { Evaluation } from "../../evaluation/evaluate.ts";
 import { parseRunConfig, withSettings } from "../../pipeline/config.ts";
+import { usualChain } from "../../stages/built-in.ts";
 import { choose } from "../shared/choose-experiments.ts";
 import type { DatasetOptions } from "../shared/dataset-options.ts";
 import { interruptible } from "../shared/interruptible.ts";
@@ -27,7 +28,7 @@ export const evaluateBundle = async (options: EvaluateOptions): Promise<void> =>
   const { data, model, before, experiment, set, plot, markdown, json } = options;
   const dataset = await openForCommand(data, options);
   const experiments = choose(dataset, experiment ?? []);
-  const parsed = parseRunConfig({ data, model: resolve(model) }, "the command line");
+  const parsed = parseRunConfig({ data, model: resolve(model) }, "the command line", usualChain);
   const config = { ...parsed, stages: withSettings(parsed.stages, set) };
   const { drain, signal, close } = interruptible(() => undefined);
   const opened: OpenWorkers[] = [];

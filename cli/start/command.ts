@@ -80,11 +80,6 @@ stops at once. Whatever it was, the same command goes on where it was. Without -
 progress when --log-format or --log-level is given.`,
     )
     .action(async (options: StartOptions) => {
-      if (options.bus !== undefined) {
-        const { runBusNode } = await import("./node.ts");
-        process.exitCode = await runBusNode({ ...options, bus: options.bus });
-        return;
-      }
       const { startRun } = await import("./action.ts");
       process.exitCode = await startRun(options);
     });

@@ -7,6 +7,7 @@ import { openDataset } from "../../datasets/open.ts";
 import type { Evaluation } from "../../evaluation/evaluate.ts";
 import { parseRunConfig } from "../../pipeline/config.ts";
 import type { Workers } from "../../pipeline/workers/workers.ts";
+import { usualChain } from "../../stages/built-in.ts";
 import { writeSynthetic } from "../data/synth.ts";
 import { scoreLadder } from "../evaluate/score-ladder.ts";
 import { openWorkers } from "../shared/open-workers.ts";
@@ -35,7 +36,7 @@ export const scoreDemo = async (model: Workers, signal: AbortSignal): Promise<Ev
   const data = resolve("platestream-demo", "data");
   const dataset = await openDataset(data);
   const experiments = dataset.experiments.filter(({ id }) => demoExperiments.some((name) => name === id));
-  const config = parseRunConfig({ data, model: bundle("demo-before-mixup") }, "the demo");
+  const config = parseRunConfig({ data, model: bundle("demo-before-mixup") }, "the demo", usualChain);
   const before = await openWorkers(config, () => undefined);
   try {
     return await scoreLadder(dataset, config, { experiments, workers: { model, before }, signal });

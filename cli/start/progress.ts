@@ -1,6 +1,6 @@
 /** The events of a run on a terminal, in a log, or for a machine. */
-import { reportExperiment } from "../../pipeline/results/report.ts";
-import type { ExperimentResult, LeftOut } from "../../pipeline/results/result.ts";
+import type { ExperimentReport } from "../../pipeline/results/report.ts";
+import type { LeftOut } from "../../pipeline/results/result.ts";
 import type { Status } from "../../pipeline/run/status.ts";
 import { formatDuration, formatRate, liveView } from "../terminal/live-view.ts";
 
@@ -53,7 +53,7 @@ const liveProgress = (stream: NodeJS.WritableStream): Progress => {
 const sentence = (status: Status): string | undefined => {
   switch (status.type) {
     case "experiment-done":
-      return doneSentence(status.result);
+      return doneSentence(status.report);
     case "experiment-failed": {
       const { experiment, attempts, code, reason } = status.failure;
       return `${experiment}: failed after ${count(attempts, "attempt")}: [${code}] ${reason}`;
@@ -75,8 +75,8 @@ const sentence = (status: Status): string | undefined => {
   }
 };
 
-const doneSentence = (result: ExperimentResult): string => {
-  const { experiment, wells, called, leftOut, seconds, imagesPerSecond } = reportExperiment(result).report;
+const doneSentence = (report: ExperimentReport): string => {
+  const { experiment, wells, called, leftOut, seconds, imagesPerSecond } = report;
   const without = leftOut.length === 0 ? "" : `, ${count(leftOut.length, "site")} left out`;
   return `${experiment}: ${called} of ${wells} wells called${without}, ${formatDuration(seconds)}, ${formatRate(imagesPerSecond)}`;
 };
@@ -89,7 +89,7 @@ const compact = (status: Status): object => {
     case "left-out":
       return { type: status.type, experiment: status.experiment, ...compactSite(status.leftOut) };
     case "experiment-done": {
-      const { leftOut, notCalled, notes, metadata: _, ...report } = reportExperiment(status.result).report;
+      const { leftOut, notCalled, notes, metadata: _, ...report } = status.report;
       return {
         type: status.type,
         ...report,

@@ -1,11 +1,12 @@
 /** What `pipeline start` was told: its options, and the configuration that they make with its file. */
 import { readFile } from "node:fs/promises";
-import { dirname, resolve } from "node:path";
+import { delimiter, dirname, resolve } from "node:path";
 import { parse as parseYaml } from "yaml";
 import { PlatestreamError } from "../../common/errors.ts";
 import type { ClientSecurityOptions } from "../../common/grpc/client-security.ts";
 import type { BusSecurityOptions } from "../../pipeline/bus/nats/security.ts";
 import { parseRunConfig, type RunConfig, withSettings } from "../../pipeline/config.ts";
+import { usualChain } from "../../stages/built-in.ts";
 import { type DatasetOptions, openOptionsOf } from "../shared/dataset-options.ts";
 import type { OperationsOptions } from "../shared/observe-options.ts";
 import { prepareDemo } from "./demo.ts";
@@ -36,7 +37,7 @@ export interface StartOptions
   readonly lostAfter?: number;
 }
 
-interface ResolvedConfig {
+export interface ResolvedConfig {
   readonly config: RunConfig;
   /** What relative paths of the configuration start from. */
   readonly folder: string;
@@ -45,7 +46,21 @@ interface ResolvedConfig {
 }
 
 /** The configuration file with the command line laid over it; without either, the demo's. */
-export const readConfig = async (options: StartOptions): Promise<ResolvedConfig> => {
+export const readConfig = (options: StartOptions): Promise<ResolvedConfig> =>
+  options.bus === undefined ? readOwn(options) : readOwn({ ...options, data: dataOfNode(options) });
+
+/** A node has no dataset: in its place stand the folders that experiments may lie under. */
+const dataOfNode = ({ dataRoot: roots = [], data, experiment }: StartOptions): string => {
+  if (roots.length > 0 && data === undefined && experiment === undefined) {
+    return roots.map((root) => resolve(root)).join(delimiter);
+  }
+  throw new PlatestreamError(
+    "invalid-config",
+    "a node takes its experiments from the bus: give it --data-root DIR, which they must lie under, and queue them with `pipeline submit --data DIR`",
+  );
+};
+
+const readOwn = async (options: StartOptions): Promise<ResolvedConfig> => {
   if (options.config === undefined && options.data === undefined) {
     const demo = options.model === undefined && options.worker === undefined;
     return { ...lay(options, await prepareDemo(), process.cwd(), "the demo"), demo };
@@ -81,6 +96,7 @@ const lay = (options: StartOptions, file: object, folder: string, where: string)
   const config = parseRunConfig(
     { ...fromFile, ...given, ...(memory === undefined ? {} : { memoryMiB: Number(memory) }) },
     where,
+    usualChain,
   );
   const settings = [
     ...(options.statistics === undefined ? [] : [`infer.statistics=${options.statistics}`]),

@@ -75,7 +75,7 @@ export const liveView = (stream: NodeJS.WritableStream): LiveView => {
         return;
       case "experiment-done":
         total.done += 1;
-        settle(status.result.experiment.id);
+        settle(status.report.experiment);
         return;
       case "experiment-failed":
         total.failed += 1;

@@ -19,9 +19,9 @@ export interface EventPublisher {
 export const publishThenStore = (results: ResultStore, publisher: EventPublisher): ResultStore => ({
   done: results.done,
   fail: results.fail,
-  async write(result) {
+  async write(result, reported) {
     await publisher.publishResult(result);
-    await results.write(result);
+    await results.write(result, reported);
   },
 });
 

@@ -1,6 +1,5 @@
 /** What happens in a run as log lines. Requests are not in it: whoever sends them tells of them. */
 import type { Log, LogFields, LogLevel } from "../../common/observe/log.ts";
-import { reportExperiment } from "../results/report.ts";
 import type { Status } from "../run/status.ts";
 
 export const logStatus = (log: Log, status: Status): void => {
@@ -29,7 +28,7 @@ const lineOf = (status: Status): Line | undefined => {
     case "note":
       return ["info", status.message, { experiment: status.experiment }];
     case "experiment-done": {
-      const { experiment, attempts: attempt, ...report } = reportExperiment(status.result).report;
+      const { experiment, attempts: attempt, ...report } = status.report;
       const { wells, called, leftOut, seconds, imagesPerSecond } = report;
       const fields = { experiment, attempt, wells, called, leftOut: leftOut.length, seconds };
       return ["info", "experiment done", { ...fields, imagesPerSecond: Number(imagesPerSecond.toFixed(1)) }];

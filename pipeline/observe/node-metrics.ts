@@ -70,8 +70,8 @@ export const nodeMetrics = (metrics: Metrics, now: NodeNow): ((status: Status) =
       case "left-out":
         return leftOut({ stage: status.leftOut.stage });
       case "experiment-done":
-        running.delete(status.result.experiment.id);
-        wells({}, status.result.calls.length);
+        running.delete(status.report.experiment);
+        wells({}, status.report.called);
         return experiments({ outcome: "done" });
       case "experiment-retried":
         running.delete(status.experiment);

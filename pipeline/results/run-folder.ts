@@ -14,7 +14,7 @@ import type { ResultStore } from "../run/node.ts";
 import { checkOrigin, type ResultsConfig } from "./origin.ts";
 import { openPieces, readPiece, readReports, writePiece } from "./pieces.ts";
 import { profileWriter } from "./profiles.ts";
-import { type ExperimentReport, reportExperiment } from "./report.ts";
+import { type ExperimentReport, type ReportedExperiment, reportExperiment } from "./report.ts";
 import type { ExperimentFailure, ExperimentResult } from "./result.ts";
 import { programVersion, type RunReport, reportRun } from "./run-report.ts";
 import { callsHeader, callsRows, submissionHeader, submissionRows } from "./tables.ts";
@@ -24,6 +24,7 @@ export interface RunFolder extends ResultStore {
   readonly dir: string;
   /** Networks that workers hold which came later. Throws "invalid-config" where the folder's results come from others. */
   accept(models: readonly ModelInfo[]): Promise<void>;
+  write(result: ExperimentResult, reported?: ReportedExperiment): Promise<void>;
   /** Puts the run-level files together from all finished experiments, and closes the folder. */
   finish(run: { readonly seconds: number }): Promise<RunReport>;
   /** Lets other processes have the folder. */
@@ -76,8 +77,7 @@ const open = async (dir: string, given: ResultsConfig, unlock: () => Promise<voi
   const writing = new Map<string, Promise<void>>();
   let images = 0;
 
-  const store = async (result: ExperimentResult): Promise<void> => {
-    const reported = reportExperiment(result);
+  const store = async (reported: ReportedExperiment): Promise<void> => {
     await writePiece(experiments, reported);
     await rm(failureFile(reported.report.experiment), { force: true });
     done.add(reported.report.experiment);
@@ -97,10 +97,10 @@ const open = async (dir: string, given: ResultsConfig, unlock: () => Promise<voi
         });
       return accepting;
     },
-    async write(result) {
+    async write(result, reported = reportExperiment(result)) {
       const { id } = result.experiment;
       if (done.has(id)) return;
-      const under = writing.get(id) ?? store(result).finally(() => writing.delete(id));
+      const under = writing.get(id) ?? store(reported).finally(() => writing.delete(id));
       writing.set(id, under);
       await under;
     },

@@ -1,13 +1,12 @@
 /** One experiment through the chain: the unit of work, an Observable from its first site to its last call. */
-import { setTimeout as sleep } from "node:timers/promises";
-import { from, fromEvent, lastValueFrom, type Observable, takeUntil, tap, toArray } from "rxjs";
+import { from, fromEvent, lastValueFrom, type Observable, takeUntil, toArray } from "rxjs";
 import { PlatestreamError } from "../../common/errors.ts";
 import { seededShuffle } from "../../common/random.ts";
 import { type Serving, sourceServing } from "../../common/serving.ts";
 import type { Experiment, Site } from "../../screen/experiment.ts";
 import type { ExperimentResult, LeftOut } from "../results/result.ts";
-import type { Chain } from "../stage/chain.ts";
-import type { Call, SitePrediction } from "../stage/items.ts";
+import { type Chain, usableModels } from "../stage/chain.ts";
+import type { Call } from "../stage/items.ts";
 import type { Context } from "../stage/stage.ts";
 import { workersFor } from "../workers/for-experiment.ts";
 import type { Workers } from "../workers/workers.ts";
@@ -44,6 +43,7 @@ export const runExperiment = async ({
   const leftOut: LeftOut[] = [];
   const notes: string[] = [];
   const done = new Set<Site>();
+  let images = 0;
   const memory = new PixelMemory(memoryBytes);
   const serving = await servingFor(chain, workers, experiment.cellType);
 
@@ -64,6 +64,10 @@ export const runExperiment = async ({
       onStatus({ type: "left-out", experiment: experiment.id, leftOut: entry });
       siteDone(site);
     },
+    predicted: (site) => {
+      if (!done.has(site)) images += 1;
+      siteDone(site);
+    },
     note: (message) => {
       notes.push(message);
       onStatus({ type: "note", experiment: experiment.id, message });
@@ -77,27 +81,16 @@ export const runExperiment = async ({
   }));
   onStatus({ type: "experiment-started", experiment: experiment.id, attempt, plates });
 
-  const broken = new AbortController();
-  let images = 0;
-  const calls$ = chain.reduce<Observable<unknown>>((items, link) => {
-    const given = observeStage(items, link, contextOf(link.stage.name), (error) => broken.abort(error));
-    if (link.stage.output !== "site-prediction") return given;
-    return given.pipe(
-      tap((item) => {
-        const { site } = item as SitePrediction;
-        if (!done.has(site)) images += 1;
-        siteDone(site);
-      }),
-    );
-  }, from(sites));
+  const calls$ = chain.reduce<Observable<unknown>>(
+    (items, link) => observeStage(items, link, contextOf(link.stage.name)),
+    from(sites),
+  );
 
   memories?.add(memory);
-  const stopped = fromEvent(AbortSignal.any([signal, broken.signal]), "abort");
+  const stopped = fromEvent(signal, "abort");
   const calls = await lastValueFrom((calls$ as Observable<Call>).pipe(takeUntil(stopped), toArray())).finally(() =>
     memories?.delete(memory),
   );
-  await sleep(1); // RxJS tells what an observer threw in a timer of its own, and the stream may end before that
-  broken.signal.throwIfAborted();
   if (signal.aborted) throw cancelled(signal);
   return {
     experiment,
@@ -113,11 +106,7 @@ export const runExperiment = async ({
 
 /** How the network wants to be served that the chain will ask. */
 const servingFor = async (chain: Chain, workers: Workers, cellType: string): Promise<Serving> => {
-  const link = chain.find(({ stage }) => stage.output === "site-prediction");
-  if (link === undefined) return sourceServing;
-  const { model } = link.options as { readonly model?: string };
-  const models = await workers.models();
-  const chosen = models.find((each) => each.cellType === cellType && (model === undefined || each.name === model));
+  const chosen = usableModels(chain, await workers.models()).find((each) => each.cellType === cellType);
   return chosen === undefined ? sourceServing : chosen.serving; // predicting will say what is missing
 };
 

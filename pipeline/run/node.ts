@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { errorCodes, PlatestreamError } from "../../common/errors.ts";
 import type { Experiment } from "../../screen/experiment.ts";
 import type { Bus, Delivery, ExperimentRef } from "../bus/bus.ts";
+import { type ReportedExperiment, reportExperiment } from "../results/report.ts";
 import type { ExperimentFailure, ExperimentResult } from "../results/result.ts";
 import type { Chain } from "../stage/chain.ts";
 import type { Workers } from "../workers/workers.ts";
@@ -13,7 +14,7 @@ import type { Status } from "./status.ts";
 /** Where results go. `write` is idempotent: an experiment whose results are there is not written again. */
 export interface ResultStore {
   done(): ReadonlySet<string>;
-  write(result: ExperimentResult): Promise<void>;
+  write(result: ExperimentResult, reported: ReportedExperiment): Promise<void>;
   fail(failure: ExperimentFailure): Promise<void>;
 }
 
@@ -100,9 +101,10 @@ const runDelivery = async (delivery: Delivery, options: NodeOptions, requeued: M
       onStatus,
       ...(options.memories === undefined ? {} : { memories: options.memories }),
     });
-    await whenThereIsRoom(() => results.write(result), ref.id, options);
+    const reported = reportExperiment(result);
+    await whenThereIsRoom(() => results.write(result, reported), ref.id, options);
     await delivery.done();
-    onStatus({ type: "experiment-done", result });
+    onStatus({ type: "experiment-done", report: reported.report });
   } catch (thrown) {
     const error = PlatestreamError.from(thrown);
     if (error.code === "cancelled" || signal.aborted) return delivery.requeue();

@@ -10,16 +10,8 @@ const patienceMs = 120_000;
 
 const named = new WeakSet<PlatestreamError>();
 
-/**
- * Runs one stage on `items`; what it throws names plugin, stage, experiment and the last item that went in. What
- * it throws outside of the stream goes to `escaped`.
- */
-export const observeStage = (
-  items: Observable<unknown>,
-  link: Link,
-  context: Context,
-  escaped: (error: PlatestreamError) => void,
-): Observable<unknown> => {
+/** Runs one stage on `items`; what it throws names plugin, stage, experiment and the last item that went in. */
+export const observeStage = (items: Observable<unknown>, link: Link, context: Context): Observable<unknown> => {
   let last: unknown;
   let watch: NodeJS.Timeout | undefined;
   const { stage, options } = link;
@@ -35,7 +27,7 @@ export const observeStage = (
   };
 
   return new Observable((given) => {
-    const inStage = <T>(work: () => T): T => onBehalfOf((thrown) => escaped(fail(thrown)), work);
+    const inStage = <T>(work: () => T): T => onBehalfOf(fail, work);
     const entering = new Observable((taken) =>
       items.subscribe({
         next: (item) => {

@@ -1,6 +1,5 @@
 /** Bounds the bytes of pixels that are alive: RxJS has no back-pressure, so whoever makes pixels asks here first. */
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
+import { Session } from "node:inspector";
 import { PlatestreamError } from "../../common/errors.ts";
 import type { Lease } from "../../screen/site-image.ts";
 import type { Memory } from "../stage/stage.ts";
@@ -123,12 +122,9 @@ export class PixelMemory implements Memory {
   }
 }
 
-let collect: (() => void) | undefined;
-
+/** As the button of the developer tools does. */
 const collectGarbage = (): void => {
-  if (collect === undefined) {
-    setFlagsFromString("--expose-gc");
-    collect = runInNewContext("gc") as () => void;
-  }
-  collect();
+  const tools = new Session();
+  tools.connect();
+  tools.post("HeapProfiler.collectGarbage", () => setImmediate(() => tools.disconnect()));
 };

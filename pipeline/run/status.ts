@@ -1,6 +1,7 @@
 /** What happens in a run, as one stream of events that the terminal, logs and subscribers all read. */
 import type { ErrorCode } from "../../common/errors.ts";
-import type { ExperimentFailure, ExperimentResult, LeftOut } from "../results/result.ts";
+import type { ExperimentReport } from "../results/report.ts";
+import type { ExperimentFailure, LeftOut } from "../results/result.ts";
 
 export interface PlateSize {
   readonly plate: string;
@@ -24,7 +25,7 @@ export type Status =
   | { readonly type: "site-done"; readonly experiment: string; readonly plate: string }
   | { readonly type: "left-out"; readonly experiment: string; readonly leftOut: LeftOut }
   | { readonly type: "note"; readonly experiment: string; readonly message: string }
-  | { readonly type: "experiment-done"; readonly result: ExperimentResult }
+  | { readonly type: "experiment-done"; readonly report: ExperimentReport }
   | {
       readonly type: "experiment-retried";
       readonly experiment: string;

@@ -1,6 +1,8 @@
 /** Turns stage entries into a checked chain, before anything starts. */
 import { listProblems, PlatestreamError } from "../../common/errors.ts";
+import type { ModelInfo } from "../../common/model-info.ts";
 import { parse } from "../../common/schema.ts";
+import type { Experiment } from "../../screen/experiment.ts";
 import type { StageEntry } from "../config.ts";
 import { loadPlugin } from "./load-plugin.ts";
 import type { AnyStage } from "./stage.ts";
@@ -38,6 +40,27 @@ export const buildChain = async (
   checkPorts(chain);
   return chain;
 };
+
+/** Throws the first error of a stage that cannot run these experiments with these networks. */
+export const checkChain = (
+  chain: Chain,
+  experiments: readonly Pick<Experiment, "id" | "cellType">[],
+  models: readonly ModelInfo[],
+): void => {
+  for (const { stage, options } of chain) stage.check?.(options, experiments, models);
+};
+
+/** Those of the networks that the stages can use. */
+export const usableModels = (chain: Chain, models: readonly ModelInfo[]): readonly ModelInfo[] =>
+  models.filter((model) => {
+    const { cellType } = model;
+    try {
+      checkChain(chain, [{ id: `any of ${cellType}`, cellType }], [model]);
+      return true;
+    } catch {
+      return false;
+    }
+  });
 
 const checkPorts = (chain: Chain): void => {
   const problems: string[] = [];

@@ -1,6 +1,7 @@
 /** What a stage is, and what it is given for one experiment. */
 import type { OperatorFunction } from "rxjs";
 import type { z } from "zod";
+import type { ModelInfo } from "../../common/model-info.ts";
 import type { Serving } from "../../common/serving.ts";
 import type { Experiment, Site } from "../../screen/experiment.ts";
 import type { Lease, SiteImage } from "../../screen/site-image.ts";
@@ -39,6 +40,8 @@ export interface Context {
    * runner. Release the lease of the image too if you hold one.
    */
   leaveOut(site: Site, reason: string): void;
+  /** Says that a network has read the site: progress and images per second count it, once per site. */
+  predicted(site: Site): void;
   /** A sentence for the run's report: a fallback taken, a doubt about the data. */
   note(message: string): void;
 }
@@ -59,6 +62,16 @@ export interface Stage<In extends Port = Port, Out extends Port = Port, Config e
   readonly output: Out;
   /** A strict object whose every option has a description and, where it can, a default. */
   readonly config: Config;
+  /**
+   * What the stage needs, looked at before anything starts: throws when some of the experiments cannot be run with the
+   * networks that the workers hold. Absent: it needs none of them. A node of a bus asks it for one network at a time, with
+   * an experiment of that cell type, to know which experiments it can take.
+   */
+  check?(
+    config: z.output<Config>,
+    experiments: readonly Pick<Experiment, "id" | "cellType">[],
+    models: readonly ModelInfo[],
+  ): void;
   /** Chooses and orders the sites before the experiment starts; absent: all, plate after plate, in a seeded order. */
   plan?(config: z.output<Config>, experiment: Experiment, serving: Serving): readonly Site[];
   apply(config: z.output<Config>, context: Context): OperatorFunction<Ports[In], Ports[Out]>;

@@ -3,6 +3,7 @@ import { PassThrough } from "node:stream";
 import { type TestContext, test } from "node:test";
 import { stripVTControlCharacters } from "node:util";
 import { type ProgressMode, renderProgress } from "../../cli/start/progress.ts";
+import { reportExperiment } from "../../pipeline/results/report.ts";
 import type { Status } from "../../pipeline/run/status.ts";
 import { resultOf } from "../results/results.ts";
 
@@ -81,7 +82,7 @@ test("what is finished, repeated or lost stays on the terminal, and leaves the v
   const view = err();
   assert.doesNotMatch(view, /plate 1/);
   assert.match(view, /worker gpu1:7411 lost {2}no connection/);
-  progress.next({ type: "experiment-done", result });
+  progress.next({ type: "experiment-done", report: reportExperiment(result).report });
   assert.match(err(), /HUVEC-01: 1 of 2 wells called, 2 sites left out, 4 s, 0\.5 images\/s\n/);
   t.mock.timers.tick(250);
   assert.match(err(), /2 of 2 experiments/);
@@ -90,7 +91,7 @@ test("what is finished, repeated or lost stays on the terminal, and leaves the v
 test("quiet says one line per experiment that is finished or failed, on stderr", () => {
   const { progress, out, err } = render("quiet");
   for (const status of [...started, siteDone, leftOut, failed]) progress.next(status);
-  progress.next({ type: "experiment-done", result });
+  progress.next({ type: "experiment-done", report: reportExperiment(result).report });
   progress.next({ type: "run-done", seconds: 4 });
   progress.close();
   assert.equal(
@@ -105,7 +106,7 @@ test("json writes every event as a line on stdout, without predictions and lists
   t.mock.timers.enable({ apis: ["Date"], now: Date.parse("2024-05-01T10:00:00Z") });
   const { progress, out, err } = render("json");
   for (const status of [siteDone, leftOut, failed]) progress.next(status);
-  progress.next({ type: "experiment-done", result });
+  progress.next({ type: "experiment-done", report: reportExperiment(result).report });
   const events = out()
     .trimEnd()
     .split("\n")

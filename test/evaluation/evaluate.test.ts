@@ -6,13 +6,14 @@ import { estimate, showEstimate } from "../../evaluation/estimate.ts";
 import { type EvaluationOptions, evaluate } from "../../evaluation/evaluate.ts";
 import { parseRunConfig, withSettings } from "../../pipeline/config.ts";
 import { buildChain } from "../../pipeline/stage/chain.ts";
-import { stages } from "../../stages/built-in.ts";
+import { stages, usualChain } from "../../stages/built-in.ts";
 import { temporaryFolder, writeExperiment } from "../kit/experiment.ts";
 
 const options = (experiments: Awaited<ReturnType<typeof writeExperiment>>[]): EvaluationOptions => ({
   experiments,
   load: async (id) => experiments.find((experiment) => experiment.id === id)!,
-  chainFor: (settings) => buildChain(withSettings(parseRunConfig({ data: "d" }, "").stages, settings), stages, "."),
+  chainFor: (settings) =>
+    buildChain(withSettings(parseRunConfig({ data: "d" }, "", usualChain).stages, settings), stages, "."),
   workers: { model: freeWorkers(freeModel("HUVEC", 8, 8, 2)), before: undefined },
   memoryBytes: 2 ** 20,
   signal: new AbortController().signal,

@@ -26,6 +26,7 @@ export const contextFor = (experiment: Experiment, workers?: Workers, capacity =
     serving: sourceServing,
     workers: workers ?? freeWorkers(freeModel(experiment.cellType, 8, 8, 2)),
     leaveOut: (site, reason) => leftOut.push({ site, reason }),
+    predicted: () => undefined,
     note: (message) => notes.push(message),
   };
   return { context, leftOut, notes, memory };

@@ -4,13 +4,13 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { parseRunConfig, withSettings } from "../../pipeline/config.ts";
 import { buildChain } from "../../pipeline/stage/chain.ts";
-import { stages } from "../../stages/built-in.ts";
+import { stages, usualChain } from "../../stages/built-in.ts";
 import { temporaryFolder } from "../kit/experiment.ts";
 
-const entries = (...names: string[]) => parseRunConfig({ data: "d", stages: names }, "test").stages;
+const entries = (...names: string[]) => parseRunConfig({ data: "d", stages: names }, "test", usualChain).stages;
 
 test("chain - the built-in stages fit together", async () => {
-  const chain = await buildChain(parseRunConfig({ data: "d" }, "test").stages, stages, ".");
+  const chain = await buildChain(parseRunConfig({ data: "d" }, "test", usualChain).stages, stages, ".");
   assert.deepEqual(
     chain.map(({ stage }) => stage.name),
     ["decode", "normalize", "batch-by-experiment", "infer", "aggregate-sites", "plate-assign"],
@@ -38,7 +38,11 @@ test("chain - an unknown stage lists the known ones and how a file is named", as
 });
 
 test("chain - an unknown option lists the known ones; a wrong one says what was expected and got", async () => {
-  const { stages: bad } = parseRunConfig({ data: "d", stages: [{ decode: { concurency: 2, crop: -1 } }] }, "test");
+  const { stages: bad } = parseRunConfig(
+    { data: "d", stages: [{ decode: { concurency: 2, crop: -1 } }] },
+    "test",
+    usualChain,
+  );
   await assert.rejects(buildChain(bad, stages, "."), {
     message: [
       "[invalid-config] stages[0] (decode):",
@@ -49,7 +53,11 @@ test("chain - an unknown option lists the known ones; a wrong one says what was 
 });
 
 test("chain - what is wrong with several stages is told at once", async (t) => {
-  const { stages: wrong } = parseRunConfig({ data: "d", stages: [{ decode: { concurency: 2 } }, "normalise"] }, "test");
+  const { stages: wrong } = parseRunConfig(
+    { data: "d", stages: [{ decode: { concurency: 2 } }, "normalise"] },
+    "test",
+    usualChain,
+  );
   await assert.rejects(
     buildChain(wrong, stages, await temporaryFolder(t)),
     /cannot be used:\n {2}- stages\[0\] \(decode\): unknown key "concurency".*\n {2}- there is no stage "normalise"/,
@@ -57,7 +65,7 @@ test("chain - what is wrong with several stages is told at once", async (t) => {
 });
 
 test("config - an unknown key names its place", () => {
-  assert.throws(() => parseRunConfig({ data: "d", memory: 5 }, "run.yaml"), {
+  assert.throws(() => parseRunConfig({ data: "d", memory: 5 }, "run.yaml", usualChain), {
     message:
       '[invalid-config] run.yaml: unknown key "memory"; known are data, layout, experiments, out, model, workers, memoryMiB, ' +
       "concurrentExperiments, attempts, stages",

@@ -7,7 +7,7 @@ import { type TestContext, test } from "node:test";
 import { packageFile } from "../../common/package-file.ts";
 import { parseRunConfig } from "../../pipeline/config.ts";
 import { buildChain } from "../../pipeline/stage/chain.ts";
-import { stages } from "../../stages/built-in.ts";
+import { stages, usualChain } from "../../stages/built-in.ts";
 import { temporaryFolder } from "../kit/experiment.ts";
 
 const firstPlugin = async (): Promise<string> => {
@@ -37,7 +37,7 @@ test("the first plugin of the docs takes twenty lines, type-checks, and fits aft
   const file = join(await temporaryFolder(t), "bright-enough.ts");
   await writeFile(file, source);
   const names = ["decode", file, "normalize", "batch-by-experiment", "infer", "aggregate-sites", "plate-assign"];
-  const chain = await buildChain(parseRunConfig({ data: "d", stages: names }, "test").stages, stages, ".");
+  const chain = await buildChain(parseRunConfig({ data: "d", stages: names }, "test", usualChain).stages, stages, ".");
   assert.equal(chain[1]!.stage.name, "bright-enough");
 });
 

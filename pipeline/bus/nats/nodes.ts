@@ -72,7 +72,7 @@ export const announceNode = (nodes: Bucket<NodeState>, node: string, cellTypes: 
           return;
         }
         case "experiment-done":
-          running.delete(status.result.experiment.id);
+          running.delete(status.report.experiment);
           return announce();
         case "experiment-retried":
           running.delete(status.experiment);

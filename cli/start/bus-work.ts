@@ -1,0 +1,97 @@
+/** The work of a node, one of many that share the experiments of a bus. */
+import type { ModelInfo } from "../../common/model-info.ts";
+import type { Bus } from "../../pipeline/bus/bus.ts";
+import { natsEvents } from "../../pipeline/bus/nats/events.ts";
+import { announceNode } from "../../pipeline/bus/nats/nodes.ts";
+import { openNats } from "../../pipeline/bus/nats/open.ts";
+import { openNatsBus } from "../../pipeline/bus/nats/queue.ts";
+import { readBusSecurity } from "../../pipeline/bus/nats/security.ts";
+import { openEventPublisher, publishThenStore } from "../../pipeline/events/publish.ts";
+import { openRunFolder } from "../../pipeline/results/run-folder.ts";
+import type { Status } from "../../pipeline/run/status.ts";
+import { usableModels } from "../../pipeline/stage/chain.ts";
+import { openDataRoots } from "../shared/data-roots.ts";
+import { openWorkers } from "../shared/open-workers.ts";
+import type { NodeParts, Work } from "./node-parts.ts";
+import { openResultsService } from "./serve-results.ts";
+
+export const openBusWork = async (parts: NodeParts, url: string): Promise<Work> => {
+  const { options, config, chain, security, node, operations, onStatus, opened } = parts;
+  const { load } = await openDataRoots(options.dataRoot ?? [], config);
+  const nats = await openNats({
+    url,
+    security: await readBusSecurity(options),
+    name: `platestream node ${node}`,
+    onConnection: (state, detail) => onStatus({ type: "bus", state, detail }),
+    ...(options.lostAfter === undefined ? {} : { limits: { ackWaitMs: options.lostAfter * 1_000 } }),
+  });
+  opened.add(() => nats.close());
+  const results = await openRunFolder(config.out, {
+    config: { ...config, models: [] },
+    fresh: options.fresh ?? false,
+  });
+  opened.add(results.close);
+  const accept = (models: readonly ModelInfo[]) => results.accept(usableModels(chain, models));
+  const workers = await openWorkers(config, onStatus, security, { directory: nats.workers, accept }, operations);
+  opened.add(() => workers.close());
+  await accept(await workers.models());
+  const cellTypes = () => [...new Set(usableModels(chain, workers.ready()).map(({ cellType }) => cellType))].sort();
+
+  const queue = await openNatsBus(nats, {
+    node,
+    cellTypes,
+    untilEmpty: options.untilEmpty ?? false,
+    onFull: () => {},
+  });
+  opened.add(() => queue.close());
+  const cellTypeOf = new Map<string, string>();
+  const bus: Bus = {
+    ...queue,
+    async take(until) {
+      const delivery = await queue.take(until);
+      if (delivery !== undefined) cellTypeOf.set(delivery.experiment.id, delivery.experiment.cellType);
+      return delivery;
+    },
+  };
+  operations.watch(async () => {
+    const counts = cellTypes().map(async (each) => [each, await nats.streams.unsettled(each)] as const);
+    return new Map(await Promise.all(counts));
+  });
+  const store = natsEvents(nats);
+  const service = await openResultsService(options, store, (detail) => onStatus({ type: "results-service", detail }));
+  opened.add(() => service.close(0));
+  const publisher = openEventPublisher(store, node, (experiment) => cellTypeOf.get(experiment)!);
+  opened.add(() => publisher.settled());
+  const presence = announceNode(nats.nodes, node, cellTypes);
+  opened.add(() => presence.close());
+  parts.follow(presence.next);
+  parts.follow(publisher.next);
+  const say = (detail: string) => onStatus({ type: "bus", state: "ready", detail });
+  say(nats.server);
+  say(`results of node ${node} go to ${results.dir}`);
+  parts.follow(sayCellTypes(cellTypes, say));
+
+  return {
+    bus,
+    workers,
+    load,
+    store: publishThenStore(results, publisher),
+    results,
+    concurrentExperiments: config.concurrentExperiments,
+    requeues: config.attempts,
+    settle: async () => undefined,
+  };
+};
+
+/** Says at once what the node takes, and again when that has changed with its workers. */
+const sayCellTypes = (cellTypes: () => readonly string[], say: (what: string) => void): ((status: Status) => void) => {
+  let said: string | undefined;
+  const next = () => {
+    const now = cellTypes().join(", ");
+    if (now === said) return;
+    said = now;
+    say(now === "" ? "no worker is there: this node takes nothing, and waits for one" : `this node takes ${now}`);
+  };
+  next();
+  return ({ type }) => (type === "worker" ? next() : undefined);
+};

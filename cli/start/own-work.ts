@@ -1,0 +1,58 @@
+/** The work of a run without a bus: the chosen experiments of one dataset, to their end. */
+import { resolve } from "node:path";
+import { openDataset } from "../../datasets/open.ts";
+import { openEmbeddedBus } from "../../pipeline/bus/embedded.ts";
+import { openFileEvents } from "../../pipeline/events/file.ts";
+import { openEventPublisher, publishThenStore } from "../../pipeline/events/publish.ts";
+import { openRunFolder } from "../../pipeline/results/run-folder.ts";
+import { checkChain } from "../../pipeline/stage/chain.ts";
+import { choose } from "../shared/choose-experiments.ts";
+import { tellNotes } from "../shared/open-dataset.ts";
+import { openWorkers } from "../shared/open-workers.ts";
+import type { NodeParts, Work } from "./node-parts.ts";
+import { openResultsService } from "./serve-results.ts";
+
+/** How long subscribers may take to read the rest when a run is over. */
+const readTheRestMs = 5_000;
+
+export const openOwnWork = async (parts: NodeParts): Promise<Work> => {
+  const { options, config, chain, security, operations, onStatus, opened } = parts;
+  const dataset = await openDataset(config.data, config);
+  tellNotes(dataset);
+  const experiments = choose(dataset, config.experiments);
+  const workers = await openWorkers(config, onStatus, security, undefined, operations);
+  opened.add(workers.close);
+  const models = await workers.models();
+  checkChain(chain, experiments, models);
+
+  const out = resolve(config.out);
+  const results = await openRunFolder(out, { config: { ...config, models }, fresh: options.fresh ?? false });
+  opened.add(results.close);
+  const events = await openFileEvents(resolve(out, "events.jsonl"));
+  opened.add(events.close);
+  const service = await openResultsService(options, events, (detail) => onStatus({ type: "results-service", detail }));
+  opened.add(() => service.close(0));
+  const cellTypes = new Map(experiments.map(({ id, cellType }) => [id, cellType]));
+  const publisher = openEventPublisher(events, parts.node, (id) => cellTypes.get(id)!);
+  parts.follow(publisher.next);
+  const bus = await openEmbeddedBus(resolve(out, "bus.json"));
+  opened.add(() => bus.close());
+  operations.watch(async () => bus.unsettled());
+
+  await bus.submit(experiments.map(({ id, cellType }) => ({ id, cellType, data: dataset.root })));
+  onStatus({ type: "run-started", experiments, done: [...results.done()] });
+  return {
+    bus,
+    workers,
+    load: ({ id }) => dataset.load(id),
+    store: publishThenStore(results, publisher),
+    results,
+    concurrentExperiments: Math.min(config.concurrentExperiments, experiments.length),
+    requeues: 0,
+    async settle() {
+      await publisher.settled();
+      events.end();
+      await service.close(readTheRestMs);
+    },
+  };
+};
