@@ -147,6 +147,7 @@ const runPlates = async (plates: number, workers: WorkerPool, open: () => Promis
     workers,
     results: {
       done: () => new Set(),
+      confirm: async () => undefined,
       async write(result) {
         images += result.images;
         await write(result);

@@ -2,6 +2,7 @@
 import { errorCodes, PlatestreamError } from "../common/errors.ts";
 import { catchEscapes } from "../pipeline/run/escapes.ts";
 import { program } from "./program.ts";
+import { hideOwnLogins } from "./shared/hide-logins.ts";
 
 /** Writes what went wrong, and returns the exit code for it. */
 const report = (thrown: unknown): number => {
@@ -11,6 +12,7 @@ const report = (thrown: unknown): number => {
   return errorCodes[error.code].exit;
 };
 
+hideOwnLogins();
 catchEscapes((thrown) => process.exit(report(thrown)));
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit(); // whoever reads has left, as head does

@@ -47,7 +47,7 @@ export const startRun = async (options: StartOptions): Promise<number> => {
     const interrupted = url === undefined && (drain.aborted || signal.aborted);
     if (url === undefined || results.done().size > 0) process.stdout.write(renderSummary(summary, { json }));
     if (resolved.demo && !interrupted) await scoreRungs(workers, AbortSignal.any([drain, signal]), json);
-    return interrupted ? 130 : summary.failures.length > 0 ? 1 : 0;
+    return interrupted ? 130 : summary.failedNow.length > 0 ? 1 : 0;
   } finally {
     await opened.close();
   }

@@ -29,6 +29,8 @@ export const openBusWork = async (parts: NodeParts, url: string): Promise<Work> 
   const results = await openRunFolder(config.out, {
     config: { ...config, models: [] },
     fresh: options.fresh ?? false,
+    onDamage: ({ experiment, reason }) =>
+      onStatus({ type: "damage", detail: `${reason}; the results of ${experiment} are no longer here` }),
   });
   opened.add(results.close);
   const accept = (models: readonly ModelInfo[]) => results.accept(usableModels(chain, models));

@@ -26,16 +26,31 @@ export const openOwnWork = async (parts: NodeParts): Promise<Work> => {
   checkChain(chain, experiments, models);
 
   const out = resolve(config.out);
-  const results = await openRunFolder(out, { config: { ...config, models }, fresh: options.fresh ?? false });
+  const damaged = (detail: string) => onStatus({ type: "damage", detail });
+  const results = await openRunFolder(out, {
+    config: { ...config, models },
+    fresh: options.fresh ?? false,
+    onDamage: ({ experiment, reason }) => damaged(`${reason}; ${experiment} is called again`),
+  });
   opened.add(results.close);
-  const events = await openFileEvents(resolve(out, "events.jsonl"));
+  const takenOver = experiments.map(({ id }) => id).filter((id) => results.done().has(id));
+  await results.checkInputs(takenOver, dataset.load);
+  let lost = false;
+  const events = await openFileEvents(resolve(out, "events.jsonl"), {
+    published: results.done(),
+    onDamage(what) {
+      lost = true;
+      damaged(`${what}; all calls are published again`);
+    },
+  });
   opened.add(events.close);
   const service = await openResultsService(options, events, (detail) => onStatus({ type: "results-service", detail }));
   opened.add(() => service.close(0));
   const cellTypes = new Map(experiments.map(({ id, cellType }) => [id, cellType]));
   const publisher = openEventPublisher(events, parts.node, (id) => cellTypes.get(id)!);
   parts.follow(publisher.next);
-  const bus = await openEmbeddedBus(resolve(out, "bus.json"));
+  if (lost) for (const id of results.done()) await publisher.publishStored(await results.read(id));
+  const bus = await openEmbeddedBus({ path: resolve(out, "bus.json"), done: results.done(), onDamage: damaged });
   opened.add(() => bus.close());
   operations.watch(async () => bus.unsettled());
 

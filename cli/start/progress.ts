@@ -21,7 +21,7 @@ export interface Progress {
   close(): void;
 }
 
-const quiet = ["experiment-done", "experiment-failed", "bus", "results-service"] as const;
+const quiet = ["experiment-done", "experiment-failed", "bus", "damage", "results-service"] as const;
 
 /** People read `err`, so that `out` stays free for what a run gives; only `json` goes to `out`. */
 export const renderProgress = (mode: ProgressMode, { out, err }: Streams): Progress => {
@@ -66,6 +66,7 @@ const sentence = (status: Status): string | undefined => {
       return status.state === "lost" ? `worker ${status.address} is lost: ${status.detail}` : undefined;
     case "bus":
       return `bus: ${status.detail}`;
+    case "damage":
     case "results-service":
       return status.detail;
     case "draining":

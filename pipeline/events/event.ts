@@ -1,4 +1,5 @@
 /** What happened, as a stream that anybody may follow: every call, and every change of an experiment's state. */
+import type { WellRow } from "../results/report.ts";
 import type { Call } from "../stage/items.ts";
 
 export interface About {
@@ -60,21 +61,22 @@ export const fits = ({ kinds, cellTypes, experiments, plates }: EventFilter, eve
   holds(experiments, event.experiment) &&
   holds(plates, event.kind === "call" ? event.plate : undefined);
 
-export const callEvent = (call: Call, about: About): CallEvent => {
-  const { plate, well, model, statistics } = call.prediction;
-  const { treatment, probability, margin, alternatives, strategy, flags } = call;
-  return {
-    kind: "call",
-    ...about,
-    plate,
-    well,
-    treatment,
-    probability,
-    margin,
-    alternatives,
-    strategy,
-    flags,
-    model: `${model.name} ${model.version}`,
-    statistics,
-  };
-};
+/** The event of a well that has a call. */
+export const callEvent = (
+  { plate, well, flags }: WellRow,
+  { treatment, probability, margin, alternatives, strategy, model, statistics }: NonNullable<WellRow["call"]>,
+  about: About,
+): CallEvent => ({
+  kind: "call",
+  ...about,
+  plate,
+  well,
+  treatment,
+  probability,
+  margin,
+  alternatives,
+  strategy,
+  flags,
+  model: `${model.name} ${model.version}`,
+  statistics,
+});

@@ -1,7 +1,12 @@
-/** Events of a run on one machine: a file with one line of JSON per event; the line's number is the sequence number. */
-import { type FileHandle, open } from "node:fs/promises";
-import { type BusEvent, fits } from "./event.ts";
-import type { EventStore } from "./store.ts";
+/**
+ * Events of a run on one machine: a file with one line of JSON per event. Their sequence numbers follow one another, from 1
+ * on, or from the one after that which the file's first line names: `{"after": 324}`.
+ */
+import { type FileHandle, open, rename } from "node:fs/promises";
+import { replaceFile } from "../../common/atomic-files.ts";
+import { PlatestreamError } from "../../common/errors.ts";
+import { type BusEvent, fits, kinds } from "./event.ts";
+import { type EventStore, noSuchEvent } from "./store.ts";
 
 export interface FileEvents extends EventStore {
   /** There will be no more events: whoever follows reads the rest, and ends. */
@@ -24,15 +29,38 @@ interface Waiting {
 const chunkBytes = 2 ** 16;
 const newline = 10;
 
+export interface FileEventsOptions {
+  /** Experiments whose calls were published here. */
+  readonly published?: Iterable<string>;
+  /** The file was damaged or lost events; what is missing has to be published again. */
+  readonly onDamage?: (what: string) => void;
+}
+
 /**
- * Opens or creates it. What a killed process has written of its last line is cut off.
+ * Opens or creates it. What a killed process has written of its last line is cut off. A file that is damaged elsewhere, or
+ * lacks events, is put aside, and a new one begun with numbers that were never given.
  *
  * In memory are where every line begins, eight bytes each, and which wells of unfinished experiments were published.
  */
-export const openFileEvents = async (path: string): Promise<FileEvents> => {
+export const openFileEvents = async (
+  path: string,
+  { published: expected = [], onDamage = () => undefined }: FileEventsOptions = {},
+): Promise<FileEvents> => {
+  const damage = await findDamage(path, new Set(expected));
+  if (damage !== undefined) {
+    const aside = `${path}.damaged-${Date.now()}`;
+    const kept = await rename(path, aside).then(
+      () => `; it is kept as ${aside}`,
+      () => "",
+    );
+    await replaceFile(path, firstLine(unusedNumber()));
+    onDamage(`${damage}${kept}`);
+  }
   const file = await open(path, "a+");
-  /** Where line n begins; the last entry is where the next one will. */
-  const starts = [0];
+  const { size } = await file.stat();
+  const { base, begin } = await readFirstLine(file, size);
+  /** Where the line of event base + n + 1 begins; the last entry is where the next one will. */
+  const starts = [begin];
   const published = new Map<string, Set<string>>();
   const done = new Set<string>();
   const underWay = new Map<string, Promise<void>>();
@@ -42,6 +70,7 @@ export const openFileEvents = async (path: string): Promise<FileEvents> => {
   let writing: Promise<void> | undefined;
 
   const end = (): number => starts.at(-1)!;
+  const last = (): number => base + starts.length - 1;
   const remember = (event: BusEvent, once: string | undefined): void => {
     const { experiment } = event;
     const state = event.kind === "state" ? event.state : undefined;
@@ -75,8 +104,7 @@ export const openFileEvents = async (path: string): Promise<FileEvents> => {
     writing = undefined;
   };
 
-  const { size } = await file.stat();
-  for await (const { text, next } of linesOf(file, 0, size)) {
+  for await (const { text, next } of linesOf(file, begin, size)) {
     const { event, once } = JSON.parse(text) as Line;
     remember(event, once);
     starts.push(next);
@@ -97,15 +125,16 @@ export const openFileEvents = async (path: string): Promise<FileEvents> => {
       return stored;
     },
     async *follow(filter, { after, storedOnly = false, signal }) {
-      let seq = after;
-      const upTo = storedOnly ? starts.length - 1 : Number.POSITIVE_INFINITY;
+      if (after > last()) throw noSuchEvent(after, last());
+      let seq = Math.max(after, base);
+      const upTo = storedOnly ? last() : Number.POSITIVE_INFINITY;
       while (!signal.aborted && seq < upTo) {
-        if (seq >= starts.length - 1) {
+        if (seq >= last()) {
           if (ended) return;
           await somethingNew(readers, signal);
           continue;
         }
-        for await (const { text } of linesOf(file, starts[seq]!, end())) {
+        for await (const { text } of linesOf(file, starts[seq - base]!, end())) {
           seq += 1;
           const { event } = JSON.parse(text) as Line;
           if (fits(filter, event)) yield { seq, value: event };
@@ -113,7 +142,7 @@ export const openFileEvents = async (path: string): Promise<FileEvents> => {
         }
       }
     },
-    last: async () => starts.length - 1,
+    last: async () => last(),
     end() {
       ended = true;
       wake();
@@ -128,33 +157,104 @@ export const openFileEvents = async (path: string): Promise<FileEvents> => {
 };
 
 /** What a run has published by now, whether it still runs or not. */
-export const readFileEvents = (path: string): Pick<EventStore, "follow" | "last"> => ({
-  async *follow(filter, { after, signal }) {
+export const readFileEvents = (path: string): Pick<EventStore, "follow" | "last"> => {
+  const lines = async function* (): AsyncGenerator<{ readonly seq: number; readonly text: string }> {
     const file = await open(path, "r");
     try {
-      let seq = 0;
-      for await (const { text } of linesOf(file, 0, (await file.stat()).size)) {
-        seq += 1;
+      const { size } = await file.stat();
+      let { base: seq, begin } = await readFirstLine(file, size);
+      for await (const { text } of linesOf(file, begin, size)) yield { seq: ++seq, text };
+    } finally {
+      await file.close();
+    }
+  };
+  const last = async (): Promise<number> => {
+    const file = await open(path, "r");
+    const { base } = await readFirstLine(file, (await file.stat()).size).finally(() => file.close());
+    let found = base;
+    for await (const { seq } of lines()) found = seq;
+    return found;
+  };
+  return {
+    last,
+    async *follow(filter, { after, signal }) {
+      const upTo = await last();
+      if (after > upTo) throw noSuchEvent(after, upTo);
+      for await (const { seq, text } of lines()) {
         if (seq <= after) continue;
-        const { event } = JSON.parse(text) as Line;
+        const event = parseLine(text)?.event;
+        if (event === undefined) throw damaged(path, `event ${seq} is no event: ${text.slice(0, 80)}`);
         if (fits(filter, event)) yield { seq, value: event };
         if (signal.aborted) return;
       }
-    } finally {
-      await file.close();
+    },
+  };
+};
+
+/** Empties the file, and lets its numbers go on after the last one: who has seen some misses nothing that comes. */
+export const restartFileEvents = async (path: string): Promise<void> => {
+  const last = await readFileEvents(path)
+    .last()
+    .catch((error: NodeJS.ErrnoException) => (error.code === "ENOENT" ? undefined : unusedNumber()));
+  if (last !== undefined) await replaceFile(path, firstLine(last));
+};
+
+/** Higher than any that the events of a run have reached, one by one: seconds since 1970. */
+const unusedNumber = (): number => Math.floor(Date.now() / 1000);
+
+const firstLine = (after: number): string => `${JSON.stringify({ after })}\n`;
+
+const readFirstLine = async (file: FileHandle, size: number): Promise<{ base: number; begin: number }> => {
+  for await (const { text, next } of linesOf(file, 0, size)) {
+    const { after } = (tryJson(text) ?? {}) as { readonly after?: unknown };
+    if (typeof after === "number") return { base: after, begin: next };
+    break;
+  }
+  return { base: 0, begin: 0 };
+};
+
+/** Undefined: every line but a last one without its end is an event, and all experiments are there. */
+const findDamage = async (path: string, missing: Set<string>): Promise<string | undefined> => {
+  const file = await open(path, "r").catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return undefined;
+    throw error;
+  });
+  if (file === undefined) return missing.size === 0 ? undefined : `${path} is missing`;
+  try {
+    const { size } = await file.stat();
+    const { begin } = await readFirstLine(file, size);
+    let line = begin === 0 ? 0 : 1;
+    for await (const { text } of linesOf(file, begin, size)) {
+      line += 1;
+      const event = parseLine(text)?.event;
+      if (event === undefined) return `line ${line} of ${path} is no event: ${text.slice(0, 80)}`;
+      if (event.kind === "state" && event.state === "done") missing.delete(event.experiment);
     }
-  },
-  async last() {
-    const file = await open(path, "r");
-    try {
-      let count = 0;
-      for await (const _ of linesOf(file, 0, (await file.stat()).size)) count += 1;
-      return count;
-    } finally {
-      await file.close();
-    }
-  },
-});
+    return missing.size === 0 ? undefined : `${path} has lost the events of ${[...missing].join(", ")}`;
+  } finally {
+    await file.close();
+  }
+};
+
+const damaged = (path: string, what: string): PlatestreamError =>
+  new PlatestreamError(
+    "invalid-data",
+    `${path} is damaged: ${what}; start the run again, which publishes what is lost anew`,
+  );
+
+const parseLine = (text: string): Line | undefined => {
+  const line = tryJson(text) as Partial<Line> | undefined;
+  const right = typeof line?.event?.experiment === "string" && kinds.some((kind) => kind === line.event?.kind);
+  return right ? (line as Line) : undefined;
+};
+
+const tryJson = (text: string): unknown => {
+  try {
+    return JSON.parse(text) ?? undefined;
+  } catch {
+    return undefined;
+  }
+};
 
 const somethingNew = (readers: Set<() => void>, signal: AbortSignal): Promise<void> =>
   new Promise((resolve) => {

@@ -1,6 +1,8 @@
 /** Publishes what a node does: calls and changes of state. */
 import { setTimeout as sleep } from "node:timers/promises";
+import { type ReportedExperiment, reportExperiment } from "../results/report.ts";
 import type { ExperimentResult } from "../results/result.ts";
+import type { RunFolder } from "../results/run-folder.ts";
 import type { ResultStore } from "../run/node.ts";
 import type { Status } from "../run/status.ts";
 import { type About, callEvent, type StateEvent } from "./event.ts";
@@ -9,6 +11,8 @@ import type { EventStore } from "./store.ts";
 export interface EventPublisher {
   /** Stores all calls of an experiment, then that it is done; what is stored already stays as it is. */
   publishResult(result: ExperimentResult): Promise<void>;
+  /** The same for one whose results are in a folder already. */
+  publishStored(stored: Pick<ReportedExperiment, "report" | "wells">): Promise<void>;
   /** Stores a change of state; runs on by itself. */
   next(status: Status): void;
   /** Waits for what `next` was given; states for which there is no room are then dropped. */
@@ -16,13 +20,18 @@ export interface EventPublisher {
 }
 
 /** Calls are published once, before the experiment is stored: what is stored was published. */
-export const publishThenStore = (results: ResultStore, publisher: EventPublisher): ResultStore => ({
+export const publishThenStore = (
+  results: ResultStore & Pick<RunFolder, "read">,
+  publisher: EventPublisher,
+): ResultStore => ({
   done: results.done,
   fail: results.fail,
   async write(result, reported) {
-    await publisher.publishResult(result);
+    await publisher.publishStored(reported);
     await results.write(result, reported);
   },
+  // Whoever asks for it again may have lost what was published.
+  confirm: async (experiment) => publisher.publishStored(await results.read(experiment)),
 });
 
 /** Calls on their way to the store at a time. */
@@ -60,12 +69,13 @@ export const openEventPublisher = (
     publishing = publishing.then(() => publishOnceThereIsRoom(event));
   };
 
-  return {
-    async publishResult({ experiment: { id, cellType }, calls, attempts, seconds }) {
-      const waiting = [...calls];
+  const publisher: EventPublisher = {
+    publishResult: (result) => publisher.publishStored(reportExperiment(result)),
+    async publishStored({ report: { experiment: id, cellType, called, attempts, seconds }, wells }) {
+      const waiting = wells.flatMap((row) => (row.call === undefined ? [] : [[row, row.call] as const]));
       const publishCalls = async () => {
-        for (let call = waiting.shift(); call !== undefined; call = waiting.shift()) {
-          const event = callEvent(call, { ...about(id), cellType });
+        for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+          const event = callEvent(...next, { ...about(id), cellType });
           await store.append(event, { id: `${id} ${event.plate} ${event.well}`, once: true });
         }
       };
@@ -78,7 +88,7 @@ export const openEventPublisher = (
         state: "done",
         attempts,
         seconds,
-        calls: calls.length,
+        calls: called,
       } as const;
       await store.append(done, { id: `${id} done`, once: true });
     },
@@ -105,6 +115,7 @@ export const openEventPublisher = (
       await publishing;
     },
   };
+  return publisher;
 };
 
 const isNoRoom = (error: unknown): boolean =>

@@ -43,6 +43,8 @@ const lineOf = (status: Status): Line | undefined => {
     }
     case "worker":
       return [severity(status.state), `worker ${status.state}`, { worker: status.address, detail: status.detail }];
+    case "damage":
+      return ["warn", status.detail];
     case "results-service":
       return ["info", status.detail];
     case "bus":

@@ -1,26 +1,36 @@
 /** What the results in a folder come from, so that no folder mixes the results of different settings. */
 import { join, resolve } from "node:path";
+import { z } from "zod";
 import { readJson, replaceFile } from "../../common/atomic-files.ts";
 import { PlatestreamError } from "../../common/errors.ts";
 import type { ModelInfo } from "../../common/model-info.ts";
+import { parse } from "../../common/schema.ts";
 import type { RunConfig } from "../config.ts";
 
-/** A run's configuration with the networks that its workers hold. */
-export type ResultsConfig = RunConfig & { readonly models: readonly ModelInfo[] };
-
-/** Only what changes results: other workers, more memory or further experiments may continue a run. */
-interface Origin {
-  readonly data: string;
-  readonly layout: string;
-  readonly models: readonly string[];
-  readonly stages: readonly string[];
+/** A run's configuration with all else that decides its results. */
+export interface ResultsConfig extends RunConfig {
+  /** The networks that its workers hold. */
+  readonly models: readonly ModelInfo[];
+  /** Stages that were loaded from files, with a digest of their sources: `./blur.ts sha256:…`. */
+  readonly plugins?: readonly string[];
 }
 
-const originOf = ({ data, layout, models, stages }: ResultsConfig): Origin => ({
+/** Only what changes results: other workers, more memory or further experiments may continue a run. */
+const originSchema = z.object({
+  data: z.string(),
+  layout: z.string(),
+  models: z.array(z.string()),
+  stages: z.array(z.string()),
+  plugins: z.array(z.string()).default([]),
+});
+type Origin = z.output<typeof originSchema>;
+
+const originOf = ({ data, layout, models, stages, plugins = [] }: ResultsConfig): Origin => ({
   data: resolve(data),
   layout,
   models: networksOf(models),
   stages: stages.map(({ use, options }) => `${use} ${JSON.stringify(sorted(options))}`),
+  plugins: [...plugins].sort(),
 });
 
 const networksOf = (models: readonly ModelInfo[]): string[] =>
@@ -30,15 +40,23 @@ const networksOf = (models: readonly ModelInfo[]): string[] =>
 const isFor = ({ cellType }: ModelInfo, network: string): boolean =>
   network.slice(0, network.lastIndexOf(" ")).endsWith(` ${cellType}`);
 
+const originFile = (folder: string): string => join(folder, "origin.json");
+
+/** Undefined where no run has written to the folder. Throws "invalid-data" where the file is damaged. */
+export const readOrigin = async (folder: string): Promise<Origin | undefined> => {
+  const path = originFile(folder);
+  const there = await readJson(path);
+  return there === undefined ? undefined : parse(originSchema, there, path, "invalid-data");
+};
+
 /**
  * Marks the folder with its origin, or throws when it holds results of another. Networks may be added for cell types
  * that had none: a node learns of them as its workers come.
  */
 export const checkOrigin = async (folder: string, config: ResultsConfig): Promise<void> => {
-  const path = join(folder, "origin.json");
-  const write = (origin: Origin) => replaceFile(path, `${JSON.stringify(origin, null, 2)}\n`);
+  const write = (origin: Origin) => replaceFile(originFile(folder), `${JSON.stringify(origin, null, 2)}\n`);
   const current = originOf(config);
-  const there = await readJson<Origin>(path);
+  const there = await readOrigin(folder);
   if (there === undefined) return write(current);
   const onlyThere = there.models.filter((network) => !config.models.some((model) => isFor(model, network)));
   const added = networksOf(config.models.filter((model) => !there.models.some((network) => isFor(model, network))));
@@ -47,13 +65,19 @@ export const checkOrigin = async (folder: string, config: ResultsConfig): Promis
   const parts = Object.keys(now) as (keyof Origin)[];
   const changed = parts.filter((part) => JSON.stringify(before[part]) !== JSON.stringify(now[part]));
   if (changed.length === 0) return added.length > 0 ? write(now) : undefined;
-  const differences = changed.map((part) => `${part} ${difference(before[part], now[part])}`);
-  throw new PlatestreamError(
-    "invalid-config",
-    `a run continues only what has the same data, networks and stages, and ${folder} holds results of another run ` +
-      `(${differences.join("; ")}); give this run another --out, or drop what is there with --fresh`,
+  throw otherRun(
+    folder,
+    changed.map((part) => `${part} ${difference(before[part], now[part])}`),
   );
 };
+
+/** The folder's results are not those of this run, for these reasons. */
+export const otherRun = (folder: string, differences: readonly string[]): PlatestreamError =>
+  new PlatestreamError(
+    "invalid-config",
+    `a run continues only what has the same data, networks, stages and plugins, and ${folder} holds results of another ` +
+      `run (${differences.join("; ")}); give this run another --out, or drop what is there with --fresh`,
+  );
 
 const difference = (there: string | readonly string[], now: string | readonly string[]): string => {
   const only = (these: string | readonly string[], those: string | readonly string[]) =>

@@ -1,43 +1,110 @@
 /** The finished experiments of a run: one folder each, which is there whole or not at all. */
+import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { fileName, inFolder, nameOfFile, readJson } from "../../common/atomic-files.ts";
+import { fileName, flush, inFolder, nameOfFile, readJson } from "../../common/atomic-files.ts";
+import { PlatestreamError } from "../../common/errors.ts";
 import type { ExperimentReport, ReportedExperiment, WellRow } from "./report.ts";
 
 const temporary = ".part-";
 
-/** Ids of the experiments that are there. What a killed process left half-written is removed. */
-export const openPieces = async (folder: string): Promise<Set<string>> => {
+/** Files of a finished experiment. */
+export const pieceFiles = ["report.json", "wells.json", "features.f32"] as const;
+
+interface StoredReport extends ExperimentReport {
+  /** Of the other two files. */
+  readonly sha256?: Readonly<Record<"wells.json" | "features.f32", string>>;
+}
+
+export interface Damage {
+  readonly experiment: string;
+  /** Which file, and what is wrong with it. */
+  readonly reason: string;
+}
+
+/**
+ * Finds the experiments that are there and whole. What a killed process left half-written is removed, and so are damaged
+ * ones, which have to be run again. A folder without any file of ours is left alone.
+ */
+export const openPieces = async (
+  folder: string,
+  onDamage: (damage: Damage) => void,
+): Promise<Map<string, ExperimentReport>> => {
   await mkdir(folder, { recursive: true });
-  const names = await readdir(folder);
-  for (const name of names.filter((each) => each.startsWith(temporary))) {
-    await rm(join(folder, name), { recursive: true, force: true });
+  const reports = new Map<string, ExperimentReport>();
+  for (const name of await readdir(folder)) {
+    const path = join(folder, name);
+    if (name.startsWith(temporary)) await rm(path, { recursive: true, force: true });
+    if (name.startsWith(".") || !(await isPiece(path))) continue;
+    const experiment = nameOfFile(name);
+    try {
+      const { report } = await readPiece(folder, experiment);
+      reports.set(experiment, report);
+    } catch (error) {
+      await Promise.all(pieceFiles.map((file) => rm(join(path, file), { force: true })));
+      onDamage({ experiment, reason: PlatestreamError.from(error).rawMessage });
+    }
   }
-  return new Set(names.filter((each) => !each.startsWith(".")).map(nameOfFile));
+  return reports;
+};
+
+const isPiece = async (path: string): Promise<boolean> => {
+  const names = await readdir(path).catch(() => []);
+  return pieceFiles.some((file) => (names as string[]).includes(file));
 };
 
 export const writePiece = async (folder: string, { report, wells, features }: ReportedExperiment): Promise<void> => {
   const part = join(folder, temporary + fileName(report.experiment));
   await rm(part, { recursive: true, force: true });
   await mkdir(part);
-  const write = (name: string, data: string | Uint8Array) => writeFile(join(part, name), data, { flush: true });
-  await write("report.json", `${JSON.stringify(report, null, 2)}\n`);
-  await write("wells.json", JSON.stringify(wells));
-  await write("features.f32", new Uint8Array(features.buffer, features.byteOffset, features.byteLength));
+  const write = (name: (typeof pieceFiles)[number], data: string | Uint8Array) =>
+    writeFile(join(part, name), data, { flush: true });
+  const table = JSON.stringify(wells);
+  const bytes = new Uint8Array(features.buffer, features.byteOffset, features.byteLength);
+  const sha256 = { "wells.json": digest(table), "features.f32": digest(bytes) };
+  await write("report.json", `${JSON.stringify({ ...report, sha256 }, null, 2)}\n`);
+  await write("wells.json", table);
+  await write("features.f32", bytes);
+  await flush(part);
   await rename(part, inFolder(folder, report.experiment));
+  await flush(folder);
 };
 
-/** Reads the reports in the order of their names, numbers in them counted as numbers. */
-export const readReports = async (folder: string, experiments: Iterable<string>): Promise<ExperimentReport[]> => {
-  const names = [...experiments].sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
-  return Promise.all(
-    names.map(async (name) => (await readJson<ExperimentReport>(join(inFolder(folder, name), "report.json")))!),
+/** In the order of their names, numbers in them counted as numbers. */
+export const inOrder = (reports: Iterable<ExperimentReport>): ExperimentReport[] =>
+  [...reports].sort((a, b) => a.experiment.localeCompare(b.experiment, "en", { numeric: true }));
+
+/** @throws PlatestreamError `invalid-data` with the file that is missing, damaged or does not belong to the others */
+export const readPiece = async (folder: string, experiment: string): Promise<ReportedExperiment> => {
+  const piece = inFolder(folder, experiment);
+  const file = (name: (typeof pieceFiles)[number]) => join(piece, name);
+  const [reportFile, wellsFile, featuresFile] = [file("report.json"), file("wells.json"), file("features.f32")];
+  const report = await readJson<StoredReport>(reportFile);
+  check(
+    report?.experiment === experiment && Number.isInteger(report.featureCount),
+    reportFile,
+    `is no report of ${experiment}`,
   );
+  const wells = await readJson<WellRow[]>(wellsFile);
+  check(Array.isArray(wells) && wells.length === report!.wells, wellsFile, `does not hold ${report!.wells} wells`);
+  const called = wells!.filter((row) => row?.call !== undefined).length;
+  check(called === report!.called, wellsFile, `does not hold ${report!.called} calls`);
+  const bytes = await readFile(featuresFile).catch(() => Buffer.alloc(0));
+  const { buffer, byteOffset, byteLength } = bytes;
+  const length = called * report!.featureCount * Float32Array.BYTES_PER_ELEMENT;
+  check(byteLength === length, featuresFile, `must have ${length} bytes, has ${byteLength}`);
+  const { "wells.json": table, "features.f32": numbers } = report!.sha256 ?? {};
+  check(table === undefined || table === digest(JSON.stringify(wells)), wellsFile, "is not what was written");
+  check(numbers === undefined || numbers === digest(bytes), featuresFile, "is not what was written");
+  return {
+    report: report!,
+    wells: wells!,
+    features: new Float32Array(buffer.slice(byteOffset, byteOffset + byteLength)),
+  };
 };
 
-export const readPiece = async (folder: string, report: ExperimentReport): Promise<ReportedExperiment> => {
-  const piece = inFolder(folder, report.experiment);
-  const wells = (await readJson<WellRow[]>(join(piece, "wells.json")))!;
-  const { buffer, byteOffset, byteLength } = await readFile(join(piece, "features.f32"));
-  return { report, wells, features: new Float32Array(buffer.slice(byteOffset, byteOffset + byteLength)) };
+const digest = (content: string | Uint8Array): string => createHash("sha256").update(content).digest("hex");
+
+const check = (right: boolean, file: string, problem: string): void => {
+  if (!right) throw new PlatestreamError("invalid-data", `${file} is damaged: it ${problem}`);
 };

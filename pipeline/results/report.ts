@@ -4,6 +4,7 @@ import type { ModelInfo } from "../../common/model-info.ts";
 import type { Site, WellType } from "../../screen/experiment.ts";
 import type { Call, WellPrediction } from "../stage/items.ts";
 import { type Accuracies, scoreWells } from "./accuracy.ts";
+import type { Inputs } from "./inputs.ts";
 import type { ExperimentResult } from "./result.ts";
 
 /** Which network answered; `version` is the hash of its weights and manifest. */
@@ -60,6 +61,8 @@ export interface ExperimentReport {
   readonly featureCount: number;
   /** Names of the dataset's further columns. */
   readonly metadata: readonly string[];
+  /** What the calls rest on, as it was when the experiment was begun. */
+  readonly inputs?: Inputs;
 }
 
 export interface ReportedExperiment {
@@ -99,6 +102,7 @@ export const reportExperiment = (result: ExperimentResult): ReportedExperiment =
     accuracy: scoreWells(wells.map((row) => ({ ...row, called: calledBy(row) }))),
     featureCount: predictions[0]?.features.length ?? 0,
     metadata: [...new Set(wells.flatMap(({ metadata }) => Object.keys(metadata)))],
+    ...(result.inputs === undefined ? {} : { inputs: result.inputs }),
   };
   return { report, wells, features: stack(experiment.id, predictions) };
 };

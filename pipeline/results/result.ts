@@ -1,5 +1,6 @@
 import type { Experiment, Site } from "../../screen/experiment.ts";
 import type { Call } from "../stage/items.ts";
+import type { Inputs } from "./inputs.ts";
 
 /** A site that went no further, and why. */
 export interface LeftOut {
@@ -21,6 +22,8 @@ export interface ExperimentResult {
   readonly seconds: number;
   /** Sites predicted. */
   readonly images: number;
+  /** What the calls rest on, as it was before the first image was read. */
+  readonly inputs?: Inputs;
 }
 
 /** An experiment that failed, after all its attempts. */

@@ -7,12 +7,15 @@
  */
 import { appendFile, mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { inFolder, readJson, replaceFile } from "../../common/atomic-files.ts";
+import { inFolder, nameOfFile, readJson, replaceFile } from "../../common/atomic-files.ts";
 import { lockFolder } from "../../common/folder-lock.ts";
 import type { ModelInfo } from "../../common/model-info.ts";
+import type { Experiment } from "../../screen/experiment.ts";
 import type { ResultStore } from "../run/node.ts";
-import { checkOrigin, type ResultsConfig } from "./origin.ts";
-import { openPieces, readPiece, readReports, writePiece } from "./pieces.ts";
+import { readInputs } from "./inputs.ts";
+import { checkOrigin, otherRun, type ResultsConfig } from "./origin.ts";
+import { claimFolder, clearFolder } from "./own-files.ts";
+import { type Damage, inOrder, openPieces, readPiece, writePiece } from "./pieces.ts";
 import { profileWriter } from "./profiles.ts";
 import { type ExperimentReport, type ReportedExperiment, reportExperiment } from "./report.ts";
 import type { ExperimentFailure, ExperimentResult } from "./result.ts";
@@ -22,6 +25,13 @@ import { callsHeader, callsRows, submissionHeader, submissionRows } from "./tabl
 export interface RunFolder extends ResultStore {
   /** Absolute path. */
   readonly dir: string;
+  /**
+   * Makes sure that what is taken over still has the inputs that it was made from: the rows of its table, and its images.
+   * Throws "invalid-config" with what has changed.
+   */
+  checkInputs(experiments: readonly string[], load: (experiment: string) => Promise<Experiment>): Promise<void>;
+  /** What it holds of a finished experiment. */
+  read(experiment: string): Promise<ReportedExperiment>;
   /** Networks that workers hold which came later. Throws "invalid-config" where the folder's results come from others. */
   accept(models: readonly ModelInfo[]): Promise<void>;
   write(result: ExperimentResult, reported?: ReportedExperiment): Promise<void>;
@@ -35,58 +45,77 @@ export interface RunFolderOptions {
   readonly config: ResultsConfig;
   /** Forget what an earlier run left in the folder. */
   readonly fresh: boolean;
+  /** What an earlier run left is damaged: the experiment has to be run again. */
+  readonly onDamage?: (damage: Damage) => void;
 }
 
-/** All that a run puts into its folder; the bus keeps its journal and events there. Nothing else is ever removed. */
-const contents = [
-  "experiments",
-  "failures",
-  "origin.json",
-  "bus.json",
-  "events.jsonl",
-  "calls.csv",
-  "submission.csv",
-  "profiles.parquet",
-  "run.json",
-];
-
-/** Throws "invalid-config" when another process writes to the folder, or when it holds the results of another run. */
-export const openRunFolder = async (folder: string, { config, fresh }: RunFolderOptions): Promise<RunFolder> => {
+/**
+ * Throws "invalid-config" when another process writes to the folder, when it holds the results of another run, or another
+ * program's files under the names that a run writes to.
+ */
+export const openRunFolder = async (
+  folder: string,
+  { config, fresh, onDamage = () => undefined }: RunFolderOptions,
+): Promise<RunFolder> => {
   const dir = resolve(folder);
-  await mkdir(dir, { recursive: true });
+  await claimFolder(dir);
   const unlock = await lockFolder(dir);
   try {
-    if (fresh) await Promise.all(contents.map((name) => rm(join(dir, name), { recursive: true, force: true })));
+    if (fresh) await clearFolder(dir);
     await checkOrigin(dir, config);
-    return await open(dir, config, unlock);
+    return await open(dir, config, unlock, onDamage);
   } catch (error) {
     await unlock();
     throw error;
   }
 };
 
-const open = async (dir: string, given: ResultsConfig, unlock: () => Promise<void>): Promise<RunFolder> => {
+const open = async (
+  dir: string,
+  given: ResultsConfig,
+  unlock: () => Promise<void>,
+  onDamage: (damage: Damage) => void,
+): Promise<RunFolder> => {
   let config = given;
   let accepting: Promise<void> = Promise.resolve();
   const startedAt = new Date();
   const experiments = join(dir, "experiments");
   const failures = join(dir, "failures");
-  const done = await openPieces(experiments);
-  await mkdir(failures, { recursive: true });
+  const reports = await openPieces(experiments, onDamage);
+  const done = new Set(reports.keys());
   const failureFile = (experiment: string) => `${inFolder(failures, experiment)}.json`;
+  await mkdir(failures, { recursive: true });
+  for (const experiment of done) await rm(failureFile(experiment), { force: true });
+  const failed = new Set<string>();
   const writing = new Map<string, Promise<void>>();
   let images = 0;
 
   const store = async (reported: ReportedExperiment): Promise<void> => {
+    const { experiment } = reported.report;
     await writePiece(experiments, reported);
-    await rm(failureFile(reported.report.experiment), { force: true });
-    done.add(reported.report.experiment);
+    await rm(failureFile(experiment), { force: true });
+    reports.set(experiment, reported.report);
+    done.add(experiment);
+    failed.delete(experiment);
     images += reported.report.images;
   };
 
   return {
     dir,
     done: () => done,
+    confirm: async () => undefined,
+    async checkInputs(wanted, load) {
+      const changed: string[] = [];
+      for (const experiment of wanted) {
+        const before = reports.get(experiment)?.inputs;
+        if (before === undefined) continue;
+        const now = await readInputs(await load(experiment));
+        if (before.table !== now.table) changed.push(`the table says something else of ${experiment}`);
+        else if (before.images !== now.images) changed.push(`image files of ${experiment} have another size or time`);
+      }
+      if (changed.length > 0) throw otherRun(dir, changed);
+    },
+    read: (experiment) => readPiece(experiments, experiment),
     accept(models) {
       accepting = accepting
         .catch(() => undefined)
@@ -104,18 +133,22 @@ const open = async (dir: string, given: ResultsConfig, unlock: () => Promise<voi
       writing.set(id, under);
       await under;
     },
-    fail: (failure) => replaceFile(failureFile(failure.experiment), `${JSON.stringify(failure, null, 2)}\n`),
+    async fail(failure) {
+      await replaceFile(failureFile(failure.experiment), `${JSON.stringify(failure, null, 2)}\n`);
+      failed.add(failure.experiment);
+    },
     async finish({ seconds }) {
-      const reports = await readReports(experiments, done);
-      await writeTables(dir, experiments, reports);
+      const finished = inOrder(reports.values());
+      await writeTables(dir, experiments, finished);
       const report = reportRun({
         folder: dir,
         config,
         startedAt,
         seconds,
         images,
-        experiments: reports,
+        experiments: finished,
         failures: await readFailures(failures),
+        failedNow: [...failed],
       });
       await replaceFile(join(dir, "run.json"), `${JSON.stringify(report, null, 2)}\n`);
       await unlock();
@@ -127,9 +160,17 @@ const open = async (dir: string, given: ResultsConfig, unlock: () => Promise<voi
 
 const identity = ({ name, cellType, version }: ModelInfo): string => `${name} ${cellType} ${version}`;
 
+/** One that is damaged says no more than that its experiment failed. */
 const readFailures = async (folder: string): Promise<ExperimentFailure[]> => {
   const names = (await readdir(folder)).filter((name) => name.endsWith(".json")).sort();
-  return Promise.all(names.map(async (name) => (await readJson<ExperimentFailure>(join(folder, name)))!));
+  return Promise.all(
+    names.map(async (name) => {
+      const failure = await readJson<ExperimentFailure>(join(folder, name)).catch(() => undefined);
+      if (typeof failure?.experiment === "string") return failure;
+      const experiment = nameOfFile(name.slice(0, -".json".length));
+      return { experiment, cellType: "", attempts: 0, code: "internal", reason: `${join(folder, name)} is damaged` };
+    }),
+  );
 };
 
 /** Goes through the experiments once and holds one of them at a time. */
@@ -141,7 +182,7 @@ const writeTables = async (dir: string, pieces: string, reports: readonly Experi
         await writeFile(calls, callsHeader);
         await writeFile(submission, submissionHeader);
         for (const report of reports) {
-          const piece = await readPiece(pieces, report);
+          const piece = await readPiece(pieces, report.experiment);
           await appendFile(calls, callsRows(report.experiment, piece.wells));
           await appendFile(submission, submissionRows(report.experiment, piece.wells));
           profiles.write(piece);

@@ -20,8 +20,10 @@ export interface RunReport {
   readonly models: readonly ModelIdentity[];
   /** All that are finished, those of earlier processes included. */
   readonly experiments: readonly ExperimentReport[];
-  /** Experiments that failed. */
+  /** Experiments that failed, in earlier processes too, and have not been called since. */
   readonly failures: readonly ExperimentFailure[];
+  /** Those of them that failed in this process. */
+  readonly failedNow: readonly string[];
   readonly total: {
     readonly wells: number;
     readonly called: number;
@@ -44,6 +46,7 @@ export interface RunFacts {
   readonly images: number;
   readonly experiments: readonly ExperimentReport[];
   readonly failures: readonly ExperimentFailure[];
+  readonly failedNow: readonly string[];
 }
 
 export const reportRun = ({
@@ -54,6 +57,7 @@ export const reportRun = ({
   images,
   experiments,
   failures,
+  failedNow,
 }: RunFacts): RunReport => {
   const { models, ...settings } = config;
   const sum = (count: (experiment: ExperimentReport) => number) =>
@@ -68,6 +72,7 @@ export const reportRun = ({
     models: models.map(identityOf),
     experiments,
     failures,
+    failedNow,
     total: {
       wells: sum(({ wells }) => wells),
       called: sum(({ called }) => called),

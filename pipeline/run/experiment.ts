@@ -4,6 +4,7 @@ import { PlatestreamError } from "../../common/errors.ts";
 import { seededShuffle } from "../../common/random.ts";
 import { type Serving, sourceServing } from "../../common/serving.ts";
 import type { Experiment, Site } from "../../screen/experiment.ts";
+import { readInputs } from "../results/inputs.ts";
 import type { ExperimentResult, LeftOut } from "../results/result.ts";
 import { type Chain, usableModels } from "../stage/chain.ts";
 import type { Call } from "../stage/items.ts";
@@ -40,6 +41,7 @@ export const runExperiment = async ({
 }: ExperimentRun): Promise<ExperimentResult> => {
   if (signal.aborted) throw cancelled(signal);
   const started = new Date();
+  const inputs = await readInputs(experiment);
   const leftOut: LeftOut[] = [];
   const notes: string[] = [];
   const done = new Set<Site>();
@@ -94,6 +96,7 @@ export const runExperiment = async ({
   if (signal.aborted) throw cancelled(signal);
   return {
     experiment,
+    inputs,
     calls,
     leftOut,
     notes,

@@ -14,6 +14,8 @@ import type { Status } from "./status.ts";
 /** Where results go. `write` is idempotent: an experiment whose results are there is not written again. */
 export interface ResultStore {
   done(): ReadonlySet<string>;
+  /** An experiment came whose results are there: makes sure that everybody has got them who should. */
+  confirm(experiment: string): Promise<void>;
   write(result: ExperimentResult, reported: ReportedExperiment): Promise<void>;
   fail(failure: ExperimentFailure): Promise<void>;
 }
@@ -80,7 +82,10 @@ export const runNode = async (options: NodeOptions): Promise<void> => {
 const runDelivery = async (delivery: Delivery, options: NodeOptions, requeued: Map<string, number>): Promise<void> => {
   const { experiment: ref, attempt } = delivery;
   const { results, onStatus, signal } = options;
-  if (results.done().has(ref.id)) return delivery.done();
+  if (results.done().has(ref.id)) {
+    await results.confirm(ref.id);
+    return delivery.done();
+  }
   if (attempt > options.attempts) {
     const why = `its node ended or lost the bus in each of ${options.attempts} attempts; does it fit into memory?`;
     return failExperiment(

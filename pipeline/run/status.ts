@@ -46,5 +46,7 @@ export type Status =
   | { readonly type: "bus"; readonly state: "ready" | "lost"; readonly detail: string }
   /** Of the service that subscribers follow results at. */
   | { readonly type: "results-service"; readonly detail: string }
+  /** Something that an earlier process had stored is lost, and what is done about it. */
+  | { readonly type: "damage"; readonly detail: string }
   | { readonly type: "draining"; readonly reason: string }
   | { readonly type: "run-done"; readonly seconds: number };

@@ -20,6 +20,7 @@ const run = (changes: Partial<RunFacts> = {}) =>
     seconds: 2,
     images: 4,
     experiments,
+    failedNow: [],
     failures: [],
     ...changes,
   });

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { appendFile, mkdtemp, readFile, rm } from "node:fs/promises";
+import { appendFile, mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { openFileEvents } from "../../pipeline/events/file.ts";
+import { type FileEvents, openFileEvents, readFileEvents, restartFileEvents } from "../../pipeline/events/file.ts";
 import { openEventPublisher } from "../../pipeline/events/publish.ts";
-import { read, resultOf, testEvents } from "./suite.ts";
+import { read, readStored, resultOf, testEvents } from "./suite.ts";
 
 const path = async (t: TestContext): Promise<string> => {
   const folder = await mkdtemp(join(tmpdir(), "platestream-events-"));
@@ -56,3 +56,59 @@ test("events in a file - a follower reads the rest of what is over, and ends", a
   store.end();
   assert.equal(await following, 9);
 });
+
+test("events in a file - after a fresh start the numbers go on, so that no subscriber misses what comes", async (t) => {
+  const at = await path(t);
+  const first = await openFileEvents(at);
+  await publisher(first).publishResult(resultOf("HUVEC-01", 3));
+  await first.close();
+  await restartFileEvents(at);
+  const second = await openFileEvents(at);
+  t.after(() => second.close());
+  assert.equal(await second.last(), 7);
+  await publisher(second).publishResult(resultOf("HUVEC-01", 3));
+  second.end();
+  const numbers = async (store: Pick<FileEvents, "follow">, after: number) => {
+    const seen: number[] = [];
+    for await (const { seq } of store.follow({}, { after, signal: new AbortController().signal })) seen.push(seq);
+    return seen;
+  };
+  for (const store of [second, readFileEvents(at)]) {
+    assert.deepEqual(await numbers(store, 0), [8, 9, 10, 11, 12, 13, 14]);
+    assert.deepEqual(await numbers(store, 12), [13, 14]);
+    await assert.rejects(
+      numbers(store, 15),
+      /\[invalid-request\] the last event here has number 14, so nothing can come/,
+    );
+  }
+});
+
+for (const [kind, damage] of Object.entries<(path: string) => Promise<unknown>>({
+  emptied: (path) => truncate(path),
+  deleted: (path) => rm(path),
+  "cut off between events": async (path) => {
+    const lines = (await readFile(path, "utf8")).split("\n");
+    await writeFile(path, `${lines.slice(0, 4).join("\n")}\n`);
+  },
+  "flipped in a bit": async (path) => {
+    const bytes = await readFile(path);
+    bytes[0]! ^= 1;
+    await writeFile(path, bytes);
+  },
+  "another's": (path) => writeFile(path, "well,call\nB02,7\n"),
+}))
+  test(`events in a file - one that is ${kind} is noticed, and numbers go on where none was`, async (t) => {
+    const at = await path(t);
+    const first = await openFileEvents(at);
+    await publisher(first).publishResult(resultOf("HUVEC-01", 3));
+    await first.close();
+    await damage(at);
+    const found: string[] = [];
+    const second = await openFileEvents(at, { published: ["HUVEC-01"], onDamage: (what) => found.push(what) });
+    t.after(() => second.close());
+    assert.equal(found.length, 1);
+    assert.match(found[0]!, /events\.jsonl/);
+    assert.ok((await second.last()) > 1e9);
+    await publisher(second).publishResult(resultOf("HUVEC-01", 3));
+    assert.equal((await readStored(second, { kinds: ["call"] })).length, 6);
+  });

@@ -11,7 +11,9 @@ import type { Call } from "../../pipeline/stage/items.ts";
 export const resultOf = (id: string, wells: number): ExperimentResult => {
   const calls = ["1", "2"].flatMap((plate) =>
     Array.from({ length: wells }, (_, w) => {
-      const prediction = { plate, well: `B${w + 2}`, model: { name: "m", version: "v" }, statistics: "s" };
+      const model = { name: "m", version: "v" };
+      const about = { statistics: "s", features: new Float32Array(1), sites: [1], metadata: {} };
+      const prediction = { plate, well: `B${w + 2}`, wellType: "treatment", model, ...about };
       const call = { prediction, treatment: String(w), probability: 0.5, margin: 0.1, alternatives: [], flags: [] };
       return { ...call, strategy: "argmax" } as unknown as Call;
     }),
@@ -31,7 +33,7 @@ export const read = async (store: EventStore, filter: EventFilter, count: number
   return events;
 };
 
-const readStored = async (store: EventStore, filter: EventFilter, after = 0): Promise<Numbered[]> => {
+export const readStored = async (store: EventStore, filter: EventFilter, after = 0): Promise<Numbered[]> => {
   const events: Numbered[] = [];
   const { signal } = new AbortController();
   for await (const event of store.follow(filter, { after, storedOnly: true, signal })) events.push(event);
@@ -94,6 +96,13 @@ export const testEvents = (name: string, open: (t: TestContext) => Promise<Event
     assert.equal((await readStored(store, { experiments: ["U2OS-01", "HUVEC-01"], kinds: ["call"] })).length, 6);
     assert.equal((await readStored(store, { experiments: ["RPE-01"] })).length, 0, "ends where nothing fits");
     assert.equal((await readStored(store, {}, 10)).length, 0, "ends where nothing is left");
+  });
+
+  test(`${name} - to go on after a number that was never given is refused`, async (t) => {
+    const store = await open(t);
+    await publisher(store).publishResult(resultOf("HUVEC-01", 1));
+    await assert.rejects(readStored(store, {}, 4), /\[invalid-request\] the last event here has number 3/);
+    await assert.rejects(read(store, {}, 1, 4), /\[invalid-request\] the last event here has number 3/);
   });
 
   test(`${name} - a subscriber that does not read holds up nobody`, async (t) => {

@@ -66,6 +66,7 @@ const run = async (experiments: Experiment[], chain: Chain, options: Partial<Nod
     workers: freeWorkers(freeModel("HUVEC", 8, 8, 2)),
     results: {
       done: () => new Set(),
+      confirm: async () => undefined,
       write: async (result) => void outcome.results.push(result),
       fail: async (failure) => void outcome.failures.push(failure),
     },
@@ -368,6 +369,7 @@ test("the disk for the results is full - what is called is kept and stored when 
     attempts: 1,
     results: {
       done: () => new Set(),
+      confirm: async () => undefined,
       fail: async () => undefined,
       write: async ({ attempts }) => {
         if (stored.push(attempts) < 2) throw Object.assign(new Error("no space left on device"), { code: "ENOSPC" });

@@ -29,10 +29,12 @@ export interface BusAddress {
 export const parseBusUrl = (url: string): BusAddress => {
   const [, scheme, login, hosts, namespace = "platestream"] =
     /^(nats|tls):\/\/(?:([^@/]*)@)?([^/@]+)(?:\/([A-Za-z0-9_-]+))?\/?$/.exec(url) ?? [];
-  if (hosts === undefined) {
+  const host = /^(\[[0-9A-Fa-f:.%]+\]|[^:[\]\s]+)(:\d+)?$/;
+  if (hosts === undefined || !hosts.split(",").every((each) => host.test(each))) {
     throw new PlatestreamError(
       "invalid-config",
-      `--bus takes nats://[USER:PASSWORD@]HOST[:PORT][,HOST…][/NAMESPACE], or tls:// for an encrypted one, got "${url.replace(/\/\/[^/]*@/, "//…@")}"`,
+      "--bus takes nats://[USER:PASSWORD@]HOST[:PORT][,HOST…][/NAMESPACE], or tls:// for an encrypted one; " +
+        `got one ${problemOf(url)}`,
     );
   }
   return {
@@ -41,6 +43,14 @@ export const parseBusUrl = (url: string): BusAddress => {
     tls: scheme === "tls",
     ...(login === undefined ? {} : { login: loginOf(login) }),
   };
+};
+
+/** Never quotes the URL: any part of a wrong one may be a password. */
+const problemOf = (url: string): string => {
+  if (!/^(nats|tls):\/\//.test(url)) return "without nats:// or tls:// in front";
+  const login = url.slice(url.indexOf("//") + 2, Math.max(0, url.lastIndexOf("@")));
+  if (/[@/]/.test(login)) return "with @ or / in its login: write them as %40 and %2F";
+  return "whose host, port or namespace is none (a namespace has letters, digits, _ and -)";
 };
 
 const loginOf = (text: string): BusLogin => {

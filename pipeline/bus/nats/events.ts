@@ -1,17 +1,20 @@
 /** Events on the server: one stream, one subject per well that was called and per state of an experiment. */
 import { type BusEvent, type EventFilter, fits } from "../../events/event.ts";
-import type { EventStore } from "../../events/store.ts";
+import { type EventStore, noSuchEvent } from "../../events/store.ts";
 import { retryUntilAnswered } from "./connection.ts";
 import type { Names } from "./names.ts";
 import type { NatsBusParts } from "./open.ts";
 
 export const natsEvents = ({ nc, streams }: NatsBusParts): EventStore => {
   const { names, manager } = streams;
+  const last = async () => (await retryUntilAnswered(nc, () => manager.streams.info(names.events))).state.last_seq;
   return {
     async append(event, { id, once = false }) {
       await streams.publish(subjectOf(event, names), event, { id, only: once });
     },
     async *follow(filter, { after, storedOnly = false, signal }) {
+      const lastNow = await last();
+      if (after > lastNow) throw noSuchEvent(after, lastNow);
       const subject = names.eventsOf(oneOfEach(filter));
       const upTo = storedOnly ? await streams.lastOf(names.events, subject) : Number.POSITIVE_INFINITY;
       if (upTo <= after) return;
@@ -20,7 +23,7 @@ export const natsEvents = ({ nc, streams }: NatsBusParts): EventStore => {
         if (event.seq >= upTo) return;
       }
     },
-    last: async () => (await retryUntilAnswered(nc, () => manager.streams.info(names.events))).state.last_seq,
+    last,
   };
 };
 
