@@ -2,13 +2,15 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { PlatestreamError } from "../common/errors.ts";
-import type { Engine, ServedModel } from "../gpu-worker/engine/engine.ts";
+import { statisticsName } from "../common/inference.ts";
+import type { ModelInfo } from "../common/model-info.ts";
+import type { Engine } from "../gpu-worker/engine/engine.ts";
 
 /** As large as those of DenseNet-121. */
 const statisticsBytes = 700_000;
 
 /** One batch at a time, `delayMs` each, those of a calibration too. Logits favour the class that an image's first two pixels name. */
-export const delayedEngine = (model: ServedModel, delayMs: number): Engine => {
+export const delayedEngine = (model: ModelInfo, delayMs: number): Engine => {
   const held = new Set<string>();
   let last: Promise<unknown> = Promise.resolve();
   let waiting = 0;
@@ -40,7 +42,7 @@ export const delayedEngine = (model: ServedModel, delayMs: number): Engine => {
       const features = new Float32Array(images * model.featureCount);
       return {
         model,
-        statistics: statistics.kind === "calibrated" ? statistics.id : statistics.kind,
+        statistics: statisticsName(statistics),
         logits,
         features,
       };
@@ -48,6 +50,7 @@ export const delayedEngine = (model: ServedModel, delayMs: number): Engine => {
     calibrate() {
       let images = 0;
       return {
+        model,
         async add(batch) {
           if ("data" in batch) {
             images += batch.images;
@@ -59,7 +62,7 @@ export const delayedEngine = (model: ServedModel, delayMs: number): Engine => {
         async finish() {
           const id = randomUUID();
           held.add(id);
-          return { model, id, data: new Uint8Array(statisticsBytes), images };
+          return { id, data: new Uint8Array(statisticsBytes), images };
         },
       };
     },

@@ -1,4 +1,5 @@
 /** Workers whose network costs nothing: what remains of a run's time is the pipeline's own. */
+import { statisticsName } from "../common/inference.ts";
 import type { ModelInfo } from "../common/model-info.ts";
 import { sourceServing } from "../common/serving.ts";
 import type { Workers } from "../pipeline/workers/workers.ts";
@@ -25,16 +26,18 @@ export const freeWorkers = (model: ModelInfo): Workers => ({
   concurrency: 4,
   calibrate: async (_, batches) => ({
     kind: "calibrated",
-    id: `free-${batches.reduce((count, { images }) => count + images.length, 0)}`,
+    id: `free-${batches.reduce((count, { shape }) => count + shape[0], 0)}`,
     data: new Uint8Array(),
   }),
-  predict: async (_, { images }, statistics) => {
-    const logits = new Float32Array(images.length * model.classes.length).fill(-4);
-    const features = new Float32Array(images.length * model.featureCount);
-    for (const [index, { pixels }] of images.entries()) {
-      logits[index * model.classes.length + (pixels[0]! % model.classes.length)] = 4;
-      features.set(pixels.subarray(0, model.featureCount), index * model.featureCount);
+  predict: async (_, { pixels, shape: [images] }, statistics) => {
+    const logits = new Float32Array(images * model.classes.length).fill(-4);
+    const features = new Float32Array(images * model.featureCount);
+    const size = pixels.length / images;
+    for (let index = 0; index < images; index++) {
+      const image = pixels.subarray(index * size, (index + 1) * size);
+      logits[index * model.classes.length + (image[0]! % model.classes.length)] = 4;
+      features.set(image.subarray(0, model.featureCount), index * model.featureCount);
     }
-    return { model, statistics: statistics.kind === "calibrated" ? statistics.id : statistics.kind, logits, features };
+    return { model, statistics: statisticsName(statistics), logits, features };
   },
 });

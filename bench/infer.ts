@@ -3,12 +3,13 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import type { Images, Statistics } from "../common/inference.ts";
 import { packageFile } from "../common/package-file.ts";
 import { initialWeights } from "../gpu-worker/network/initialise.ts";
 import { emitNetwork } from "../gpu-worker/runtime/onnx/network-graph.ts";
 import { onnxSessions } from "../gpu-worker/runtime/onnx/session.ts";
 import { float32 } from "../gpu-worker/runtime/onnx/tensor.ts";
-import type { CallOptions, ImageBatch, Statistics, Workers } from "../pipeline/workers/workers.ts";
+import type { CallOptions, Workers } from "../pipeline/workers/workers.ts";
 import type { Bench } from "./figure.ts";
 import { median } from "./run-chain.ts";
 import { fullSize, withWorker } from "./untrained-worker.ts";
@@ -24,13 +25,11 @@ const python = promisify(execFile);
 const { channels, height, width } = fullSize;
 const imageSize = channels * height * width;
 const pixels = Uint8Array.from({ length: images * imageSize }, (_, index) => (Math.imul(index, 2654435761) >>> 24) / 4);
-const batch: ImageBatch = {
-  images: Array.from({ length: images }, (_, index) => ({
-    pixels: pixels.subarray(index * imageSize, (index + 1) * imageSize),
-    channels,
-    height,
-    width,
-  })),
+const batch: Images = {
+  pixels,
+  shape: [images, channels, height, width],
+  scale: [],
+  offset: [],
   plates: new Array(images).fill(0),
 };
 
@@ -93,7 +92,7 @@ export const infer: Bench = {
     const rates: Record<Rate, number[]> = { bare: [], calibrated: [], batch: [], estimate: [], pytorch: [] };
     try {
       await withWorker(folder, model.cellType, async (workers) => {
-        const sample: readonly ImageBatch[] = new Array(batchesPerTurn).fill(batch);
+        const sample: readonly Images[] = new Array(batchesPerTurn).fill(batch);
         const estimate = () => workers.calibrate(model, sample, 0, options);
         const calibrated = await estimate();
         await predict(workers, calibrated);

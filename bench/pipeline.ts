@@ -2,7 +2,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import sharp from "sharp";
-import type { CallOptions, ImageBatch, ModelChoice, Workers } from "../pipeline/workers/workers.ts";
+import type { Images, ModelChoice } from "../common/inference.ts";
+import { packImages } from "../pipeline/workers/pack-images.ts";
+import type { CallOptions, Workers } from "../pipeline/workers/workers.ts";
 import type { Experiment } from "../screen/experiment.ts";
 import { locationsOf } from "../screen/image-source.ts";
 import { readSite } from "../screen/read-site.ts";
@@ -31,10 +33,9 @@ const sharpAlone = async ({ sites }: Experiment): Promise<number> => {
 /** What the workers need for as many images as the experiment has, all decoded before: calibration and prediction. */
 const workersAlone = async (experiment: Experiment, workers: Workers): Promise<number> => {
   const sample = await Promise.all(experiment.sites.slice(0, 64).map(({ images }) => readSite(images)));
-  const batches: ImageBatch[] = Array.from({ length: 8 }, (_, b) => ({
-    images: sample.slice(b * 8, b * 8 + 8),
-    plates: new Array(8).fill(0),
-  }));
+  const batches: Images[] = Array.from({ length: 8 }, (_, b) =>
+    packImages(sample.slice(b * 8, b * 8 + 8), new Array(8).fill(0)),
+  );
   const model: ModelChoice = { cellType: experiment.cellType };
   const started = performance.now();
   const statistics = await workers.calibrate(model, batches, 0, options);

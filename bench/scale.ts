@@ -18,7 +18,7 @@ import { runNode } from "../pipeline/run/node.ts";
 import type { Status } from "../pipeline/run/status.ts";
 import { buildChain, type Chain } from "../pipeline/stage/chain.ts";
 import { defineStage } from "../pipeline/stage/stage.ts";
-import { grpcWorker } from "../pipeline/workers/grpc-worker.ts";
+import { platestreamWorker } from "../pipeline/workers/platestream-worker.ts";
 import { type WorkerPool, workerPool } from "../pipeline/workers/pool.ts";
 import type { Experiment, Site } from "../screen/experiment.ts";
 import type { SiteImage } from "../screen/site-image.ts";
@@ -84,7 +84,7 @@ const withWorkers = async <T>(count: number, use: (workers: WorkerPool) => Promi
   });
   const [line] = (await once(createInterface({ input: child.stdout }), "line")) as [string];
   const pool = await workerPool(
-    (JSON.parse(line) as string[]).map((address) => grpcWorker(address)),
+    (JSON.parse(line) as string[]).map((address) => platestreamWorker(address)),
     () => undefined,
   );
   try {

@@ -3,8 +3,8 @@
 import { writeBundle } from "../gpu-worker/bundle/bundle.ts";
 import { type Architecture, variants } from "../gpu-worker/network/architecture.ts";
 import { initialWeights } from "../gpu-worker/network/initialise.ts";
-import { grpcWorker } from "../pipeline/workers/grpc-worker.ts";
 import { startLocalWorker } from "../pipeline/workers/local-worker.ts";
+import { platestreamWorker } from "../pipeline/workers/platestream-worker.ts";
 import { workerPool } from "../pipeline/workers/pool.ts";
 import type { Workers } from "../pipeline/workers/workers.ts";
 
@@ -36,7 +36,7 @@ export const withWorker = async (
   };
   await writeBundle(folder, manifest, new Map([[cellType, initialWeights(fullSize, 1)]]));
   const local = await startLocalWorker(folder, () => undefined);
-  const pool = await workerPool([grpcWorker(local.address)], () => undefined);
+  const pool = await workerPool([platestreamWorker(local.address)], () => undefined);
   try {
     await use(pool);
   } finally {

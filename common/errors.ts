@@ -6,6 +6,7 @@ export const errorCodes = {
   "invalid-model": { grpc: 9, exit: 2, retry: false },
   "unknown-model": { grpc: 5, exit: 2, retry: false },
   "unknown-statistics": { grpc: 9, exit: 1, retry: true },
+  "unknown-images": { grpc: 9, exit: 1, retry: true },
   "unreadable-image": { grpc: 3, exit: 1, retry: false },
   "too-large": { grpc: 8, exit: 1, retry: false },
   "worker-unavailable": { grpc: 14, exit: 1, retry: true },

@@ -5,13 +5,14 @@ import {
   type Context,
   defineStage,
   type Experiment,
-  type ImageBatch,
+  type Images,
   learnFromSample,
   listProblems,
   type ModelChoice,
   type ModelInfo,
   mapUnordered,
   PlatestreamError,
+  packImages,
   type SitePrediction,
   type Statistics,
   z,
@@ -118,7 +119,7 @@ const calibrated = (options: Options, context: Context) => {
       told ||= images < fewImages;
       return context.workers.calibrate(
         choice(options, context),
-        sample.map((batch) => imageBatch(batch, context)),
+        sample.map((batch) => packed(batch, context)),
         options.sourceWeight,
         { ...callOptions(options, context), about: { plate: plateOf(batches), batch: "calibration" } },
       );
@@ -135,7 +136,7 @@ const predict = async (
   options: Config,
   context: Context,
 ): Promise<SitePrediction[]> => {
-  const answer = await context.workers.predict(choice(options, context), imageBatch(batch, context), statistics, {
+  const answer = await context.workers.predict(choice(options, context), packed(batch, context), statistics, {
     ...callOptions(options, context),
     about: { plate: plateOf([batch]), batch: `${batch.round}.${batch.index}` },
   });
@@ -174,10 +175,18 @@ const plateOf = (batches: readonly Batch[]): string | undefined => {
   return plates.size === 1 ? [...plates][0] : undefined;
 };
 
-const imageBatch = ({ images }: Batch, { experiment }: Context): ImageBatch => ({
-  images,
-  plates: images.map(({ site }) => experiment.plates.indexOf(site.plate)),
-});
+/** Those of a sample are packed for its calibration, and sent once: the prediction names them. */
+const packedBatches = new WeakMap<Batch, Images>();
+
+const packed = (batch: Batch, { experiment }: Context): Images => {
+  const { images } = batch;
+  const held = packedBatches.get(batch);
+  if (held !== undefined) return held;
+  const plates = images.map(({ site }) => experiment.plates.indexOf(site.plate));
+  const made = packImages(images, plates);
+  packedBatches.set(batch, made);
+  return made;
+};
 
 const requireRoom = ({ images }: Batch, sample: number, capacity: number): void => {
   const bytes = images[0]!.lease.bytes * sample;

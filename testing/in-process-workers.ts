@@ -1,38 +1,24 @@
 /** Workers without a network between: an engine in this process. For tests, and for programs that embed a pipeline. */
 import { PlatestreamError } from "../common/errors.ts";
+import type { Images, ModelChoice, Prediction, Statistics } from "../common/inference.ts";
 import type { ModelInfo } from "../common/model-info.ts";
-import { type PackedBatch, packBatch } from "../pipeline/workers/pack.ts";
 import type { CallOptions, Workers } from "../pipeline/workers/workers.ts";
-
-interface EngineChoice {
-  readonly model: string;
-  readonly cellType: string;
-}
 
 /** What of the worker's engine is needed here; the worker's own fits. */
 export interface InferenceEngine {
   models(): readonly ModelInfo[];
   predict(
-    choice: EngineChoice,
-    images: PackedBatch,
-    statistics:
-      | { readonly kind: "running" }
-      | { readonly kind: "batch" }
-      | { readonly kind: "calibrated"; readonly id: string; readonly data?: Uint8Array },
-    plates: readonly number[],
-    signal?: AbortSignal,
-  ): Promise<{
-    readonly model: ModelInfo;
-    readonly statistics: string;
-    readonly logits: Float32Array;
-    readonly features: Float32Array;
-  }>;
+    choice: ModelChoice,
+    images: Images,
+    statistics: Statistics,
+    call: { readonly signal: AbortSignal },
+  ): Promise<Prediction>;
   calibrate(
-    choice: EngineChoice,
+    choice: ModelChoice,
     sourceWeight: number,
-    signal?: AbortSignal,
+    signal: AbortSignal,
   ): {
-    add(images: PackedBatch): Promise<void>;
+    add(images: Images): Promise<void>;
     finish(): Promise<{ readonly id: string; readonly data: Uint8Array }>;
   };
 }
@@ -41,27 +27,15 @@ export interface InferenceEngine {
 export const inProcessWorkers = (engine: InferenceEngine): Workers => ({
   models: async () => engine.models(),
   concurrency: 2,
-  predict: (model, batch, statistics, options) =>
-    within(options, (signal) => {
-      const takesPlates = engine
-        .models()
-        .some(
-          ({ name, cellType, plates }) => plates > 0 && cellType === model.cellType && (model.name ?? name) === name,
-        );
-      return engine.predict(choiceOf(model), packBatch(batch), statistics, takesPlates ? batch.plates : [], signal);
-    }),
-  calibrate: (model, batches, sourceWeight, options) =>
+  predict: (choice, images, statistics, options) =>
+    within(options, (signal) => engine.predict(choice, images, statistics, { signal })),
+  calibrate: (choice, batches, sourceWeight, options) =>
     within(options, async (signal) => {
-      const calibration = engine.calibrate(choiceOf(model), sourceWeight, signal);
-      for (const batch of batches) await calibration.add(packBatch(batch));
+      const calibration = engine.calibrate(choice, sourceWeight, signal);
+      for (const images of batches) await calibration.add(images);
       const { id, data } = await calibration.finish();
       return { kind: "calibrated", id, data };
     }),
-});
-
-const choiceOf = ({ name, cellType }: { name?: string | undefined; cellType: string }): EngineChoice => ({
-  model: name === undefined ? "" : name,
-  cellType,
 });
 
 /** Rejects as soon as the run is cancelled or the deadline has passed, whether the engine listens or not. */

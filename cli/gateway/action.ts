@@ -5,8 +5,7 @@ import type { ServerSecurityOptions } from "../../common/grpc/server-security.ts
 import { readServerSecurity } from "../../common/grpc/server-security.ts";
 import type { NatsBusParts } from "../../pipeline/bus/nats/open.ts";
 import { submitToNats } from "../../pipeline/bus/nats/submit.ts";
-import type { SubmitRequest, SubmitResponse } from "../../pipeline/submissions/messages.ts";
-import { serveSubmissions } from "../../pipeline/submissions/server.ts";
+import { type Submit, serveSubmissions } from "../../pipeline/submissions/server.ts";
 import { choose } from "../shared/choose-experiments.ts";
 import { type DataRoots, openDataRoots } from "../shared/data-roots.ts";
 import { type DatasetOptions, openOptionsOf } from "../shared/dataset-options.ts";
@@ -19,6 +18,9 @@ export interface GatewayOptions extends BusOptions, ServerSecurityOptions, Datas
   readonly dataRoot: string[];
   readonly json?: boolean;
 }
+
+/** How long calls that are under way may take at the end. */
+const graceMs = 5_000;
 
 /** Resolves when it has been told to end. */
 export const runGateway = async (options: GatewayOptions): Promise<void> => {
@@ -40,15 +42,15 @@ export const runGateway = async (options: GatewayOptions): Promise<void> => {
     const { address } = server;
     process.stdout.write(options.json ? `${JSON.stringify({ type: "ready", address })}\n` : `ready on ${address}\n`);
     await Promise.race([once(process, "SIGTERM"), once(process, "SIGINT")]);
-    await server.close();
+    await server.close(graceMs);
   });
 };
 
 const submit = async (
   parts: NatsBusParts,
   roots: DataRoots,
-  { data, experiments: wanted }: SubmitRequest,
-): Promise<SubmitResponse> => {
+  { data, experiments: wanted }: Parameters<Submit>[0],
+): ReturnType<Submit> => {
   const dataset = await roots.open(data);
   const experiments = choose(dataset, wanted).map(({ id, cellType }) => ({ id, cellType, data: dataset.root }));
   return submitToNats(parts, experiments, () => {

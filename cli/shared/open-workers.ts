@@ -7,9 +7,9 @@ import type { RunConfig } from "../../pipeline/config.ts";
 import type { Status } from "../../pipeline/run/status.ts";
 import type { WorkerDirectory } from "../../pipeline/workers/directory.ts";
 import { discoverWorkers } from "../../pipeline/workers/discovery.ts";
-import { grpcWorker } from "../../pipeline/workers/grpc-worker.ts";
 import { defaultLocalWorker, startLocalWorker } from "../../pipeline/workers/local-worker.ts";
 import { type ObserveSent, observedWorker } from "../../pipeline/workers/observed-worker.ts";
+import { platestreamWorker } from "../../pipeline/workers/platestream-worker.ts";
 import { type Accept, type WorkerPool, workerPool } from "../../pipeline/workers/pool.ts";
 
 export type OpenWorkers = WorkerPool;
@@ -35,7 +35,7 @@ export const openWorkers = async (
   lookup?: Lookup,
   { observe, log }: Watch = nobody,
 ): Promise<OpenWorkers> => {
-  const connect = (address: string) => observedWorker(grpcWorker(address, security), observe);
+  const connect = (address: string) => observedWorker(platestreamWorker(address, security), observe);
   if (workers.length > 0) return workerPool(workers.map(connect), onStatus);
   if (model === undefined && lookup !== undefined) {
     return discoverWorkers(lookup.directory, { connect, onStatus, accept: lookup.accept });
@@ -52,7 +52,7 @@ export const openWorkers = async (
     command: [...defaultLocalWorker.command, "--log-format", "json", "--log-level", level],
     onLog: ({ level, message, time: _, ...fields }) => log?.[level](message, fields),
   });
-  const pool = await workerPool([observedWorker(grpcWorker(local.address), observe)], onStatus);
+  const pool = await workerPool([observedWorker(platestreamWorker(local.address), observe)], onStatus);
   return {
     ...pool,
     get concurrency() {

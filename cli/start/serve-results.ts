@@ -10,7 +10,7 @@ export interface ResultsServiceOptions extends ServerSecurityOptions {
 
 export interface ResultsService {
   /** Lets subscribers read the rest for so long. */
-  close(graceMs: number): Promise<void>;
+  close(graceMs: number): Promise<unknown>;
 }
 
 /** `tell` gets what operators should know: the address, calls that were refused, a broken token file. */

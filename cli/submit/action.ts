@@ -57,7 +57,7 @@ const toGateway = async (address: string, wanted: readonly string[], options: Su
   const security = await readClientSecurity(options);
   for (;;) {
     try {
-      return await submitThrough(address, security, { data: resolve(options.data), experiments: wanted });
+      return await submitThrough(address, security, { data: resolve(options.data), experiments: [...wanted] });
     } catch (error) {
       if (PlatestreamError.from(error).code !== "queue-full") throw error;
       onFull();

@@ -7,8 +7,8 @@ import { serveProbes } from "../../common/observe/probes.ts";
 import { listenAddress } from "../../common/security/listen-address.ts";
 import { readIdentityFiles } from "../../common/security/tls.ts";
 import { readBundle } from "../../gpu-worker/bundle/bundle.ts";
-import type { Engine } from "../../gpu-worker/engine/engine.ts";
-import { type Execution, openEngine } from "../../gpu-worker/engine/open-engine.ts";
+import type { Engine, Execution } from "../../gpu-worker/engine/engine.ts";
+import { openEngine } from "../../gpu-worker/engine/open-engine.ts";
 import { startServer } from "../../gpu-worker/services/server.ts";
 import { logRequest } from "../../gpu-worker/services/worker-log.ts";
 import { workerMetrics } from "../../gpu-worker/services/worker-metrics.ts";
@@ -50,7 +50,6 @@ export const runWorker = async (options: WorkerOptions): Promise<void> => {
       const server = await startServer(engine, {
         listen,
         security,
-        graceMs: options.grace * 1_000,
         observe(request) {
           watched?.numbers.request(request);
           logRequest(log, request);
@@ -59,7 +58,7 @@ export const runWorker = async (options: WorkerOptions): Promise<void> => {
       log = log.with({ worker: server.address });
       watched?.numbers.serve(engine, server);
       const announcement = await announceOnBus(options, server, engine, log).catch(async (error) => {
-        await server.close();
+        await server.close(options.grace * 1_000);
         throw error;
       });
       notReady = undefined;
@@ -69,7 +68,7 @@ export const runWorker = async (options: WorkerOptions): Promise<void> => {
       notReady = "the worker is shutting down";
       log.info("shutting down", { requests: server.active });
       const leaving = Promise.race([announcement.close(), sleep(leaveBusMs, undefined, { ref: false })]);
-      const [{ unfinished }] = await Promise.all([server.close(), leaving]);
+      const [{ unfinished }] = await Promise.all([server.close(options.grace * 1_000), leaving]);
       if (unfinished > 0) {
         log.warn("requests are left unfinished", { requests: unfinished });
         setTimeout(kill, lastRunMs).unref();

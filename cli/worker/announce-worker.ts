@@ -1,9 +1,9 @@
 /** A worker's entry on a bus, from which nodes find it. */
 import { hostname } from "node:os";
 import { PlatestreamError } from "../../common/errors.ts";
+import type { RunningServer } from "../../common/grpc/serve.ts";
 import type { Log } from "../../common/observe/log.ts";
 import type { Engine } from "../../gpu-worker/engine/engine.ts";
-import type { RunningServer } from "../../gpu-worker/services/server.ts";
 import { type BusSecurityOptions, readBusSecurity } from "../../pipeline/bus/nats/security.ts";
 import { connectWorkerDirectory } from "../../pipeline/bus/nats/workers.ts";
 import { programVersion } from "../../pipeline/results/run-report.ts";

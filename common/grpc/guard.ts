@@ -24,6 +24,14 @@ export type MethodRules = Readonly<Record<string, MethodRule>>;
 /** A call that was not let in: its method, the address it came from, and why. */
 export type OnRefused = (method: string, from: string, error: PlatestreamError) => void;
 
+export interface Guard {
+  readonly interceptor: ServerInterceptor;
+  /** Calls with a rule that are under way. */
+  readonly active: number;
+  /** Resolves when none is. */
+  idle(): Promise<void>;
+}
+
 /** A token that is taken back, or expires, ends what it opened. */
 const askAgainMs = 2_000;
 
@@ -32,28 +40,41 @@ const longestMs = 2 ** 31 - 1;
 
 const health = "/grpc.health.v1.Health/";
 
-export const guard = (
-  { tokens, limits }: ServerSecurity,
-  rules: MethodRules,
-  onRefused: OnRefused,
-): ServerInterceptor => {
+export const openGuard = ({ tokens, limits }: ServerSecurity, rules: MethodRules, onRefused: OnRefused): Guard => {
   /** Calls under way by client. */
   const calls = new Map<string, number>();
+  const waiting = new Set<() => void>();
+  let active = 0;
 
-  return (method, call) => {
+  /** Counts a call in, and returns what counts it out. */
+  const count = (client: string, hasRule: boolean): (() => void) => {
+    const underWay = calls.get(client) ?? 0;
+    if (underWay >= limits.maxCalls) throw tooMany(limits.maxCalls);
+    calls.set(client, underWay + 1);
+    if (hasRule) active += 1;
+    return () => {
+      const left = calls.get(client)! - 1;
+      if (left === 0) calls.delete(client);
+      else calls.set(client, left);
+      if (hasRule) active -= 1;
+      if (active === 0) for (const each of waiting) each();
+    };
+  };
+
+  const interceptor: ServerInterceptor = (method, call) => {
     const rule = rules[method.path];
     let done = (): void => undefined;
     const admit = (metadata: Metadata): void => {
       const [header] = metadata.get("authorization");
       // From here on nobody needs it, least of all a log.
       metadata.remove("authorization");
-      if (method.path.startsWith(health)) return;
+      if (method.path.startsWith(health)) {
+        done = count(`health of ${peerOf(call)}`, false);
+        return;
+      }
       const ask = () => (tokens === undefined ? undefined : authorise(tokens(), header?.toString(), rule?.role));
       const entry = ask();
-      const client = entry === undefined ? peerOf(call) : `token ${entry.name}`;
-      const underWay = calls.get(client) ?? 0;
-      if (underWay >= limits.maxCalls) throw tooMany(limits.maxCalls);
-      calls.set(client, underWay + 1);
+      const leave = count(entry === undefined ? peerOf(call) : `token ${entry.name}`, rule !== undefined);
       const askAgain = () => {
         try {
           ask();
@@ -69,10 +90,7 @@ export const guard = (
           );
       done = () => {
         clearTimeout(timer);
-        const left = calls.get(client)! - 1;
-        if (left === 0) calls.delete(client);
-        else calls.set(client, left);
-        done = () => undefined;
+        leave();
       };
     };
     const listener = new ServerListenerBuilder()
@@ -87,9 +105,24 @@ export const guard = (
         next(metadata);
       })
       // Comes at the end of every call, however it ends.
-      .withOnCancel(() => done())
+      .withOnCancel(() => {
+        done();
+        done = () => undefined;
+      })
       .build();
     return new ServerInterceptingCall(call, new ResponderBuilder().withStart((next) => next(listener)).build());
+  };
+  return {
+    interceptor,
+    get active() {
+      return active;
+    },
+    async idle() {
+      if (active === 0) return;
+      await new Promise<void>((resolve) => {
+        waiting.add(resolve);
+      });
+    },
   };
 };
 

@@ -8,6 +8,7 @@
 import { Worker } from "node:worker_threads";
 import { PlatestreamError } from "../../common/errors.ts";
 import type { NetworkOutputs } from "../runtime/runtime.ts";
+import type { ExecutionTimes } from "./engine.ts";
 import { type Job, type JobResult, sinceEpoch, type ThreadOptions } from "./job.ts";
 
 export interface ComputingThreadOptions extends ThreadOptions {
@@ -18,18 +19,7 @@ export interface ComputingThreadOptions extends ThreadOptions {
   /** Networks that a thread opens before it is replaced. */
   readonly sessionsPerThread: number;
   /** Told of every job that was computed. */
-  readonly observe?: (job: Job, times: JobTimes) => void;
-}
-
-/** How long one job took, in milliseconds. */
-export interface JobTimes {
-  /** It waited for the jobs before it. */
-  readonly queue: number;
-  /** It went to the thread, and its network was opened where it was not. */
-  readonly input: number;
-  readonly infer: number;
-  /** Its outputs came back. */
-  readonly output: number;
+  readonly observe?: (job: Job, times: ExecutionTimes) => void;
 }
 
 export interface ComputingThread {
@@ -60,7 +50,7 @@ const copyOf = (pixels: Job["pixels"]): Job["pixels"] =>
 const timesOf = (
   { arrived, started }: Waiting,
   { began, finished }: Extract<JobResult, { type: "done" }>,
-): JobTimes => ({
+): ExecutionTimes => ({
   queue: started - arrived,
   input: began - started,
   infer: finished - began,

@@ -1,6 +1,7 @@
 /** Opens the engine: one runtime on one provider, in a thread of its own. */
 import { LRUCache } from "lru-cache";
 import { listProblems, PlatestreamError } from "../../common/errors.ts";
+import { type Images, type Statistics, statisticsName } from "../../common/inference.ts";
 import type { Bundle } from "../bundle/bundle.ts";
 import {
   decodeStatistics,
@@ -12,8 +13,8 @@ import {
 } from "../network/statistics.ts";
 import type { PixelType } from "../runtime/runtime.ts";
 import { runtimeNamed } from "../runtime/runtimes.ts";
-import { type ComputingThread, type JobTimes, startComputingThread } from "./computing-thread.ts";
-import type { Engine, PixelBatch, ServedModel, StatisticsChoice } from "./engine.ts";
+import { type ComputingThread, startComputingThread } from "./computing-thread.ts";
+import type { Engine, Execution, ExecutionTimes } from "./engine.ts";
 import type { Job, JobMode } from "./job.ts";
 import { choose, type Served, serve } from "./served.ts";
 import { validateImages } from "./validate.ts";
@@ -41,15 +42,6 @@ export interface EngineOptions {
   readonly observe: (execution: Execution) => void;
 }
 
-/** One run of one network. */
-export interface Execution {
-  readonly model: ServedModel;
-  readonly mode: JobMode;
-  readonly images: number;
-  /** Milliseconds. */
-  readonly times: JobTimes;
-}
-
 const defaultEngineOptions: EngineOptions = {
   runtime: "onnxruntime",
   provider: "auto",
@@ -71,7 +63,7 @@ export const openEngine = async (bundles: readonly Bundle[], given: Partial<Engi
     throw new PlatestreamError("invalid-model", "a worker needs a bundle with at least one network");
   }
   let warm = false;
-  const observe = ({ network, mode, shape }: Job, times: JobTimes) => {
+  const observe = ({ network, mode, shape }: Job, times: ExecutionTimes) => {
     if (warm) options.observe({ model: served[network]!.model, mode, images: shape[0]!, times });
   };
   const { thread, provider } = await firstThatRuns(served, options, observe);
@@ -88,13 +80,14 @@ export const openEngine = async (bundles: readonly Bundle[], given: Partial<Engi
 const blackImage = (of: Served): Job => {
   const { channels, height, width } = of.network.architecture;
   const pixels = new Uint8Array(channels * height * width);
-  return jobFor(of, { pixels, shape: [1, channels, height, width], scale: [], offset: [] }, "running", [0], of.running);
+  const images: Images = { pixels, shape: [1, channels, height, width], scale: [], offset: [], plates: [0] };
+  return jobFor(of, images, "running", of.running);
 };
 
 const firstThatRuns = async (
   served: readonly Served[],
   { runtime, provider, threads, sessions, queue, queueBytes, sessionsPerThread }: EngineOptions,
-  observe: (job: Job, times: JobTimes) => void,
+  observe: (job: Job, times: ExecutionTimes) => void,
 ): Promise<{ thread: ComputingThread; provider: string }> => {
   const problems: string[] = [];
   for (const candidate of provider === "auto" ? runtimeNamed(runtime).providers : [provider]) {
@@ -152,7 +145,7 @@ const engineOn = (
     return packed;
   };
 
-  const fixed = (of: Served, choice: StatisticsChoice): PackedStatistics | undefined => {
+  const fixed = (of: Served, choice: Statistics): PackedStatistics | undefined => {
     if (choice.kind === "batch") return undefined;
     return choice.kind === "running" ? of.running : calibrated(of, choice.id, choice.data);
   };
@@ -165,14 +158,13 @@ const engineOn = (
     get waiting() {
       return thread.waiting;
     },
-    async predict(choice, images, statistics, plates, signal) {
+    async predict(choice, images, statistics, { signal, transfer = false } = {}) {
       const of = choose(served, choice);
-      validateImages(of.model, images, maxBatch, plates);
+      validateImages(of.model, images, maxBatch);
       const packed = fixed(of, statistics);
-      const job = jobFor(of, images, statistics.kind, plates, packed);
-      const { logits, features } = await thread.run(job, images.transferable === true, signal);
-      const id = statistics.kind === "calibrated" ? statistics.id : statistics.kind;
-      return { model: of.model, statistics: id, logits: logits!, features: features! };
+      const job = jobFor(of, images, statistics.kind, packed);
+      const { logits, features } = await thread.run(job, transfer, signal);
+      return { model: of.model, statistics: statisticsName(statistics), logits: logits!, features: features! };
     },
     calibrate(choice, sourceWeight, signal) {
       const of = choose(served, choice);
@@ -185,19 +177,21 @@ const engineOn = (
       }
       const estimate = estimateStatistics(architecture);
       return {
-        async add(images) {
-          if ("data" in images) return estimate.addEstimate(decodeStatistics(images.data, architecture), images.images);
+        model: of.model,
+        async add(batch, transfer = false) {
+          if ("data" in batch) return estimate.addEstimate(decodeStatistics(batch.data, architecture), batch.images);
+          const [count] = batch.shape;
+          // Whatever the plate, the statistics are the same: only the classifier reads it.
+          const images = { ...batch, plates: new Array<number>(count > 0 ? count : 0).fill(0) };
           validateImages(of.model, images, maxBatch);
-          const count = images.shape[0];
-          const plates = new Array<number>(count).fill(0);
-          const job = jobFor(of, images, "calibration", plates);
-          const { mean, variance } = await thread.run(job, images.transferable === true, signal);
+          const job = jobFor(of, images, "calibration");
+          const { mean, variance } = await thread.run(job, transfer, signal);
           estimate.add({ mean: mean!, variance: variance! }, count);
         },
         async finish() {
           const { id, data } = encodeStatistics(estimate.finish(weights, sourceWeight));
           calibrated(of, id, data);
-          return { model: of.model, id, data, images: estimate.images };
+          return { id, data, images: estimate.images };
         },
       };
     },
@@ -207,9 +201,8 @@ const engineOn = (
 
 const jobFor = (
   { index, network, input }: Served,
-  { pixels, shape, scale, offset }: PixelBatch,
+  { pixels, shape, scale, offset, plates }: Images,
   mode: JobMode,
-  plates: readonly number[],
   statistics?: PackedStatistics,
 ): Job => {
   const [images, channels] = shape;
@@ -228,7 +221,7 @@ const jobFor = (
   };
 };
 
-const pixelTypeOf = (pixels: PixelBatch["pixels"]): PixelType =>
+const pixelTypeOf = (pixels: Images["pixels"]): PixelType =>
   pixels instanceof Uint8Array ? "uint8" : pixels instanceof Uint16Array ? "uint16" : "float32";
 
 const oneHot = (positions: readonly number[], length: number): Float32Array => {

@@ -1,12 +1,13 @@
 /** The networks that an engine serves, and how a request names one. */
 import { PlatestreamError } from "../../common/errors.ts";
+import { chosenModel, type ModelChoice } from "../../common/inference.ts";
+import type { ModelInfo } from "../../common/model-info.ts";
 import type { Bundle } from "../bundle/bundle.ts";
 import { featureCount, type Network, type Weights } from "../network/architecture.ts";
 import { type PackedStatistics, packStatistics } from "../network/statistics.ts";
-import type { ModelChoice, ServedModel } from "./engine.ts";
 
 export interface Served {
-  readonly model: ServedModel;
+  readonly model: ModelInfo;
   readonly network: Network;
   /** Position among all. */
   readonly index: number;
@@ -67,17 +68,10 @@ const servedBy = ({ manifest, version, weights }: Bundle): Omit<Served, "index">
 };
 
 /** The network that a request means. Throws "unknown-model", with a list of those there are. */
-export const choose = (served: readonly Served[], { model, cellType }: ModelChoice): Served => {
-  const fitting = served.filter(
-    (each) => (model === "" || each.model.name === model) && (cellType === "" || each.model.cellType === cellType),
+export const choose = (served: readonly Served[], choice: ModelChoice): Served => {
+  const model = chosenModel(
+    served.map((each) => each.model),
+    choice,
   );
-  if (fitting.length === 1) return fitting[0]!;
-  const list = served.map((each) => `${each.model.name} ${each.model.cellType}`).join(", ");
-  const asked = `${model === "" ? "any model" : `model "${model}"`}, ${cellType === "" ? "any cell type" : `cell type "${cellType}"`}`;
-  throw new PlatestreamError(
-    "unknown-model",
-    fitting.length === 0
-      ? `there is no network for ${asked}; this worker holds ${list}`
-      : `${asked} may be one of several networks; name the one you mean: ${list}`,
-  );
+  return served.find((each) => each.model === model)!;
 };

@@ -1,13 +1,13 @@
 /** Whether a request's images fit the network: everything that is wrong, at once and in words. */
 import { listProblems, PlatestreamError } from "../../common/errors.ts";
-import type { PixelBatch, ServedModel } from "./engine.ts";
+import type { Images } from "../../common/inference.ts";
+import type { ModelInfo } from "../../common/model-info.ts";
 
-/** Throws "invalid-request" unless the images can be computed. `plates` counts only where the network takes them. */
+/** Throws "invalid-request" unless the images can be computed. */
 export const validateImages = (
-  model: ServedModel,
-  { pixels, shape, scale, offset }: PixelBatch,
+  model: ModelInfo,
+  { pixels, shape, scale, offset, plates }: Images,
   maxBatch: number,
-  plates?: readonly number[],
 ): void => {
   const problems: string[] = [];
   const [images, channels, height, width] = shape;
@@ -44,11 +44,11 @@ export const validateImages = (
     const wrong = values.findIndex((value) => !Number.isFinite(value));
     if (wrong >= 0) problems.push(`${name} holds ${values[wrong]} at ${wrong}`);
   }
-  if (plates !== undefined && model.plates > 0) problems.push(...plateProblems(model, images, plates));
+  if (model.plates > 0) problems.push(...plateProblems(model, images, plates));
   if (problems.length > 0) throw invalid(model, problems);
 };
 
-const plateProblems = (model: ServedModel, images: number, plates: readonly number[]): string[] => {
+const plateProblems = (model: ModelInfo, images: number, plates: readonly number[]): string[] => {
   if (plates.length !== images) {
     return [
       `the network reads the position of every image's plate (0 to ${model.plates - 1}): ` +
@@ -59,7 +59,7 @@ const plateProblems = (model: ServedModel, images: number, plates: readonly numb
   return wrong < 0 ? [] : [`plates are 0 to ${model.plates - 1}; image ${wrong} is on plate ${plates[wrong]}`];
 };
 
-const invalid = ({ name, cellType }: ServedModel, problems: readonly string[]): PlatestreamError =>
+const invalid = ({ name, cellType }: ModelInfo, problems: readonly string[]): PlatestreamError =>
   problems.length === 1
     ? new PlatestreamError("invalid-request", `the images do not fit ${name} ${cellType}: ${problems[0]}`)
     : new PlatestreamError("invalid-request", listProblems(`the images do not fit ${name} ${cellType}:`, problems));

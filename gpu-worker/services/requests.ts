@@ -1,8 +1,9 @@
-/** All requests of a worker, of whatever service: counted while they are under way, timed, told to an observer; refused while it drains. */
+/** All requests of a worker, of whatever service: timed, and shown to an observer. */
 import type { Metadata } from "@grpc/grpc-js";
 import { PlatestreamError } from "../../common/errors.ts";
 import { identityKey, type RequestIdentity, readIdentity } from "../../common/grpc/request-identity.ts";
-import type { Engine, ModelChoice } from "../engine/engine.ts";
+import { fits, type ModelChoice } from "../../common/inference.ts";
+import type { Engine } from "../engine/engine.ts";
 
 /** A request that was answered, with a result or with an error. One batch of a stream is one request. */
 export interface FinishedRequest {
@@ -30,71 +31,58 @@ export interface Requests {
     metadata: Metadata,
     work: (asks: (choice: ModelChoice, images: number) => void) => Promise<T>,
   ): Promise<T>;
-  /** Aborted: no more requests are taken. */
-  readonly draining: AbortSignal;
+  /** Requests under way. */
   readonly active: number;
-  /** Refuses what comes from now on; resolves when nothing is under way. */
-  drain(): Promise<void>;
 }
 
 export const openRequests = (engine: Engine, observe: ObserveRequest): Requests => {
-  const draining = new AbortController();
   let active = 0;
-  let idle: (() => void) | undefined;
-
-  const named = ({ model, cellType }: ModelChoice): FinishedRequest["model"] => {
-    const fitting = engine
-      .models()
-      .filter((each) => (model === "" || each.name === model) && (cellType === "" || each.cellType === cellType));
-    return fitting.length === 1 ? fitting[0]! : noModel;
+  const run: Requests["run"] = async (method, metadata, work) => {
+    const started = performance.now();
+    let asked: ModelChoice | undefined;
+    let count = 0;
+    const ended = (error?: PlatestreamError) =>
+      observe({
+        method,
+        model: asked === undefined ? noModel : named(engine, asked),
+        about: readIdentity(String(metadata.get(identityKey)[0] ?? "")),
+        images: count,
+        milliseconds: performance.now() - started,
+        ...(error === undefined ? {} : { error }),
+      });
+    active += 1;
+    try {
+      const result = await work((choice, images) => {
+        asked = choice;
+        count += images;
+      });
+      ended();
+      return result;
+    } catch (thrown) {
+      const error = PlatestreamError.from(thrown);
+      ended(error);
+      throw error;
+    } finally {
+      active -= 1;
+    }
   };
-
   return {
-    draining: draining.signal,
+    run,
     get active() {
       return active;
-    },
-    async run(method, metadata, work) {
-      const started = performance.now();
-      let asked: ModelChoice | undefined;
-      let count = 0;
-      const tell = (error?: PlatestreamError) =>
-        observe({
-          method,
-          model: asked === undefined ? noModel : named(asked),
-          about: readIdentity(String(metadata.get(identityKey)[0] ?? "")),
-          images: count,
-          milliseconds: performance.now() - started,
-          ...(error === undefined ? {} : { error }),
-        });
-      active += 1;
-      try {
-        if (draining.signal.aborted) throw leaving();
-        const result = await work((choice, images) => {
-          asked = choice;
-          count += images;
-        });
-        tell();
-        return result;
-      } catch (thrown) {
-        const error = PlatestreamError.from(thrown);
-        tell(error);
-        throw error;
-      } finally {
-        active -= 1;
-        if (active === 0) idle?.();
-      }
-    },
-    async drain() {
-      draining.abort();
-      if (active > 0) {
-        await new Promise<void>((resolve) => {
-          idle = resolve;
-        });
-      }
     },
   };
 };
 
+const named = (engine: Engine, choice: ModelChoice): FinishedRequest["model"] => {
+  const fitting = engine.models().filter((model) => fits(model, choice));
+  return fitting.length === 1 ? fitting[0]! : noModel;
+};
+
 export const leaving = (): PlatestreamError =>
   new PlatestreamError("worker-unavailable", "the worker is shutting down; send what is left to another one");
+
+/** Throws "worker-unavailable" once the worker drains. */
+export const refuseWhile = (draining: AbortSignal): void => {
+  if (draining.aborted) throw leaving();
+};

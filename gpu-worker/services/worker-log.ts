@@ -4,8 +4,8 @@ import type { ErrorCode } from "../../common/errors.ts";
 import type { Log } from "../../common/observe/log.ts";
 import type { FinishedRequest } from "./requests.ts";
 
-/** Nothing is wrong: the client gave up, or sends the request again with the bytes of its statistics. */
-const expected: readonly ErrorCode[] = ["cancelled", "unknown-statistics"];
+/** Nothing is wrong: the client gave up, or sends the request again with the bytes that it named. */
+const expected: readonly ErrorCode[] = ["cancelled", "unknown-statistics", "unknown-images"];
 
 export const logRequest = (log: Log, request: FinishedRequest): void => {
   const { method, model, about, from, images, milliseconds, error } = request;

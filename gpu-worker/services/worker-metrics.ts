@@ -1,9 +1,8 @@
 /** A worker's numbers, with the names that Triton Inference Server gives them, so that its dashboards fit. */
 import type { ErrorCode } from "../../common/errors.ts";
 import type { Metrics } from "../../common/observe/metrics.ts";
-import type { Engine } from "../engine/engine.ts";
+import type { Engine, Execution } from "../engine/engine.ts";
 import { jobModes } from "../engine/job.ts";
-import type { Execution } from "../engine/open-engine.ts";
 import type { FinishedRequest } from "./requests.ts";
 
 export interface WorkerMetrics {

@@ -1,54 +1,14 @@
-/** Messages of proto/results.proto as proto-loader gives them, and how they become events and back. */
-import { loadPackageDefinition, type ServiceClientConstructor, type ServiceDefinition } from "@grpc/grpc-js";
+/** Between the messages of `results.proto` and events. */
 import { PlatestreamError } from "../../common/errors.ts";
-import { loadProto } from "../../common/grpc/load-proto.ts";
-import { type BusEvent, type CallEvent, type EventFilter, kinds, type Numbered, type StateEvent } from "./event.ts";
+import type { ResultEvent, ResultEvent__Output } from "../../proto/types/platestream/v1/ResultEvent.ts";
+import type { State__Output } from "../../proto/types/platestream/v1/State.ts";
+import type { SubscribeRequest__Output } from "../../proto/types/platestream/v1/SubscribeRequest.ts";
+import { type BusEvent, type EventFilter, kinds, type Numbered, type StateEvent } from "./event.ts";
 
-export interface SubscribeRequest {
-  readonly experiments?: readonly string[];
-  readonly cell_types?: readonly string[];
-  readonly plates?: readonly string[];
-  readonly kinds?: readonly string[];
-  readonly now?: object;
-  readonly start?: object;
-  readonly after?: number;
-  readonly stored_only?: boolean;
-}
-
-type CallMessage = Omit<CallEvent, "kind" | "experiment" | "cellType" | "node" | "at">;
-
-interface StateMessage {
-  readonly state: StateEvent["state"];
-  readonly attempt: number;
-  readonly reason: string;
-  readonly calls: number;
-  readonly seconds: number;
-}
-
-export interface ResultEvent {
-  readonly seq: number;
-  readonly experiment: string;
-  readonly cell_type: string;
-  readonly node: string;
-  readonly at: string;
-  readonly call?: CallMessage | null;
-  readonly state?: StateMessage | null;
-}
-
-export const service = "platestream.v1.Results";
 /** Response header: the sequence number after which the stream begins. */
 export const afterHeader = "platestream-after";
 
-export const loadResults = () => {
-  const definition = loadProto("results.proto");
-  const { platestream } = loadPackageDefinition(definition) as unknown as {
-    platestream: { v1: { Results: ServiceClientConstructor } };
-  };
-  const { Results: Client } = platestream.v1;
-  return { definition, Client, service: Client.service as ServiceDefinition };
-};
-
-export const filterOf = ({ experiments, cell_types, plates, kinds: wanted = [] }: SubscribeRequest): EventFilter => {
+export const filterOf = ({ experiments, cell_types, plates, kinds: wanted }: SubscribeRequest__Output): EventFilter => {
   const unknown = wanted.filter((kind) => !kinds.some((known) => known === kind));
   if (unknown.length > 0)
     throw new PlatestreamError(
@@ -57,16 +17,17 @@ export const filterOf = ({ experiments, cell_types, plates, kinds: wanted = [] }
     );
   return {
     kinds: wanted as EventFilter["kinds"] & object,
-    experiments: experiments ?? [],
-    cellTypes: cell_types ?? [],
-    plates: plates ?? [],
+    experiments,
+    cellTypes: cell_types,
+    plates,
   };
 };
 
 export const toMessage = ({ seq, value }: Numbered): ResultEvent => {
   const { experiment, cellType: cell_type, node, at } = value;
   const about = { seq, experiment, cell_type, node, at };
-  if (value.kind === "call") return { ...about, call: value };
+  if (value.kind === "call")
+    return { ...about, call: { ...value, alternatives: [...value.alternatives], flags: [...value.flags] } };
   return {
     ...about,
     state: {
@@ -79,7 +40,7 @@ export const toMessage = ({ seq, value }: Numbered): ResultEvent => {
   };
 };
 
-export const fromMessage = (message: ResultEvent): Numbered => {
+export const fromMessage = (message: ResultEvent__Output): Numbered => {
   const { seq, experiment, cell_type: cellType, node, at, call, state } = message;
   const about = { experiment, cellType, node, at };
   return { seq, value: call ? { kind: "call", ...about, ...call } : stateEvent({ kind: "state", ...about }, state!) };
@@ -87,7 +48,7 @@ export const fromMessage = (message: ResultEvent): Numbered => {
 
 const stateEvent = (
   about: Pick<StateEvent, "kind" | "experiment" | "cellType" | "node" | "at">,
-  message: StateMessage,
+  message: State__Output,
 ): BusEvent => {
   const { state, attempt, reason, calls, seconds } = message;
   switch (state) {
@@ -101,5 +62,10 @@ const stateEvent = (
       return { ...about, state, attempts: attempt, reason };
     case "done":
       return { ...about, state, attempts: attempt, calls, seconds };
+    default:
+      throw new PlatestreamError(
+        "invalid-request",
+        `the server sends the state "${state}", which is newer than this program`,
+      );
   }
 };

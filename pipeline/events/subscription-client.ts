@@ -1,10 +1,14 @@
 /** Follows the results of a node or a run, through lost connections. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Client, type ClientReadableStream, type Metadata, type ServiceError, status } from "@grpc/grpc-js";
+import { type Metadata, type ServiceError, status } from "@grpc/grpc-js";
 import type { ClientSecurity } from "../../common/grpc/client-security.ts";
+import { clientOf } from "../../common/grpc/protos.ts";
 import { errorOfService } from "../../common/grpc/service-error.ts";
+import type { ResultEvent__Output } from "../../proto/types/platestream/v1/ResultEvent.ts";
+import type { ResultsClient } from "../../proto/types/platestream/v1/Results.ts";
+import type { SubscribeRequest } from "../../proto/types/platestream/v1/SubscribeRequest.ts";
 import type { EventFilter, Numbered } from "./event.ts";
-import { afterHeader, fromMessage, loadResults, type ResultEvent, type SubscribeRequest } from "./messages.ts";
+import { afterHeader, fromMessage } from "./messages.ts";
 
 export interface SubscribeOptions {
   readonly from: "now" | "start" | number;
@@ -16,8 +20,6 @@ export interface SubscribeOptions {
 }
 
 const againMs = 1_000;
-
-type ResultsClient = Client & { subscribe(request: SubscribeRequest): ClientReadableStream<ResultEvent> };
 
 /**
  * Every event that fits once, in order. Ends when aborted or when there will be no more. A server that was reached once
@@ -31,19 +33,19 @@ export async function* subscribe(
   { from, storedOnly, signal, onLost }: SubscribeOptions,
 ): AsyncGenerator<Numbered> {
   const { credentials, interceptors } = security.toServer(address);
-  const { Client } = loadResults();
+  const Client = clientOf<ResultsClient>("results.proto", "platestream.v1.Results");
   const options = {
     interceptors,
     "grpc.keepalive_time_ms": 20_000,
     "grpc.keepalive_timeout_ms": 10_000,
     "grpc.max_reconnect_backoff_ms": 2_000,
   };
-  const client = new Client(address, credentials, options) as unknown as ResultsClient;
+  const client = new Client(address, credentials, options);
   let place: SubscribeRequest = from === "now" ? { now: {} } : from === "start" ? { start: {} } : { after: from };
   let reached = false;
   try {
     while (!signal.aborted) {
-      const stream = client.subscribe({ ...wireFilter(filter), ...place, stored_only: storedOnly });
+      const stream = client.subscribe({ ...filterMessage(filter), ...place, stored_only: storedOnly });
       stream.on("metadata", (header: Metadata) => {
         reached = true;
         const [after] = header.get(afterHeader);
@@ -55,7 +57,7 @@ export async function* subscribe(
       if (signal.aborted) stop();
       try {
         for await (const message of stream) {
-          const event = fromMessage(message as ResultEvent);
+          const event = fromMessage(message as ResultEvent__Output);
           place = { after: event.seq };
           yield event;
         }
@@ -76,9 +78,14 @@ export async function* subscribe(
   }
 }
 
-const wireFilter = ({ experiments = [], cellTypes = [], plates = [], kinds = [] }: EventFilter): SubscribeRequest => ({
-  experiments,
-  cell_types: cellTypes,
-  plates,
-  kinds,
+const filterMessage = ({
+  experiments = [],
+  cellTypes = [],
+  plates = [],
+  kinds = [],
+}: EventFilter): SubscribeRequest => ({
+  experiments: [...experiments],
+  cell_types: [...cellTypes],
+  plates: [...plates],
+  kinds: [...kinds],
 });

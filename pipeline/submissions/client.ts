@@ -1,26 +1,20 @@
 /** Submits through a gateway. */
-import type { Client, ClientUnaryCall, ServiceError } from "@grpc/grpc-js";
 import type { ClientSecurity } from "../../common/grpc/client-security.ts";
+import { clientOf } from "../../common/grpc/protos.ts";
 import { errorOfService } from "../../common/grpc/service-error.ts";
-import { loadSubmissions, type SubmitRequest, type SubmitResponse } from "./messages.ts";
+import type { SubmissionsClient } from "../../proto/types/platestream/v1/Submissions.ts";
+import type { SubmitRequest } from "../../proto/types/platestream/v1/SubmitRequest.ts";
+import type { SubmitResponse__Output } from "../../proto/types/platestream/v1/SubmitResponse.ts";
 
 /** Throws what the gateway says, as a `PlatestreamError`; "bus-unavailable" when it does not answer. */
 export const submitThrough = async (
   address: string,
   security: ClientSecurity,
   request: SubmitRequest,
-): Promise<SubmitResponse> => {
+): Promise<SubmitResponse__Output> => {
   const { credentials, interceptors } = security.toServer(address);
-  const { Client } = loadSubmissions();
-  const client = new Client(address, credentials, {
-    interceptors,
-    "grpc.keepalive_time_ms": 20_000,
-  }) as unknown as Client & {
-    submit(
-      request: SubmitRequest,
-      answer: (error: ServiceError | null, response?: SubmitResponse) => void,
-    ): ClientUnaryCall;
-  };
+  const Client = clientOf<SubmissionsClient>("submissions.proto", "platestream.v1.Submissions");
+  const client = new Client(address, credentials, { interceptors, "grpc.keepalive_time_ms": 20_000 });
   try {
     return await new Promise((resolve, reject) => {
       client.submit(request, (error, response) =>

@@ -5,12 +5,12 @@ import { PlatestreamError } from "../../common/errors.ts";
 import { isLoopback } from "../../common/security/listen-address.ts";
 import type { Status } from "../run/status.ts";
 import type { WorkerDirectory, WorkerEntry } from "./directory.ts";
-import type { GrpcWorker } from "./grpc-worker.ts";
 import { type Accept, defaultPoolOptions, openPool, type PoolOptions, type WorkerPool } from "./pool.ts";
+import type { RemoteWorker } from "./remote-worker.ts";
 
 export interface DiscoveryOptions {
   /** May throw where the address must not be used. */
-  readonly connect: (address: string) => GrpcWorker;
+  readonly connect: (address: string) => RemoteWorker;
   readonly onStatus: (status: Status) => void;
   readonly accept: Accept;
   /** How often the directory is read, in milliseconds. */
@@ -21,7 +21,7 @@ export interface DiscoveryOptions {
 interface Known {
   readonly since: string;
   /** Undefined: its address may not be used. */
-  readonly worker: GrpcWorker | undefined;
+  readonly worker: RemoteWorker | undefined;
   /** It is no longer in the directory, and is asked whether it is there all the same. */
   asked: boolean;
 }
@@ -40,7 +40,7 @@ export const discoverWorkers = async (
   const known = new Map<string, Known>();
   const closing = new AbortController();
 
-  const tryConnect = (address: string): GrpcWorker | undefined => {
+  const tryConnect = (address: string): RemoteWorker | undefined => {
     try {
       return connect(address);
     } catch (error) {

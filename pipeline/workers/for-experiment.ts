@@ -12,6 +12,6 @@ export const workersFor = (workers: Workers, experiment: string, attempt: number
       return workers.concurrency; // changes as workers come and go
     },
     calibrate: (model, batches, sourceWeight, options) => workers.calibrate(model, batches, sourceWeight, of(options)),
-    predict: (model, batch, statistics, options) => workers.predict(model, batch, statistics, of(options)),
+    predict: (model, images, statistics, options) => workers.predict(model, images, statistics, of(options)),
   };
 };

@@ -1,7 +1,6 @@
 /** A worker whose requests are told to somebody: what goes out, and how it ends. */
 import { PlatestreamError } from "../../common/errors.ts";
-import type { GrpcWorker, RequestOptions } from "./grpc-worker.ts";
-import { batchBytes } from "./pack.ts";
+import type { RemoteWorker, RequestOptions } from "./remote-worker.ts";
 
 export interface SentRequest {
   readonly worker: string;
@@ -15,7 +14,7 @@ export interface SentRequest {
 /** Called when a request goes out; what it returns, when it has ended. */
 export type ObserveSent = (request: SentRequest) => (error?: PlatestreamError) => void;
 
-export const observedWorker = (worker: GrpcWorker, observe: ObserveSent): GrpcWorker => {
+export const observedWorker = (worker: RemoteWorker, observe: ObserveSent): RemoteWorker => {
   const watch = async <T>(request: Omit<SentRequest, "worker">, answer: Promise<T>): Promise<T> => {
     const ended = observe({ worker: worker.address, ...request });
     try {
@@ -29,17 +28,17 @@ export const observedWorker = (worker: GrpcWorker, observe: ObserveSent): GrpcWo
   };
   return {
     ...worker,
-    predict: (model, batch, statistics, options) =>
+    predict: (model, images, statistics, options) =>
       watch(
-        { method: "predict", images: batch.images.length, bytes: batchBytes(batch), about: options.about },
-        worker.predict(model, batch, statistics, options),
+        { method: "predict", images: images.shape[0], bytes: images.pixels.byteLength, about: options.about },
+        worker.predict(model, images, statistics, options),
       ),
     calibrate: (model, batches, sourceWeight, options) =>
       watch(
         {
           method: "calibrate",
-          images: batches.reduce((sum, { images }) => sum + images.length, 0),
-          bytes: batches.reduce((sum, batch) => sum + batchBytes(batch), 0),
+          images: batches.reduce((sum, { shape }) => sum + shape[0], 0),
+          bytes: batches.reduce((sum, { pixels }) => sum + pixels.byteLength, 0),
           about: options.about,
         },
         worker.calibrate(model, batches, sourceWeight, options),

@@ -2,12 +2,12 @@
 import { setMaxListeners } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type ErrorCode, errorCodes, listProblems, PlatestreamError } from "../../common/errors.ts";
+import { describeChoice, fits, type Images, type ModelChoice } from "../../common/inference.ts";
 import type { ModelInfo } from "../../common/model-info.ts";
 import type { Status } from "../run/status.ts";
-import type { GrpcWorker, RequestOptions } from "./grpc-worker.ts";
-import { batchBytes } from "./pack.ts";
+import type { RemoteWorker, RequestOptions } from "./remote-worker.ts";
 import { networkVersions } from "./versions.ts";
-import type { CallOptions, ImageBatch, ModelChoice, Workers } from "./workers.ts";
+import type { CallOptions, Workers } from "./workers.ts";
 
 export interface WorkerPool extends Workers {
   /** Networks that a worker holds which is there now. */
@@ -19,11 +19,11 @@ export interface WorkerPool extends Workers {
 /** A pool whose workers come and go. */
 export interface OpenPool extends WorkerPool {
   /** Resolves when the worker has said what it holds. Rejects where it cannot, and goes on asking. */
-  add(worker: GrpcWorker): Promise<void>;
+  add(worker: RemoteWorker): Promise<void>;
   /** Whether it is asked for anything, and answers when it is asked now. */
-  answers(worker: GrpcWorker): Promise<boolean>;
+  answers(worker: RemoteWorker): Promise<boolean>;
   /** Gives a worker nothing more; what it has in hand it may finish. */
-  drop(worker: GrpcWorker, why: string): void;
+  drop(worker: RemoteWorker, why: string): void;
 }
 
 export interface PoolOptions {
@@ -57,7 +57,7 @@ export type Accept = (models: readonly ModelInfo[]) => Promise<void>;
 const gone: ReadonlySet<ErrorCode> = new Set(["worker-unavailable", "unauthenticated", "permission-denied"]);
 
 interface Member {
-  readonly worker: GrpcWorker;
+  readonly worker: RemoteWorker;
   state: "ready" | "lost";
   /** Undefined until the worker has answered once. */
   models: readonly ModelInfo[] | undefined;
@@ -73,6 +73,8 @@ interface Load {
   readonly bytes: number;
   /** Others wait for what is urgent. */
   readonly urgency: "urgent" | "other";
+  /** Whether a worker has what is to be sent already. */
+  readonly held?: (worker: RemoteWorker) => boolean;
 }
 
 /**
@@ -80,7 +82,7 @@ interface Load {
  * answers, and with "invalid-model" when two hold different versions of one network.
  */
 export const workerPool = async (
-  workers: readonly GrpcWorker[],
+  workers: readonly RemoteWorker[],
   onStatus: (status: Status) => void,
   options: PoolOptions = defaultPoolOptions,
 ): Promise<WorkerPool> => {
@@ -117,7 +119,7 @@ export const openPool = (
   const wake = () => {
     for (const each of [...waiting.urgent, ...waiting.other]) each();
   };
-  const memberOf = (worker: GrpcWorker) => [...members].find((member) => member.worker === worker);
+  const memberOf = (worker: RemoteWorker) => [...members].find((member) => member.worker === worker);
 
   const join = async (member: Member): Promise<void> => {
     const { address } = member.worker;
@@ -154,7 +156,7 @@ export const openPool = (
 
   /** Waits for a worker that holds the network and has room, and counts the request in. */
   const reserve = async (
-    { choice, bytes, urgency }: Load,
+    { choice, bytes, urgency, held }: Load,
     tried: ReadonlySet<Member>,
     signal: AbortSignal,
   ): Promise<Member> => {
@@ -171,7 +173,8 @@ export const openPool = (
       const free = (untried.length > 0 ? untried : usable).filter(({ inFlight }) => inFlight < options.perWorker);
       const [first, ...others] = free;
       if (first !== undefined) {
-        const chosen = others.reduce((least, member) => (member.bytes < least.bytes ? member : least), first);
+        const least = others.reduce((chosen, member) => (member.bytes < chosen.bytes ? member : chosen), first);
+        const chosen = (held && free.find(({ worker }) => held(worker))) ?? least;
         // Among equals, the one that was not asked for longest.
         members.delete(chosen);
         members.add(chosen);
@@ -201,7 +204,7 @@ export const openPool = (
   const request = async <T>(
     load: Load,
     { retries, ...call }: CallOptions,
-    ask: (worker: GrpcWorker, options: RequestOptions) => Promise<T>,
+    ask: (worker: RemoteWorker, options: RequestOptions) => Promise<T>,
   ): Promise<T> => {
     // Every request under way listens to the signal of its run, and there may be many.
     setMaxListeners(0, call.signal);
@@ -285,16 +288,20 @@ export const openPool = (
     get concurrency() {
       return options.perWorker * Math.max(1, ready().length);
     },
-    predict: (choice, batch, statistics, call) =>
-      request({ choice, bytes: batchBytes(batch), urgency: "other" }, call, async (worker, options) => {
-        const answer = await worker.predict(choice, batch, statistics, options);
-        versions.check(worker.address, [answer.model]);
-        return answer;
-      }),
+    predict: (choice, images, statistics, call) =>
+      request(
+        { choice, bytes: images.pixels.byteLength, urgency: "other", held: (worker) => worker.holds(images) },
+        call,
+        async (worker, options) => {
+          const prediction = await worker.predict(choice, images, statistics, options);
+          versions.check(worker.address, [prediction.model]);
+          return prediction;
+        },
+      ),
     async calibrate(choice, batches, sourceWeight, call) {
-      const estimate = (some: readonly ImageBatch[], weight: number) =>
+      const estimate = (some: readonly Images[], weight: number) =>
         request(
-          { choice, bytes: some.reduce((sum, batch) => sum + batchBytes(batch), 0), urgency: "urgent" },
+          { choice, bytes: some.reduce((sum, { pixels }) => sum + pixels.byteLength, 0), urgency: "urgent" },
           call,
           (worker, options) => worker.calibrate(choice, some, weight, options),
         );
@@ -302,7 +309,7 @@ export const openPool = (
       if (batches.length === 1 || able.length < 2) return estimate(batches, sourceWeight);
       // The rest of the domain waits for this: every batch of it goes to whoever is free.
       const estimates = await Promise.all(
-        batches.map(async (batch) => ({ data: (await estimate([batch], 0)).data, images: batch.images.length })),
+        batches.map(async (batch) => ({ data: (await estimate([batch], 0)).data, images: batch.shape[0] })),
       );
       return request({ choice, bytes: 0, urgency: "urgent" }, call, (worker, options) =>
         worker.combine(choice, estimates, sourceWeight, options),
@@ -311,9 +318,6 @@ export const openPool = (
     close,
   };
 };
-
-const fits = (model: ModelInfo, { name, cellType }: ModelChoice): boolean =>
-  (name === undefined || name === model.name) && cellType === model.cellType;
 
 const distinct = (members: readonly Member[]): readonly ModelInfo[] => {
   const all = members.flatMap(({ models }) => models ?? []);
@@ -325,16 +329,16 @@ const noneLeft = (heard: readonly string[]): PlatestreamError =>
 
 const noWorker = (choice: ModelChoice, able: readonly Member[]): PlatestreamError =>
   able.length === 0
-    ? new PlatestreamError("no-worker", `no worker holds ${meant(choice)}; start one with \`pipeline worker --bus\``)
+    ? new PlatestreamError(
+        "no-worker",
+        `no worker holds a ${describeChoice(choice)}; start one with \`pipeline worker --bus\``,
+      )
     : noneLeft(able.map(({ worker, lastError }) => lastError?.rawMessage ?? `worker ${worker.address}: nothing`));
 
 const unknownModel = (choice: ModelChoice, members: readonly Member[]): PlatestreamError => {
   const known = distinct(members).map(({ name, cellType }) => `${name} ${cellType}`);
   return new PlatestreamError(
     "unknown-model",
-    `no worker holds ${meant(choice)}; they hold ${[...new Set(known)].join(", ")}`,
+    `no worker holds a ${describeChoice(choice)}; they hold ${[...new Set(known)].join(", ")}`,
   );
 };
-
-const meant = ({ name, cellType }: ModelChoice): string =>
-  `${name === undefined ? "a network" : name} for cell type "${cellType}"`;

@@ -6,8 +6,10 @@ import {
   Metadata,
   type ServiceClientConstructor,
 } from "@grpc/grpc-js";
-import { loadProto } from "../../common/grpc/load-proto.ts";
-import type { CalibrateResponse, ListModelsResponse, PredictResponse } from "../../common/grpc/messages.ts";
+import { loadProtos } from "../../common/grpc/protos.ts";
+import type { CalibrateResponse__Output as CalibrateResponse } from "../../proto/types/platestream/v1/CalibrateResponse.ts";
+import type { ListModelsResponse__Output as ListModelsResponse } from "../../proto/types/platestream/v1/ListModelsResponse.ts";
+import type { PredictResponse__Output as PredictResponse } from "../../proto/types/platestream/v1/PredictResponse.ts";
 import { clear, crashed, hung, unclear, type Verdict } from "./verdict.ts";
 
 /** How a call ended. */
@@ -48,7 +50,7 @@ interface Failure {
 type Done = (error: Failure | null, response?: unknown) => void;
 
 export const attackClient = (address: string, patienceMs = 15_000): AttackClient => {
-  const { platestream } = loadPackageDefinition(loadProto()) as unknown as {
+  const { platestream } = loadPackageDefinition(loadProtos("platestream.proto")) as unknown as {
     platestream: { v1: { Worker: ServiceClientConstructor } };
   };
   const client = new platestream.v1.Worker(address, credentials.createInsecure(), {

@@ -72,8 +72,8 @@ test("predict reads a plate's images, and names the class that a worker gives ev
   const sites = await writePlate(folder, 40);
   const engine = await openEngine([await readBundle(await writeTinyBundle(t))], { provider: "cpu", threads: 1 });
   t.after(() => engine.close());
-  const { address, close } = await startServer(engine, { listen: "127.0.0.1:0", graceMs: 1_000 });
-  t.after(() => close());
+  const { address, close } = await startServer(engine, { listen: "127.0.0.1:0" });
+  t.after(() => close(1_000));
   const said: string[] = [];
   for (const { command } of await languages(t)) {
     const { file, args, env } = command("predict");

@@ -108,7 +108,7 @@ test("a node that leaves says so, and the subscriber goes on where another one s
   const first = await serve(t, store);
   const lost: string[] = [];
   const reading = read(first.address, {}, { onLost: (why) => lost.push(why) }, 10);
-  while (first.subscribers === 0) await sleep(10);
+  while (first.active === 0) await sleep(10);
   await first.close(0);
   await serve(t, store, first.address);
   await node.publishResult(resultOf("HUVEC-02", 2));

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
+import type { Images } from "../../common/inference.ts";
 import { readBundle } from "../../gpu-worker/bundle/bundle.ts";
-import type { Engine, PixelBatch } from "../../gpu-worker/engine/engine.ts";
+import type { Engine } from "../../gpu-worker/engine/engine.ts";
 import { type EngineOptions, openEngine } from "../../gpu-worker/engine/open-engine.ts";
 import { assertClose, parityCase } from "./parity-case.ts";
 import { pixelsOf, tiny, writeTinyBundle } from "./tiny-bundle.ts";
 
-const any = { model: "", cellType: "" };
+const any = {};
 
 const start = async (t: TestContext, options: Partial<EngineOptions> = {}, bundle = {}): Promise<Engine> => {
   const engine = await openEngine([await readBundle(await writeTinyBundle(t, bundle))], {
@@ -18,31 +19,32 @@ const start = async (t: TestContext, options: Partial<EngineOptions> = {}, bundl
   return engine;
 };
 
-const images = (from: number, to: number, network = tiny): PixelBatch => {
+const images = (from: number, to: number, network = tiny, plates: readonly number[] = []): Images => {
   const { channels, height, width } = network.architecture;
   return {
     pixels: pixelsOf(network, from, to),
     shape: [to - from, channels, height, width],
     scale: [],
     offset: [],
+    plates,
   };
 };
 
 test("stored, own and calibrated statistics give the reference's numbers", async (t) => {
   const engine = await start(t);
-  const running = await engine.predict(any, images(0, 8), { kind: "running" }, []);
+  const running = await engine.predict(any, images(0, 8), { kind: "running" });
   assertClose(running.logits, tiny.expected("running.logits"), "running logits");
   assertClose(running.features, tiny.expected("running.features"), "running features");
   assert.equal(running.statistics, "running");
 
-  const batch = await engine.predict(any, images(0, 5), { kind: "batch" }, []);
+  const batch = await engine.predict(any, images(0, 5), { kind: "batch" });
   assertClose(batch.logits, tiny.expected("batch5.logits"), "batch logits");
 
   const calibration = engine.calibrate(any, 0);
   for (const from of [0, 8, 16]) await calibration.add(images(from, from + 8));
   const { id, images: count } = await calibration.finish();
   assert.equal(count, 24);
-  const calibrated = await engine.predict(any, images(24, 32), { kind: "calibrated", id }, []);
+  const calibrated = await engine.predict(any, images(24, 32), { kind: "calibrated", id });
   assertClose(calibrated.logits, tiny.expected("calibrated.logits"), "calibrated logits");
   assert.equal(calibrated.statistics, id);
 });
@@ -50,7 +52,7 @@ test("stored, own and calibrated statistics give the reference's numbers", async
 test("statistics from estimates of single batches are those from the batches themselves, bit for bit", async (t) => {
   const engine = await start(t);
   const batches = [images(0, 8), images(8, 13), images(13, 14)];
-  const estimateOf = async (batch: PixelBatch) => {
+  const estimateOf = async (batch: Images) => {
     const single = engine.calibrate(any, 0);
     await single.add(batch);
     return single.finish();
@@ -74,19 +76,19 @@ test("a network with a plate input reads the positions of the plates", async (t)
   const network = parityCase("tiny-plates");
   const engine = await start(t, {}, { network });
   const plates = Array.from(network.tensors.get("plate")!.data as BigInt64Array, Number);
-  const { logits } = await engine.predict(any, images(0, 8, network), { kind: "running" }, plates.slice(0, 8));
+  const { logits } = await engine.predict(any, images(0, 8, network, plates.slice(0, 8)), { kind: "running" });
   assertClose(logits, network.expected("running.logits"), "logits");
-  await assert.rejects(engine.predict(any, images(0, 8, network), { kind: "running" }, []), /one value per image, 8/);
+  await assert.rejects(engine.predict(any, images(0, 8, network), { kind: "running" }), /one value per image, 8/);
   await assert.rejects(
-    engine.predict(any, images(0, 1, network), { kind: "running" }, [9]),
+    engine.predict(any, images(0, 1, network, [9]), { kind: "running" }),
     /plates are 0 to \d; image 0 is on plate 9/,
   );
 });
 
 test("what is wrong with images is said all at once", async (t) => {
   const engine = await start(t, { maxBatch: 4 });
-  const wrong: PixelBatch = { pixels: new Uint8Array(7), shape: [5, 3, 64, 48], scale: [1, 2], offset: [] };
-  await assert.rejects(engine.predict(any, wrong, { kind: "running" }, []), (error: Error) => {
+  const wrong: Images = { pixels: new Uint8Array(7), shape: [5, 3, 64, 48], scale: [1, 2], offset: [], plates: [] };
+  await assert.rejects(engine.predict(any, wrong, { kind: "running" }), (error: Error) => {
     assert.match(error.message, /\[invalid-request\] the images do not fit tiny HUVEC:/);
     assert.match(error.message, /at most 4 images, not 5/);
     assert.match(error.message, /6 channels, not 3/);
@@ -107,7 +109,7 @@ test("statistics that are not held are asked for, changed ones refused, and thos
   }
   const [first, second] = made as [(typeof made)[0], (typeof made)[0]];
   const predict = (id: string, data?: Uint8Array) =>
-    engine.predict(any, images(0, 1), { kind: "calibrated", id, ...(data === undefined ? {} : { data }) }, []);
+    engine.predict(any, images(0, 1), { kind: "calibrated", id, ...(data === undefined ? {} : { data }) });
   await predict(second.id);
   await assert.rejects(predict(first.id), /\[unknown-statistics\] .*send the request again with their bytes/);
   await predict(first.id, first.data);
@@ -120,9 +122,9 @@ test("statistics that are not held are asked for, changed ones refused, and thos
 
 test("the calling thread stays free while a batch computes, and a waiting batch can be cancelled", async (t) => {
   const engine = await start(t);
-  const many = Array.from({ length: 12 }, () => engine.predict(any, images(0, 32), { kind: "batch" }, []));
+  const many = Array.from({ length: 12 }, () => engine.predict(any, images(0, 32), { kind: "batch" }));
   const controller = new AbortController();
-  const dropped = engine.predict(any, images(0, 32), { kind: "batch" }, [], controller.signal);
+  const dropped = engine.predict(any, images(0, 32), { kind: "batch" }, { signal: controller.signal });
   let turns = 0;
   const turn = () => {
     turns += 1;
@@ -139,7 +141,7 @@ test("the calling thread stays free while a batch computes, and a waiting batch 
 test("a full queue refuses batches", async (t) => {
   const engine = await start(t, { queue: 2 });
   const results = await Promise.allSettled(
-    Array.from({ length: 5 }, () => engine.predict(any, images(0, 8), { kind: "running" }, [])),
+    Array.from({ length: 5 }, () => engine.predict(any, images(0, 8), { kind: "running" })),
   );
   assert.deepEqual(
     results.map(({ status }) => status),
@@ -153,9 +155,9 @@ test("few sessions and short-lived threads change nothing in the numbers", async
   for (let round = 0; round < 2; round++) {
     for (const cellType of ["HUVEC", "RPE", "U2OS"]) {
       const choice = { model: "tiny", cellType };
-      const running = await engine.predict(choice, images(0, 8), { kind: "running" }, []);
+      const running = await engine.predict(choice, images(0, 8), { kind: "running" });
       assertClose(running.logits, tiny.expected("running.logits"), `${cellType} running`);
-      const batch = await engine.predict(choice, images(0, 8), { kind: "batch" }, []);
+      const batch = await engine.predict(choice, images(0, 8), { kind: "batch" });
       assertClose(batch.logits, tiny.expected("batch8.logits"), `${cellType} batch`);
     }
   }
@@ -163,9 +165,9 @@ test("few sessions and short-lived threads change nothing in the numbers", async
 
 test("closing finishes what waits and refuses what comes later", async (t) => {
   const engine = await start(t);
-  const last = engine.predict(any, images(0, 8), { kind: "running" }, []);
+  const last = engine.predict(any, images(0, 8), { kind: "running" });
   const closed = engine.close();
-  await assert.rejects(engine.predict(any, images(0, 8), { kind: "running" }, []), /shutting down/);
+  await assert.rejects(engine.predict(any, images(0, 8), { kind: "running" }), /shutting down/);
   assertClose((await last).logits, tiny.expected("running.logits"), "logits");
   await closed;
 });
@@ -173,11 +175,11 @@ test("closing finishes what waits and refuses what comes later", async (t) => {
 test("two networks need a name, and a wrong name gets the list", async (t) => {
   const engine = await start(t, {}, { cellTypes: ["HUVEC", "RPE"] });
   await assert.rejects(
-    engine.predict(any, images(0, 1), { kind: "running" }, []),
-    /several networks; name the one you mean: tiny HUVEC, tiny RPE/,
+    engine.predict(any, images(0, 1), { kind: "running" }),
+    /more than one network; name the one you mean: tiny HUVEC, tiny RPE/,
   );
   await assert.rejects(
-    engine.predict({ model: "", cellType: "U2OS" }, images(0, 1), { kind: "running" }, []),
-    /\[unknown-model\] there is no network for any model, cell type "U2OS"; this worker holds tiny HUVEC, tiny RPE/,
+    engine.predict({ cellType: "U2OS" }, images(0, 1), { kind: "running" }),
+    /\[unknown-model\] this worker holds no network for cell type "U2OS"; it holds tiny HUVEC, tiny RPE/,
   );
 });

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { grpcWorker } from "../../pipeline/workers/grpc-worker.ts";
+import { platestreamWorker } from "../../pipeline/workers/platestream-worker.ts";
 import { temporaryFolder } from "../kit/experiment.ts";
 import { writeTinyBundle } from "./tiny-bundle.ts";
 
@@ -28,7 +28,7 @@ test("a worker says where it listens, leaves Ctrl-C to its parent, and ends with
   assert.equal(ready.provider, "cpu");
   assert.match(ready.address, /^127\.0\.0\.1:[1-9]\d*$/);
   child.kill("SIGINT");
-  const worker = grpcWorker(ready.address);
+  const worker = platestreamWorker(ready.address);
   t.after(() => worker.close());
   const { models } = await worker.info({ signal: new AbortController().signal, deadlineMs: 10_000 });
   assert.deepEqual(

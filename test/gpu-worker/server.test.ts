@@ -13,13 +13,14 @@ import {
 import { loadSync } from "@grpc/proto-loader";
 import { service as healthService } from "grpc-health-check";
 import { PlatestreamError } from "../../common/errors.ts";
-import type { PredictResponse } from "../../common/grpc/messages.ts";
+import type { RunningServer } from "../../common/grpc/serve.ts";
 import { defaultServerLimits, openToThisHost } from "../../common/grpc/server-security.ts";
 import { packageFile } from "../../common/package-file.ts";
 import { readBundle } from "../../gpu-worker/bundle/bundle.ts";
 import type { Engine } from "../../gpu-worker/engine/engine.ts";
 import { type EngineOptions, openEngine } from "../../gpu-worker/engine/open-engine.ts";
-import { type RunningServer, type ServerOptions, startServer } from "../../gpu-worker/services/server.ts";
+import { type ServerOptions, startServer } from "../../gpu-worker/services/server.ts";
+import type { PredictResponse__Output as PredictResponse } from "../../proto/types/platestream/v1/PredictResponse.ts";
 import { assertClose } from "./parity-case.ts";
 import { pixelsOf, tiny, writeTinyBundle } from "./tiny-bundle.ts";
 
@@ -64,8 +65,8 @@ const startTiny = async (
   const bundle = await readBundle(await writeTinyBundle(t));
   const engine = await openEngine([bundle], { provider: "cpu", threads: 1, ...engineOptions });
   t.after(() => engine.close());
-  const server = await startServer(engine, { listen: "127.0.0.1:0", graceMs: 1000, ...serverOptions });
-  t.after(() => server.close());
+  const server = await startServer(engine, { listen: "127.0.0.1:0", ...serverOptions });
+  t.after(() => server.close(1000));
   return server;
 };
 
@@ -205,7 +206,7 @@ test("what is wrong comes as a gRPC status with the full text and our code", asy
   );
   await assert.rejects(
     predict({ model: "other", images: images(0, 1) }),
-    failure(status.NOT_FOUND, /no network for model "other".*this worker holds tiny HUVEC/, "unknown-model"),
+    failure(status.NOT_FOUND, /this worker holds no network "other"; it holds tiny HUVEC/, "unknown-model"),
   );
   await assert.rejects(predict({}), failure(status.INVALID_ARGUMENT, /`images` is not set/, "invalid-request"));
   await assert.rejects(
@@ -252,7 +253,7 @@ test("a call that is cancelled or runs out of time is cancelled in the engine, t
     maxBatch: 1,
     waiting: 0,
     models: () => [],
-    predict: (_choice, _images, _statistics, _plates, signal) =>
+    predict: (_choice, _images, _statistics, { signal } = {}) =>
       new Promise((_, reject) => {
         events.emit("started");
         signal!.addEventListener("abort", () => {
@@ -260,11 +261,15 @@ test("a call that is cancelled or runs out of time is cancelled in the engine, t
           reject(new PlatestreamError("cancelled", "the request was cancelled"));
         });
       }),
-    calibrate: () => ({ add: () => Promise.resolve(), finish: () => Promise.reject(new Error("not used")) }),
+    calibrate: () => ({
+      model: engine.models()[0]!,
+      add: () => Promise.resolve(),
+      finish: () => Promise.reject(new Error("not used")),
+    }),
     close: () => Promise.resolve(),
   };
-  const server = await startServer(engine, { listen: "127.0.0.1:0", graceMs: 1000 });
-  t.after(() => server.close());
+  const server = await startServer(engine, { listen: "127.0.0.1:0" });
+  t.after(() => server.close(1000));
   const { client, stream } = clientOf(t, server.address);
   const request = { images: images(0, 1) };
 
@@ -322,7 +327,7 @@ test("closing answers what is under way and ends open streams", async (t) => {
     answered = true;
   });
   while (server.active === 0 && !answered) await new Promise((resolve) => setImmediate(resolve));
-  const closed = server.close();
+  const closed = server.close(1000);
   assertClose(floats((await last).logits), tiny.expected("running.logits"), "logits");
   assert.equal((await ended).code, status.UNAVAILABLE);
   await closed;

@@ -8,8 +8,8 @@ import { nodeMetrics } from "../../pipeline/observe/node-metrics.ts";
 import { readiness } from "../../pipeline/observe/readiness.ts";
 import { countSent, logSent } from "../../pipeline/observe/sent-requests.ts";
 import type { Status } from "../../pipeline/run/status.ts";
-import type { GrpcWorker } from "../../pipeline/workers/grpc-worker.ts";
 import { observedWorker } from "../../pipeline/workers/observed-worker.ts";
+import type { RemoteWorker } from "../../pipeline/workers/remote-worker.ts";
 import { batchOf } from "../workers/fake-worker.ts";
 
 const worker = (state: "ready" | "lost", address = "gpu1:7411"): Status => ({
@@ -144,12 +144,13 @@ test("requests are outstanding until they end; failures are counted by code and 
   const [count, tell] = [countSent(metrics), logSent(log)];
   let answer: { resolve(): void; reject(error: Error): void } | undefined;
   const never = () => Promise.reject(new Error("not asked"));
-  const inner: GrpcWorker = {
+  const inner: RemoteWorker = {
     address: "gpu1:7411",
     info: never,
     predict: () => new Promise((resolve, reject) => (answer = { resolve: () => resolve({} as never), reject })),
     calibrate: never,
     combine: never,
+    holds: () => false,
     close: () => undefined,
   };
   const observed = observedWorker(inner, (request) => {

@@ -17,7 +17,7 @@ import {
   status,
 } from "@grpc/grpc-js";
 import { service as healthService } from "grpc-health-check";
-import { loadProto } from "../../common/grpc/load-proto.ts";
+import { loadProtos } from "../../common/grpc/protos.ts";
 import { identityKey, writeIdentity } from "../../common/grpc/request-identity.ts";
 import { pixelsOf, tiny, writeTinyBundle } from "../gpu-worker/tiny-bundle.ts";
 
@@ -59,7 +59,7 @@ const start = async (t: TestContext, ...options: string[]): Promise<Started> => 
 };
 
 const clientsOf = (t: TestContext, address: string) => {
-  const loaded = loadPackageDefinition(loadProto()) as unknown as {
+  const loaded = loadPackageDefinition(loadProtos("platestream.proto")) as unknown as {
     platestream: { v1: { Worker: ServiceClientConstructor } };
   };
   const worker = new loaded.platestream.v1.Worker(address, credentials.createInsecure());

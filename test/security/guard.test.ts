@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { status } from "@grpc/grpc-js";
 import { readClientSecurity } from "../../common/grpc/client-security.ts";
-import { grpcWorker } from "../../pipeline/workers/grpc-worker.ts";
+import { platestreamWorker } from "../../pipeline/workers/platestream-worker.ts";
 import { temporaryFolder } from "../kit/experiment.ts";
 import { clientOf, onePixel, startGuardedWorker, writeTokens } from "./guarded-worker.ts";
 
@@ -44,7 +44,7 @@ test("the pipeline's client shows its token, and says what is wrong with it", as
   const { address } = await startGuardedWorker(t, { tokens: file });
   const token = await readFile(tokenOf("predict"), "utf8");
   const info = async (PLATESTREAM_TOKEN: string) => {
-    const worker = grpcWorker(address, await readClientSecurity({}, { PLATESTREAM_TOKEN }));
+    const worker = platestreamWorker(address, await readClientSecurity({}, { PLATESTREAM_TOKEN }));
     t.after(() => worker.close());
     return worker.info({ signal: new AbortController().signal, deadlineMs: 5_000 });
   };

@@ -14,13 +14,14 @@ import { loadSync } from "@grpc/proto-loader";
 import { service as healthService } from "grpc-health-check";
 import { PlatestreamError } from "../../common/errors.ts";
 import { type ClientSecurityOptions, readClientSecurity } from "../../common/grpc/client-security.ts";
-import { loadProto } from "../../common/grpc/load-proto.ts";
+import { clientOf as clientOfService } from "../../common/grpc/protos.ts";
 import { readServerSecurity, type ServerSecurityOptions } from "../../common/grpc/server-security.ts";
 import { packageFile } from "../../common/package-file.ts";
 import { newToken, type Role } from "../../common/security/tokens.ts";
 import type { Engine } from "../../gpu-worker/engine/engine.ts";
 import type { FinishedRequest } from "../../gpu-worker/services/requests.ts";
 import { startServer } from "../../gpu-worker/services/server.ts";
+import type { WorkerClient } from "../../proto/types/platestream/v1/Worker.ts";
 import { temporaryFolder } from "../kit/experiment.ts";
 
 export const limits = { maxMessage: 1, maxStreams: 100, maxCalls: 100, maxCallTime: 60 };
@@ -50,7 +51,7 @@ export const startGuardedWorker = async (
     maxBatch: 1,
     waiting: 0,
     models: () => [],
-    predict: (_choice, _images, _statistics, _plates, signal) =>
+    predict: (_choice, _images, _statistics, { signal } = {}) =>
       new Promise((_, reject) => {
         waiting += 1;
         peak = Math.max(peak, waiting);
@@ -60,14 +61,16 @@ export const startGuardedWorker = async (
           reject(new PlatestreamError("cancelled", "the request was cancelled"));
         });
       }),
-    calibrate: () => ({ add: () => Promise.resolve(), finish: () => Promise.reject(new Error("not used")) }),
+    calibrate: () => {
+      throw new Error("not used");
+    },
     close: () => Promise.resolve(),
   };
   const security = await readServerSecurity({ ...limits, ...options }, () => undefined);
   const refused: FinishedRequest[] = [];
   const observe = (request: FinishedRequest) => void (request.from === undefined || refused.push(request));
-  const server = await startServer(engine, { listen, security, graceMs: 100, observe });
-  t.after(() => server.close());
+  const server = await startServer(engine, { listen, security, observe });
+  t.after(() => server.close(100));
   return {
     address: server.address,
     refused,
@@ -100,17 +103,15 @@ export const clientOf = async (
   address: string,
   options: ClientSecurityOptions = {},
 ): Promise<GuardedClient> => {
-  const { platestream } = loadPackageDefinition(loadProto()) as unknown as {
-    platestream: { v1: { Worker: ServiceClientConstructor } };
-  };
+  const Worker = clientOfService<WorkerClient>("platestream.proto", "platestream.v1.Worker");
   const { credentials, interceptors } = (await readClientSecurity(options, {})).toServer(address);
   // A connection of its own.
   const channel = { interceptors, "grpc.use_local_subchannel_pool": 1, "grpc.enable_retries": 0 };
-  const worker = new platestream.v1.Worker(address, credentials, channel);
+  const worker = new Worker(address, credentials, channel);
   const health = new (makeGenericClientConstructor(healthService, "Health"))(address, credentials, channel);
   const streamEnds = () =>
     new Promise<void>((resolve, reject) => {
-      const stream = worker.PredictStream!();
+      const stream = worker.PredictStream();
       stream.on("error", reject);
       stream.on("end", resolve);
       stream.resume();

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { status } from "@grpc/grpc-js";
 import { readClientSecurity } from "../../common/grpc/client-security.ts";
 import { readServerSecurity } from "../../common/grpc/server-security.ts";
-import { grpcWorker } from "../../pipeline/workers/grpc-worker.ts";
+import { platestreamWorker } from "../../pipeline/workers/platestream-worker.ts";
 import { temporaryFolder } from "../kit/experiment.ts";
 import { newAuthority } from "./certificates.ts";
 import { clientOf, limits, onePixel, startGuardedWorker, writeTokens } from "./guarded-worker.ts";
@@ -28,7 +28,7 @@ test("with an authority for clients, those without its certificate stay outside"
   const { address } = await startGuardedWorker(t, { ...files(await lab.certify("worker")), tlsClientCa: lab.ca });
   const known = { tlsCa: lab.ca, ...files(await lab.certify("node")) };
   await (await clientOf(t, address, known)).listModels({});
-  const worker = grpcWorker(address, await readClientSecurity(known, {}));
+  const worker = platestreamWorker(address, await readClientSecurity(known, {}));
   t.after(() => worker.close());
   assert.equal((await worker.info({ signal: new AbortController().signal, deadlineMs: 5_000 })).runtime, "none none");
   for (const options of [{}, files(await stranger.certify("node"))]) {

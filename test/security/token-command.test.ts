@@ -8,7 +8,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { readClientSecurity } from "../../common/grpc/client-security.ts";
-import { grpcWorker } from "../../pipeline/workers/grpc-worker.ts";
+import { platestreamWorker } from "../../pipeline/workers/platestream-worker.ts";
 import { writeTinyBundle } from "../gpu-worker/tiny-bundle.ts";
 import { temporaryFolder } from "../kit/experiment.ts";
 import { newAuthority } from "./certificates.ts";
@@ -42,7 +42,7 @@ test("a token that the command made opens an encrypted worker that other hosts m
   const address = JSON.parse(line).address.replace("0.0.0.0", "127.0.0.1");
 
   const ask = async (options: object) => {
-    const worker = grpcWorker(address, await readClientSecurity(options, {}));
+    const worker = platestreamWorker(address, await readClientSecurity(options, {}));
     t.after(() => worker.close());
     return worker.info({ signal: new AbortController().signal, deadlineMs: 10_000 });
   };

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { freeModel, freeWorkers } from "../../bench/free-workers.ts";
+import type { Statistics } from "../../common/inference.ts";
 import type { Batch } from "../../pipeline/stage/items.ts";
-import type { Statistics, Workers } from "../../pipeline/workers/workers.ts";
+import type { Workers } from "../../pipeline/workers/workers.ts";
 import { infer } from "../../stages/infer.ts";
 import { contextFor, imageOf, runStage } from "../kit/context.ts";
 
@@ -25,11 +26,11 @@ const recording = (): { workers: Workers; asked: Asked } => {
   const workers: Workers = {
     ...free,
     calibrate: (model, batches, weight, options) => {
-      asked.calibrations.push(batches.map(({ images }) => images.length));
+      asked.calibrations.push(batches.map(({ shape }) => shape[0]));
       return free.calibrate(model, batches, weight, options);
     },
     predict: (model, batch, statistics, options) => {
-      asked.predictions.push({ images: batch.images.length, statistics, plates: batch.plates });
+      asked.predictions.push({ images: batch.shape[0], statistics, plates: batch.plates });
       return free.predict(model, batch, statistics, options);
     },
   };

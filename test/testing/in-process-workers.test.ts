@@ -16,7 +16,7 @@ const engineOf = (changes: Partial<Engine> = {}): Engine => ({
   waiting: 0,
   close: async () => undefined,
   models: () => [model],
-  predict: async (choice, { pixels, shape }, statistics, plates) => ({
+  predict: async (choice, { pixels, shape, plates }, statistics) => ({
     model,
     statistics: `${choice.cellType} ${statistics.kind} ${plates.length}`,
     logits: Float32Array.from(pixels),
@@ -25,8 +25,9 @@ const engineOf = (changes: Partial<Engine> = {}): Engine => ({
   calibrate: (_, sourceWeight) => {
     const sizes: number[] = [];
     return {
+      model,
       add: async (batch) => void sizes.push("data" in batch ? batch.images : batch.shape[0]),
-      finish: async () => ({ model, images: 0, id: `${sizes.join("+")} with ${sourceWeight}`, data: Uint8Array.of(1) }),
+      finish: async () => ({ images: 0, id: `${sizes.join("+")} with ${sourceWeight}`, data: Uint8Array.of(1) }),
     };
   },
   ...changes,
@@ -37,7 +38,7 @@ test("an engine in the process predicts batches as a worker does", async () => {
   const answer = await workers.predict({ cellType: "HUVEC" }, batchOf(5, 6), { kind: "batch" }, options);
   assert.deepEqual([...answer.logits], [5, 1, 1, 1, 6, 1, 1, 1]);
   assert.deepEqual([...answer.features], [2, 1, 2, 2]);
-  assert.equal(answer.statistics, "HUVEC batch 0");
+  assert.equal(answer.statistics, "HUVEC batch 2");
   assert.deepEqual(await workers.models(), [model]);
 });
 
@@ -55,7 +56,7 @@ test("an engine that hangs ends with the deadline or with the run", async () => 
   const seen: AbortSignal[] = [];
   const workers = inProcessWorkers(
     engineOf({
-      predict: (_, __, ___, ____, signal) => {
+      predict: (_, __, ___, { signal } = {}) => {
         seen.push(signal!);
         return new Promise(() => undefined);
       },
@@ -72,13 +73,4 @@ test("an engine that hangs ends with the deadline or with the run", async () => 
     seen.map(({ aborted }) => aborted),
     [true, true],
   );
-});
-
-test("positions of plates go to networks that take them", async () => {
-  const models = [model, { ...model, cellType: "RPE", plates: 4 }];
-  const workers = inProcessWorkers(engineOf({ models: () => models }));
-  const statisticsOf = async (cellType: string) =>
-    (await workers.predict({ cellType }, batchOf(1, 2), { kind: "batch" }, options)).statistics;
-  assert.equal(await statisticsOf("HUVEC"), "HUVEC batch 0");
-  assert.equal(await statisticsOf("RPE"), "RPE batch 2");
 });

@@ -3,12 +3,13 @@ import { hostname } from "node:os";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { PlatestreamError } from "../../common/errors.ts";
+import type { Images } from "../../common/inference.ts";
 import type { Status } from "../../pipeline/run/status.ts";
 import { memoryDirectory, type WorkerDirectory } from "../../pipeline/workers/directory.ts";
 import { discoverWorkers } from "../../pipeline/workers/discovery.ts";
-import { grpcWorker } from "../../pipeline/workers/grpc-worker.ts";
+import { platestreamWorker } from "../../pipeline/workers/platestream-worker.ts";
 import { type Accept, defaultPoolOptions } from "../../pipeline/workers/pool.ts";
-import type { CallOptions, ImageBatch } from "../../pipeline/workers/workers.ts";
+import type { CallOptions } from "../../pipeline/workers/workers.ts";
 import { entryOf } from "./directory-suite.ts";
 import { batchOf, type FakeOptions, type FakeWorker, startFakeWorker } from "./fake-worker.ts";
 
@@ -22,7 +23,7 @@ interface Announced extends FakeWorker {
   vanish(): Promise<void>;
 }
 
-const setup = async (t: TestContext, accept: Accept = async () => undefined, connect = grpcWorker) => {
+const setup = async (t: TestContext, accept: Accept = async () => undefined, connect = platestreamWorker) => {
   const directory: WorkerDirectory = memoryDirectory(60_000);
   const statuses: Status[] = [];
   const states = () => statuses.map((status) => (status.type === "worker" ? `${status.address} ${status.state}` : ""));
@@ -40,7 +41,7 @@ const setup = async (t: TestContext, accept: Accept = async () => undefined, con
       pool: pooling,
     });
     t.after(() => pool.close());
-    const predict = (batch: ImageBatch = batchOf(1), options: Partial<CallOptions> = {}) =>
+    const predict = (batch: Images = batchOf(1), options: Partial<CallOptions> = {}) =>
       pool.predict({ cellType: "HUVEC" }, batch, { kind: "batch" }, { ...call, ...options });
     return { pool, predict };
   };
@@ -208,7 +209,7 @@ test("an address that must not be used is told of once, and the others go on", a
   const refused: string[] = [];
   const { announce, open, statuses } = await setup(t, undefined, (address) => {
     if (refused.includes(address)) throw new PlatestreamError("invalid-config", "a token would travel unencrypted");
-    return grpcWorker(address);
+    return platestreamWorker(address);
   });
   const [a, b] = [await announce(), await announce()];
   refused.push(a.address);

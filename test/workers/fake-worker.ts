@@ -1,7 +1,6 @@
 /** A worker behind real gRPC whose network is one line, and which fails as a test tells it to. */
 import type { TestContext } from "node:test";
 import {
-  loadPackageDefinition,
   Metadata,
   Server,
   ServerCredentials,
@@ -13,13 +12,14 @@ import {
 } from "@grpc/grpc-js";
 import { HealthImplementation } from "grpc-health-check";
 import { type ErrorCode, errorCodes } from "../../common/errors.ts";
-import { loadProto } from "../../common/grpc/load-proto.ts";
-import type { ImageBatch } from "../../pipeline/workers/workers.ts";
+import { loadProtos } from "../../common/grpc/protos.ts";
+import type { Images } from "../../common/inference.ts";
 
 export interface WireRequest {
   readonly model: string;
   readonly cell_type: string;
   readonly images: {
+    readonly id: string;
     readonly pixels: Buffer;
     readonly type: string;
     readonly shape: number[];
@@ -42,6 +42,8 @@ export interface FakeWorker {
   peak: number;
   /** Ids of the statistics that it holds. */
   readonly held: Set<string>;
+  /** Images of calibrations that it holds, by name. */
+  readonly images: Map<string, Buffer>;
   cancelled: number;
   /** Told before each prediction is answered; what it throws is answered instead. */
   before: () => Promise<void> | void;
@@ -74,6 +76,7 @@ export const startFakeWorker = async (t: TestContext, options: FakeOptions = {})
     calibrations: [] as WireRequest[][],
     peak: 0,
     held: new Set<string>(),
+    images: new Map<string, Buffer>(),
     cancelled: 0,
     before: () => undefined as unknown,
     version: "v1",
@@ -87,7 +90,10 @@ export const startFakeWorker = async (t: TestContext, options: FakeOptions = {})
     if (calibrated !== undefined && calibrated.data.length > 0) fake.held.add(calibrated.id);
     if (calibrated !== undefined && !fake.held.has(calibrated.id)) throw wireError("unknown-statistics", "not here");
     await fake.before();
-    const { pixels, shape } = request.images;
+    const { id, shape } = request.images;
+    const pixels = id === "" ? request.images.pixels : fake.images.get(id);
+    if (pixels === undefined) throw wireError("unknown-images", "not here");
+    fake.images.delete(id);
     const [images = 0] = shape;
     const length = pixels.length / images;
     const logits = Float32Array.from({ length: 2 * images }, (_, i) =>
@@ -125,7 +131,10 @@ export const startFakeWorker = async (t: TestContext, options: FakeOptions = {})
     },
     Calibrate(call: ServerReadableStream<WireRequest, unknown>, answer: sendUnaryData<unknown>) {
       const batches: WireRequest[] = [];
-      call.on("data", (batch) => batches.push(batch));
+      call.on("data", (batch: WireRequest) => {
+        batches.push(batch);
+        if (batch.images) fake.images.set(batch.images.id, batch.images.pixels);
+      });
       call.on("error", () => undefined);
       call.on("end", async () => {
         fake.calibrations.push(batches);
@@ -166,10 +175,9 @@ export const startFakeWorker = async (t: TestContext, options: FakeOptions = {})
       answer(null, { models, runtime: "fake", provider: "cpu", max_batch: 64 });
     },
   };
-  const { platestream } = loadPackageDefinition(loadProto()) as unknown as {
-    platestream: { v1: { Worker: { service: ServiceDefinition } } };
-  };
-  const { PredictStream: _, ...service } = platestream.v1.Worker.service;
+  const { PredictStream: _, ...service } = loadProtos("platestream.proto")[
+    "platestream.v1.Worker"
+  ] as ServiceDefinition;
   server.addService(service, handlers);
   health.addToServer(server);
   const port = await new Promise<number>((resolve, reject) =>
@@ -182,7 +190,10 @@ export const startFakeWorker = async (t: TestContext, options: FakeOptions = {})
 };
 
 /** Images of 2 x 2 pixels whose first pixels are given. */
-export const batchOf = (...levels: number[]): ImageBatch => ({
-  images: levels.map((level) => ({ pixels: Uint8Array.of(level, 1, 1, 1), channels: 1, height: 2, width: 2 })),
+export const batchOf = (...levels: number[]): Images => ({
+  pixels: Uint8Array.from(levels.flatMap((level) => [level, 1, 1, 1])),
+  shape: [levels.length, 1, 2, 2],
+  scale: [],
+  offset: [],
   plates: levels.map(() => 3),
 });

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Images } from "../../common/inference.ts";
 import type { Status } from "../../pipeline/run/status.ts";
-import { grpcWorker } from "../../pipeline/workers/grpc-worker.ts";
+import { platestreamWorker } from "../../pipeline/workers/platestream-worker.ts";
 import { defaultPoolOptions, type PoolOptions, workerPool } from "../../pipeline/workers/pool.ts";
-import type { CallOptions, ImageBatch } from "../../pipeline/workers/workers.ts";
+import type { CallOptions } from "../../pipeline/workers/workers.ts";
 import { batchOf, type FakeOptions, type FakeWorker, startFakeWorker, wireError } from "./fake-worker.ts";
 
 const call: CallOptions = { signal: new AbortController().signal, deadlineMs: 5_000, retries: 3 };
@@ -13,12 +14,12 @@ const impatient: PoolOptions = { ...defaultPoolOptions, probeMs: 20, patienceMs:
 const openPool = async (t: TestContext, addresses: readonly string[], options = impatient) => {
   const statuses: Status[] = [];
   const pool = await workerPool(
-    addresses.map((address) => grpcWorker(address)),
+    addresses.map((address) => platestreamWorker(address)),
     (status) => statuses.push(status),
     options,
   );
   t.after(() => pool.close());
-  const predict = (batch: ImageBatch = batchOf(1), options: Partial<CallOptions> = {}) =>
+  const predict = (batch: Images = batchOf(1), options: Partial<CallOptions> = {}) =>
     pool.predict({ cellType: "HUVEC" }, batch, { kind: "batch" }, { ...call, ...options });
   const states = () => statuses.map((status) => (status.type === "worker" ? `${status.address} ${status.state}` : ""));
   return { pool, predict, statuses, states };
@@ -184,7 +185,7 @@ test("a batch goes to a worker that holds the network for its cell type", async 
   assert.deepEqual((await pool.models()).map(({ cellType }) => cellType).sort(), ["HUVEC", "RPE"]);
   await assert.rejects(
     pool.predict({ name: "other", cellType: "HUVEC" }, batchOf(1), { kind: "batch" }, call),
-    /\[unknown-model\] no worker holds other for cell type "HUVEC"; they hold fake RPE, fake HUVEC/,
+    /\[unknown-model\] no worker holds a network "other" for cell type "HUVEC"; they hold fake RPE, fake HUVEC/,
   );
 });
 

@@ -1,7 +1,7 @@
 /** Statistics as bytes, which a caller holds and sends. */
 import { createHash } from "node:crypto";
-import type { CalibrateResponse } from "../../../common/grpc/messages.ts";
 import { readSafetensors, type StoredTensor, writeSafetensors } from "../../../common/safetensors.ts";
+import type { CalibrateResponse__Output as CalibrateResponse } from "../../../proto/types/platestream/v1/CalibrateResponse.ts";
 import type { Attack, Door } from "../attack.ts";
 import { answered } from "../client.ts";
 import { images } from "../images.ts";

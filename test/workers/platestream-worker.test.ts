@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { PlatestreamError } from "../../common/errors.ts";
+import type { Images, Statistics } from "../../common/inference.ts";
 import { sourceServing } from "../../common/serving.ts";
-import { grpcWorker } from "../../pipeline/workers/grpc-worker.ts";
-import type { Statistics } from "../../pipeline/workers/workers.ts";
+import { platestreamWorker } from "../../pipeline/workers/platestream-worker.ts";
 import { batchOf, type FakeOptions, startFakeWorker, wireError } from "./fake-worker.ts";
 
 const options = { signal: new AbortController().signal, deadlineMs: 5_000 };
@@ -13,7 +13,7 @@ const statistics: Statistics = { kind: "calibrated", id: "s1", data: Uint8Array.
 
 const setup = async (t: TestContext, fakeOptions?: FakeOptions) => {
   const fake = await startFakeWorker(t, fakeOptions);
-  const worker = grpcWorker(fake.address);
+  const worker = platestreamWorker(fake.address);
   t.after(() => worker.close());
   return { fake, worker };
 };
@@ -41,8 +41,7 @@ test("a worker tells what it holds", async (t) => {
 
 test("a batch goes over the wire as bytes and comes back as logits and features", async (t) => {
   const { fake, worker } = await setup(t);
-  const affine = { scale: [0.5], offset: [1] };
-  const batch = { ...batchOf(), images: batchOf(7, 8, 9).images.map((image) => ({ ...image, affine })) };
+  const batch = { ...batchOf(7, 8, 9), scale: [0.5], offset: [1] };
   const answer = await worker.predict(huvec, batch, { kind: "batch" }, options);
   assert.deepEqual([...answer.logits], [7, 3, 8, 3, 9, 3]);
   assert.deepEqual([...answer.features], [10, 11, 12]);
@@ -55,17 +54,16 @@ test("a batch goes over the wire as bytes and comes back as logits and features"
 
 test("16-bit pixels go as such, little-endian", async (t) => {
   const { fake, worker } = await setup(t);
-  const image = { pixels: Uint16Array.of(0x0102, 0, 0, 0), channels: 1, height: 2, width: 2 };
-  await worker.predict(huvec, { images: [image], plates: [0] }, { kind: "running" }, options);
+  const image: Images = { ...batchOf(1), pixels: Uint16Array.of(0x0102, 0, 0, 0) };
+  await worker.predict(huvec, image, { kind: "running" }, options);
   assert.equal(fake.predictions[0]!.images.type, "UINT16");
   assert.deepEqual([...fake.predictions[0]!.images.pixels.subarray(0, 2)], [2, 1]);
 });
 
-test("positions of plates are sent to networks that take them, and to no others", async (t) => {
-  const [without, having] = [await setup(t), await setup(t, { plates: 4 })];
-  for (const { worker } of [without, having]) await worker.predict(huvec, batchOf(1, 2), { kind: "batch" }, options);
-  assert.deepEqual(without.fake.predictions[0]!.plates, []);
-  assert.deepEqual(having.fake.predictions[0]!.plates, [3, 3]);
+test("positions of plates are sent with the images", async (t) => {
+  const { fake, worker } = await setup(t, { plates: 4 });
+  await worker.predict(huvec, batchOf(1, 2), { kind: "batch" }, options);
+  assert.deepEqual(fake.predictions[0]!.plates, [3, 3]);
 });
 
 test("the bytes of statistics are sent once, and again when the worker has lost them", async (t) => {
@@ -110,13 +108,20 @@ test("estimates of single batches are combined in their order", async (t) => {
   );
 });
 
-test("a batch that cannot be packed ends a calibration", async (t) => {
-  const { worker } = await setup(t);
-  const bad = { images: [...batchOf(1).images, { ...batchOf(2).images[0]!, width: 3 }], plates: [0, 0] };
-  await assert.rejects(
-    worker.calibrate(huvec, [batchOf(1), bad], 0, options),
-    /\[invalid-request\] the images of a batch/,
-  );
+test("images of a calibration are sent once, and again where the worker does not hold them any more", async (t) => {
+  const { fake, worker } = await setup(t);
+  const [first, second] = [batchOf(7, 8), batchOf(9)];
+  const estimated = await worker.calibrate(huvec, [first, second], 0, options);
+  assert.deepEqual([worker.holds(first), worker.holds(batchOf(7, 8))], [true, false]);
+  const sizes = () => fake.predictions.splice(0).map(({ images }) => images.pixels.length);
+  const { logits } = await worker.predict(huvec, first, estimated, options);
+  assert.deepEqual([...logits], [7, 2, 8, 2]);
+  assert.deepEqual(sizes(), [0]);
+  fake.images.clear();
+  assert.equal((await worker.predict(huvec, second, estimated, options)).logits[0], 9);
+  assert.deepEqual(sizes(), [0, 4]);
+  await worker.predict(huvec, first, estimated, options);
+  assert.deepEqual(sizes(), [8], "they are held for one prediction");
 });
 
 test("results are exact when thousands of values lie unaligned in a message", async (t) => {

@@ -1,23 +1,17 @@
-/** A batch as workers take it: the pixels of all images in one array. */
+/** The images of a batch as workers take them: all pixels in one array. */
 import { PlatestreamError } from "../../common/errors.ts";
-import type { Affine } from "../../screen/site-image.ts";
-import type { ImageBatch } from "./workers.ts";
+import type { Images } from "../../common/inference.ts";
+import type { Affine, SiteImage } from "../../screen/site-image.ts";
 
-export interface PackedBatch {
-  /** [N, C, H, W], row-major */
-  readonly pixels: Uint8Array | Uint16Array;
-  readonly shape: readonly [images: number, channels: number, height: number, width: number];
-  /** C values where all images have the same, N*C where not; empty: the model's own. */
-  readonly scale: readonly number[];
-  readonly offset: readonly number[];
-}
+type Image = Pick<SiteImage, "pixels" | "channels" | "height" | "width" | "affine">;
 
-/** Bytes of pixels. */
-export const batchBytes = ({ images }: ImageBatch): number =>
-  images.reduce((sum, { pixels }) => sum + pixels.byteLength, 0);
-
-/** Copies the pixels, once. Throws "invalid-request" where the images of the batch are not alike. */
-export const packBatch = ({ images }: ImageBatch): PackedBatch => {
+/**
+ * Copies the pixels of images of equal shape and type.
+ *
+ * @param plates per image, position of its plate in the experiment
+ * @throws PlatestreamError `invalid-request` where the images are not alike
+ */
+export const packImages = (images: readonly Image[], plates: readonly number[]): Images => {
   const [first] = images;
   if (first === undefined) throw new PlatestreamError("invalid-request", "a batch needs at least one image, got none");
   const { channels, height, width } = first;
@@ -39,11 +33,12 @@ export const packBatch = ({ images }: ImageBatch): PackedBatch => {
   return {
     pixels,
     shape: [images.length, channels, height, width],
+    plates,
     ...packAffines(images.map(({ affine }) => affine)),
   };
 };
 
-const packAffines = (affines: readonly (Affine | undefined)[]): Pick<PackedBatch, "scale" | "offset"> => {
+const packAffines = (affines: readonly (Affine | undefined)[]): Pick<Images, "scale" | "offset"> => {
   const given = affines.filter((affine) => affine !== undefined);
   const [first] = given;
   if (first === undefined) return { scale: [], offset: [] };
@@ -64,5 +59,5 @@ const equal = (a: Affine, b: Affine): boolean =>
   a.scale.every((value, channel) => value === b.scale[channel]) &&
   a.offset.every((value, channel) => value === b.offset[channel]);
 
-const describe = ({ pixels, channels, height, width }: ImageBatch["images"][number]): string =>
+const describe = ({ pixels, channels, height, width }: Image): string =>
   `${channels}x${height}x${width} (${pixels.length} values of ${pixels.BYTES_PER_ELEMENT === 2 ? "uint16" : "uint8"})`;

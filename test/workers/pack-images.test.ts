@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { batchBytes, packBatch } from "../../pipeline/workers/pack.ts";
+import { packImages } from "../../pipeline/workers/pack-images.ts";
 
 const image = (pixels: Uint8Array | Uint16Array, scale?: number, width = 2) => ({
   pixels,
@@ -9,10 +9,15 @@ const image = (pixels: Uint8Array | Uint16Array, scale?: number, width = 2) => (
   width,
   ...(scale === undefined ? {} : { affine: { scale: [scale], offset: [0.5] } }),
 });
-const pack = (...images: ReturnType<typeof image>[]) => packBatch({ images, plates: images.map(() => 0) });
+const pack = (...images: ReturnType<typeof image>[]) =>
+  packImages(
+    images,
+    images.map((_, index) => index),
+  );
 
 test("the pixels of a batch lie one image after the other", () => {
-  const { pixels, shape } = pack(image(Uint8Array.of(1, 2)), image(Uint8Array.of(3, 4)));
+  const { pixels, shape, plates } = pack(image(Uint8Array.of(1, 2)), image(Uint8Array.of(3, 4)));
+  assert.deepEqual(plates, [0, 1]);
   assert.deepEqual([...pixels], [1, 2, 3, 4]);
   assert.deepEqual(shape, [2, 1, 1, 2]);
 });
@@ -22,7 +27,6 @@ test("16-bit pixels stay 16-bit", () => {
   const { pixels } = pack(...images);
   assert.ok(pixels instanceof Uint16Array);
   assert.deepEqual([...pixels], [1000, 2, 3, 65535]);
-  assert.equal(batchBytes({ images, plates: [] }), 8);
 });
 
 test("an affine that all images share is sent once, unequal ones per image, none as none", () => {

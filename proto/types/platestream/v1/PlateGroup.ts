@@ -1,0 +1,10 @@
+// Original file: proto/platestream.proto
+
+
+export interface PlateGroup {
+  'classes'?: (number)[];
+}
+
+export interface PlateGroup__Output {
+  'classes': (number)[];
+}

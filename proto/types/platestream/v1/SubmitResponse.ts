@@ -1,0 +1,12 @@
+// Original file: proto/submissions.proto
+
+
+export interface SubmitResponse {
+  'queued'?: (number);
+  'known'?: (number);
+}
+
+export interface SubmitResponse__Output {
+  'queued': (number);
+  'known': (number);
+}
