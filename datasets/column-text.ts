@@ -1,7 +1,11 @@
 /** The texts of one column, held compactly: tables with hundreds of thousands of rows are common. */
+import { PlatestreamError } from "../common/errors.ts";
 
 /** A column with more different texts than this, and in more than half of its rows, is kept as bytes. */
 const mostDistinct = 1_000;
+
+/** What the ends of texts can be numbered up to. */
+const mostBytes = 2 ** 32 - 1;
 
 export class ColumnText {
   /** Different texts in the order in which they came, as long as there are few. */
@@ -36,6 +40,11 @@ export class ColumnText {
   }
 
   #idOf(text: string, ids: Map<string, number>): number {
+    // Neighbours are often equal, and comparing costs less than hashing.
+    if (this.#rows > 0) {
+      const last = this.#index[this.#rows - 1]!;
+      if (this.#texts[last] === text) return last;
+    }
     const known = ids.get(text);
     if (known !== undefined) return known;
     const copy = Buffer.from(text).toString(); // a piece of a string keeps all of it in memory
@@ -45,6 +54,8 @@ export class ColumnText {
 
   #append(text: string, at: number): number {
     const most = at + 3 * text.length;
+    if (most > mostBytes)
+      throw new PlatestreamError("invalid-data", "a column of a table holds more than 4 GB of text");
     if (most > this.#bytes.length) this.#bytes = grown(this.#bytes, Buffer.alloc(Math.max(most, 1.5 * at, 1 << 16)));
     return at + this.#bytes.write(text, at);
   }

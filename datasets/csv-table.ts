@@ -4,7 +4,7 @@ import Papa from "papaparse";
 import { PlatestreamError } from "../common/errors.ts";
 import { ColumnText } from "./column-text.ts";
 import type { Problems } from "./problems.ts";
-import { readText } from "./text-file.ts";
+import { type ReadTextOptions, readText } from "./text-file.ts";
 
 export interface Table {
   readonly path: string;
@@ -19,8 +19,7 @@ export interface Table {
   distinct(column: string): readonly string[] | undefined;
 }
 
-export interface ReadTableOptions {
-  readonly encoding?: string | undefined;
+export interface ReadTableOptions extends ReadTextOptions {
   readonly problems: Problems;
   note(note: string): void;
 }
@@ -32,8 +31,8 @@ export interface ReadTableOptions {
  *
  * @throws PlatestreamError `invalid-data`: the file cannot be read, or has no header
  */
-export const readTable = async (path: string, { encoding, problems, note }: ReadTableOptions): Promise<Table> => {
-  const { value, ...text } = await readText(path, encoding, (pieces) => parse(path, pieces));
+export const readTable = async (path: string, { problems, note, ...options }: ReadTableOptions): Promise<Table> => {
+  const { value, ...text } = await readText(path, options, (pieces) => parse(path, pieces));
   const { columns, texts, lines, bad } = value;
   if (text.guessed) {
     note(`${path} is not UTF-8 and was read as ${text.encoding} (Latin-1); --encoding names another`);
@@ -68,7 +67,7 @@ interface Parsed {
 }
 
 const parse = async (path: string, pieces: AsyncIterable<string>): Promise<Parsed> => {
-  const { separator, firstLine, text } = await beginning(path, pieces);
+  const { separator, firstLine, text, quoted } = await beginning(path, pieces);
   const lines: number[] = [];
   const bad: Parsed["bad"][number][] = [];
   let columns: readonly string[] | undefined;
@@ -77,7 +76,7 @@ const parse = async (path: string, pieces: AsyncIterable<string>): Promise<Parse
   const take = (record: readonly string[], malformed: string | undefined): void => {
     const at = line;
     line += 1;
-    for (const field of record) if (field.includes("\n")) line += field.split("\n").length - 1;
+    if (quoted()) for (const field of record) if (field.includes("\n")) line += field.split("\n").length - 1;
     if (record.every((field) => field.trim() === "")) return;
     if (columns === undefined) {
       columns = record.map((name) => name.trim());
@@ -98,7 +97,7 @@ const parse = async (path: string, pieces: AsyncIterable<string>): Promise<Parse
       return;
     }
     lines.push(at);
-    for (let column = 0; column < expected; column++) texts[column]!.add(record[column]!.trim());
+    for (let column = 0; column < expected; column++) texts[column]!.add(trimmed(record[column]!));
   };
   await new Promise<void>((resolve, reject) => {
     Papa.parse<string[]>(Readable.from(text), {
@@ -123,7 +122,15 @@ interface Beginning {
   readonly firstLine: number;
   /** All of the text that is to be parsed. */
   readonly text: AsyncIterable<string>;
+  /** Whether there was a quote so far: only then can a field hold a line break. */
+  quoted(): boolean;
 }
+
+/** `trim` costs more than a look at both ends, and hardly any field needs it. */
+const trimmed = (text: string): string =>
+  isPrintable(text.charCodeAt(0)) && isPrintable(text.charCodeAt(text.length - 1)) ? text : text.trim();
+
+const isPrintable = (code: number): boolean => code > 32 && code < 127;
 
 /** Excel may say in a first line of its own what separates the fields; elsewhere the header shows it. */
 const beginning = async (path: string, pieces: AsyncIterable<string>): Promise<Beginning> => {
@@ -138,16 +145,23 @@ const beginning = async (path: string, pieces: AsyncIterable<string>): Promise<B
   }
   const told = /^"?sep=(.)"?\n/i.exec(start);
   const body = told === null ? start : start.slice(told[0].length);
+  let quotes = body.includes('"');
   async function* text() {
     if (body !== "") yield body;
     for (;;) {
       const { value, done } = await rest.next();
       if (done) return;
+      quotes ||= value.includes('"');
       yield value;
     }
   }
   const header = body.trimStart().split("\n", 1)[0]!;
-  return { separator: told?.[1] ?? separatorOf(header), firstLine: told === null ? 1 : 2, text: text() };
+  return {
+    separator: told?.[1] ?? separatorOf(header),
+    firstLine: told === null ? 1 : 2,
+    text: text(),
+    quoted: () => quotes,
+  };
 };
 
 /** What splits the header into most names; a space only where there is nothing else. */

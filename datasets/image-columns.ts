@@ -102,13 +102,16 @@ const isElsewhereOrHere = async (table: Table, columns: ImageColumns): Promise<b
 const locate = (table: Table, row: number, { column, folder }: ImageColumns) =>
   locationOf(dirname(table.path), folder === undefined ? "" : table.get(row, folder), table.get(row, column));
 
-/** What is wrong with the image of a row, if anything is; cheap, because it is asked of every image of a table. */
+/**
+ * What is wrong with the image of a row, if anything is; `text` is what its column says. Cheap, because it is asked of every
+ * image of a table.
+ */
 export const checkImage = (
   table: Table,
   row: number,
   channel: ImageColumns,
+  text: string,
 ): { column: string; rule: string } | undefined => {
-  const text = table.get(row, channel.column);
   if (!isPlainPath(text) || (channel.folder !== undefined && !isPlainPath(table.get(row, channel.folder)))) {
     const found = locate(table, row, channel);
     if ("rule" in found) return { column: channel.column, rule: found.rule };
@@ -160,11 +163,4 @@ const checksumOf = (table: Table, row: number, { md5, sha256 }: ImageColumns): C
     if (!isAbsent(hex)) return { algorithm, hex: hex.toLowerCase() };
   }
   return undefined;
-};
-
-/** Tells images apart without making their paths. */
-export const imageKey = (table: Table, row: number, { column, folder, frame, series }: ImageColumns): string => {
-  let key = table.get(row, column);
-  for (const more of [folder, frame, series]) if (more !== undefined) key += `\n${table.get(row, more)}`;
-  return key;
 };

@@ -8,7 +8,6 @@ import { imageAt } from "../screen/image-source.ts";
 import { chooseChannels } from "./channels.ts";
 import { readTable } from "./csv-table.ts";
 import { cellTypeOfName } from "./fields.ts";
-import { isFile } from "./folders.ts";
 import type { Layout } from "./layout.ts";
 import type { Opening } from "./opening.ts";
 import { openSiteTable } from "./read-sites.ts";
@@ -29,13 +28,13 @@ const files = [
 export const kaggle: Layout = {
   expects: `any of ${files.map(({ name }) => name).join(", ")}, with train/ and test/`,
   detect: async ({ entries }) => entries !== undefined && files.some(({ name }) => entries.includes(name)),
-  async open({ root }, opening) {
+  async open({ root, entries = [] }, opening) {
     const channels = chooseChannels(channelsOfRxrx1, opening);
     const list = siteList(opening);
     const tables: string[] = [];
     for (const file of files) {
       const path = join(root, file.name);
-      if (!(await isFile(path))) continue;
+      if (!entries.includes(file.name)) continue;
       tables.push(path);
       await readWells(
         path,

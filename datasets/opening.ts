@@ -18,6 +18,8 @@ export interface OpenOptions {
   readonly time?: number | undefined;
   /** How tables are encoded, by a name of the Encoding Standard; found out from the bytes when absent. */
   readonly encoding?: string | undefined;
+  /** Tables must really lie under one of these folders, wherever links lead; anywhere when absent. */
+  readonly within?: readonly string[] | undefined;
 }
 
 /** What is passed to the layout that opens a dataset. */

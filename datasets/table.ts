@@ -9,14 +9,16 @@ import { basename, dirname, join, relative, sep } from "node:path";
 import { PlatestreamError } from "../common/errors.ts";
 import { chooseChannels, sameChannel } from "./channels.ts";
 import { readTable, type Table } from "./csv-table.ts";
+import type { SiteAddress } from "./dataset.ts";
 import type { RoleColumns } from "./find-roles.ts";
 import { foldersUnder } from "./folders.ts";
-import { checkImage, findChannels, type ImageColumns, imageKey, imageOf } from "./image-columns.ts";
+import { checkImage, findChannels, type ImageColumns, imageOf } from "./image-columns.ts";
 import type { Layout, Place } from "./layout.ts";
 import type { Opening } from "./opening.ts";
 import { choosePlanes } from "./planes.ts";
 import { openSiteTable, type SiteTable } from "./read-sites.ts";
 import { usualNames } from "./roles.ts";
+import { findSameImages } from "./same-images.ts";
 import { type SiteSource, siteList } from "./site-list.ts";
 
 export const table: Layout = {
@@ -133,37 +135,37 @@ const addRows = (
     metadata: (row) => Object.fromEntries(metadata.map(([name, column]) => [name, table.get(row, column)])),
   };
   const wanted = choosePlanes(table, read, opening);
-  const seen = new Set<string>();
-  let sameInChannels = 0;
-  let sameInRows = 0;
+  const same = findSameImages(table, channels);
   for (const { row, site, plane } of read.rows()) {
     if (!wanted(plane)) continue;
+    const texts = channels.map(({ column }) => table.get(row, column));
     let right = true;
-    for (const channel of channels) {
-      const problem = checkImage(table, row, channel);
+    for (const [index, channel] of channels.entries()) {
+      const problem = checkImage(table, row, channel, texts[index]!);
       if (problem === undefined) continue;
       right = false;
-      if (table.get(row, channel.column) === "") {
-        const left = channels.filter(({ name }) => name !== channel.name).map(({ name }) => name);
-        const rule = `plate ${site.plate} of ${site.experiment} has wells without an image of channel ${channel.name}`;
-        const way = `; leave ${left.length === 0 ? "" : `the channel out with --channels ${left.join(",")}, or `}the rows out with --where`;
-        opening.problems.add({ place: table.place(row), column: channel.column, rule, detail: way });
-      } else opening.problems.addField(table, row, problem.column, problem.rule);
+      if (texts[index] !== "") opening.problems.addField(table, row, problem.column, problem.rule);
+      else opening.problems.add({ place: table.place(row), ...missingChannel(site, channel, channels) });
     }
     if (!right) continue;
     list.add(site, source, row);
-    const keys = channels.map((channel) => imageKey(table, row, channel));
-    if (keys.length > 1 && new Set(keys).size < keys.length) sameInChannels += 1;
-    if (seen.has(keys[0]!)) sameInRows += 1;
-    else seen.add(keys[0]!);
+    same.look(row, texts);
   }
-  const rows = (count: number) => `${count.toLocaleString("en")} ${count === 1 ? "row" : "rows"}`;
-  if (sameInChannels > 0) opening.note(`${table.path}: two channels are the same image in ${rows(sameInChannels)}`);
-  if (sameInRows > 0) {
-    opening.note(
-      `${table.path}: ${rows(sameInRows)} name an image of channel ${channels[0]!.name} that another row names, too`,
-    );
-  }
+  for (const note of same.notes()) opening.note(note);
+};
+
+const missingChannel = (
+  { plate, experiment }: SiteAddress,
+  { name, column }: ImageColumns,
+  all: readonly ImageColumns[],
+) => {
+  const others = all.filter((channel) => channel.name !== name).map((channel) => channel.name);
+  const channel = others.length === 0 ? "" : `the channel out with --channels ${others.join(",")}, or `;
+  return {
+    column,
+    rule: `plate ${plate} of ${experiment} has wells without an image of channel ${name}`,
+    detail: `; leave ${channel}the rows out with --where`,
+  };
 };
 
 const columnNames = (roles: RoleColumns): SiteSource["columns"] => ({

@@ -1,6 +1,7 @@
 /** Reads text files piece by piece: in whatever encoding and with whatever line endings they were written. */
 import { constants } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
+import { type FileHandle, open, realpath } from "node:fs/promises";
+import { resolve, sep } from "node:path";
 import { PlatestreamError } from "../common/errors.ts";
 
 const pieceBytes = 1 << 20;
@@ -34,6 +35,27 @@ export const reasonOf = (cause: NodeJS.ErrnoException): string => {
   }
 };
 
+export interface ReadTextOptions {
+  /** Found out from the bytes when absent. */
+  readonly encoding?: string | undefined;
+  readonly within?: readonly string[] | undefined;
+}
+
+/**
+ * Links are followed first, so that none leads out of the folders. What is not there is judged by its name.
+ *
+ * @throws PlatestreamError `invalid-data`
+ */
+export const requireWithin = async (path: string, folders: readonly string[]): Promise<string> => {
+  const real = await realpath(path).catch(() => resolve(path));
+  if (folders.some((folder) => real === folder || real.startsWith(folder.endsWith(sep) ? folder : folder + sep)))
+    return real;
+  throw new PlatestreamError(
+    "invalid-data",
+    `a node reads under its data roots only (${folders.join(", ")}), and the job names ${path}; start the node with another --data-root`,
+  );
+};
+
 export interface Text<T> {
   readonly value: T;
   /** Name of the encoding, by the Encoding Standard. */
@@ -50,15 +72,16 @@ export interface Text<T> {
  */
 export const readText = async <T>(
   path: string,
-  wanted: string | undefined,
+  { encoding, within }: ReadTextOptions,
   consume: (pieces: AsyncIterable<string>) => Promise<T>,
 ): Promise<Text<T>> => {
+  if (within !== undefined) await requireWithin(path, within);
   const handle = await openRegularFile(path);
-  const as = async (encoding: string, guessed: boolean): Promise<Text<T>> => {
-    return { value: await consume(decode(handle, path, encoding)), encoding, guessed };
+  const as = async (name: string, guessed: boolean): Promise<Text<T>> => {
+    return { value: await consume(decode(handle, path, name)), encoding: name, guessed };
   };
   try {
-    const told = wanted ?? (await encodingOf(handle, path));
+    const told = encoding ?? (await encodingOf(handle, path));
     if (told !== undefined) return await as(told, false);
     return await as("utf-8", false).catch((thrown) => {
       if (thrown instanceof NotInEncoding) return as("windows-1252", true);

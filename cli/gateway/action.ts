@@ -7,11 +7,11 @@ import type { NatsBusParts } from "../../pipeline/bus/nats/open.ts";
 import { submitToNats } from "../../pipeline/bus/nats/submit.ts";
 import { type Submit, serveSubmissions } from "../../pipeline/submissions/server.ts";
 import { choose } from "../shared/choose-experiments.ts";
-import { type DataRoots, openDataRoots } from "../shared/data-roots.ts";
 import { type DatasetOptions, openOptionsOf } from "../shared/dataset-options.ts";
 import { openLogOn } from "../shared/observe-options.ts";
 import type { BusOptions } from "../shared/with-bus.ts";
 import { withBus } from "../shared/with-bus.ts";
+import { type DatasetLists, openDatasetLists } from "./open-in-thread.ts";
 
 export interface GatewayOptions extends BusOptions, ServerSecurityOptions, DatasetOptions {
   readonly listen: string;
@@ -26,13 +26,13 @@ const graceMs = 5_000;
 export const runGateway = async (options: GatewayOptions): Promise<void> => {
   const log = openLogOn(process.stderr, {});
   const security = await readServerSecurity(options, (problem) => log.warn(problem.rawMessage));
-  const roots = await openDataRoots(options.dataRoot, openOptionsOf(options));
+  const lists = await openDatasetLists(options.dataRoot, openOptionsOf(options));
   await withBus(options, async (parts) => {
     const server = await serveSubmissions({
       listen: options.listen,
       security,
       async submit(request) {
-        const response = await submit(parts, roots, request);
+        const response = await submit(parts, lists, request);
         log.info("submitted", { data: request.data, ...response });
         return response;
       },
@@ -43,15 +43,16 @@ export const runGateway = async (options: GatewayOptions): Promise<void> => {
     process.stdout.write(options.json ? `${JSON.stringify({ type: "ready", address })}\n` : `ready on ${address}\n`);
     await Promise.race([once(process, "SIGTERM"), once(process, "SIGINT")]);
     await server.close(graceMs);
+    await lists.close();
   });
 };
 
 const submit = async (
   parts: NatsBusParts,
-  roots: DataRoots,
+  lists: DatasetLists,
   { data, experiments: wanted }: Parameters<Submit>[0],
 ): ReturnType<Submit> => {
-  const dataset = await roots.open(data);
+  const dataset = await lists.open(data);
   const experiments = choose(dataset, wanted).map(({ id, cellType }) => ({ id, cellType, data: dataset.root }));
   return submitToNats(parts, experiments, () => {
     throw new PlatestreamError("queue-full", "the queue is full; submit the same experiments again in a while");

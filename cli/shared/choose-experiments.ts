@@ -1,8 +1,11 @@
 import { PlatestreamError } from "../../common/errors.ts";
-import type { Dataset } from "../../datasets/open.ts";
+import type { Dataset, ListedExperiment } from "../../datasets/dataset.ts";
 
 /** Those of the dataset's experiments that are wanted: all, when none are named. */
-export const choose = (dataset: Dataset, wanted: readonly string[]): Dataset["experiments"] => {
+export const choose = (
+  dataset: Pick<Dataset, "root" | "experiments">,
+  wanted: readonly string[],
+): readonly ListedExperiment[] => {
   const known = dataset.experiments.map(({ id }) => id);
   const unknown = wanted.filter((id) => !known.includes(id));
   if (unknown.length > 0) {

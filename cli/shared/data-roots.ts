@@ -1,22 +1,18 @@
 /** A node reads what lies under its data roots, whatever a job asks for. */
-import { readdir, realpath } from "node:fs/promises";
-import { dirname, join, resolve, sep } from "node:path";
+import { readdir, realpath, stat } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { LRUCache } from "lru-cache";
 import { PlatestreamError } from "../../common/errors.ts";
-import { type Dataset, type OpenOptions, openDataset } from "../../datasets/open.ts";
+import type { ListedExperiment } from "../../datasets/dataset.ts";
+import { type OpenOptions, openDataset } from "../../datasets/open.ts";
+import { requireWithin } from "../../datasets/text-file.ts";
 import type { ExperimentRef } from "../../pipeline/bus/bus.ts";
 import type { Experiment } from "../../screen/experiment.ts";
 import { locationsOf } from "../../screen/image-source.ts";
 
-/** Both throw "invalid-data" where something lies elsewhere. Links are followed first, so that none leads out of the roots. */
-export interface DataRoots {
-  /** The tables of a dataset as they are now. */
-  open(data: string): Promise<Dataset>;
-  /** The sites of an experiment; the tables of its dataset are read once. */
-  load(experiment: ExperimentRef): Promise<Experiment>;
-}
-
-export const openDataRoots = async (dirs: readonly string[], options: OpenOptions): Promise<DataRoots> => {
-  const roots = await Promise.all(
+/** The folders themselves, whatever links led to them. Throws `invalid-config` where one is no folder. */
+export const realRoots = (dirs: readonly string[]): Promise<string[]> =>
+  Promise.all(
     dirs.map((dir) =>
       realpath(dir).catch(() => {
         throw new PlatestreamError(
@@ -26,52 +22,81 @@ export const openDataRoots = async (dirs: readonly string[], options: OpenOption
       }),
     ),
   );
-  const inRoots = async (path: string): Promise<string> => {
-    // What is not there is judged by its name: nothing of it can be read.
-    const real = await realpath(path).catch(() => resolve(path));
-    if (roots.some((root) => real === root || real.startsWith(root.endsWith(sep) ? root : root + sep))) return real;
-    throw new PlatestreamError(
-      "invalid-data",
-      `a node reads under its data roots only (${roots.join(", ")}), and the job names ${path}; start the node with another --data-root`,
-    );
+
+/** What a cache of datasets needs to know of one. */
+export interface OpenedTables {
+  readonly root: string;
+  readonly experiments: readonly ListedExperiment[];
+  /** Files that were read. */
+  readonly tables: readonly string[];
+}
+
+/**
+ * Opens datasets below `roots` and keeps the last ones: each is opened once for all who ask at the same time, and again
+ * when a file that was read has changed since.
+ */
+export const cacheDatasets = <T extends OpenedTables>(
+  roots: readonly string[],
+  most: number,
+  open: (data: string) => Promise<T>,
+): ((data: string) => Promise<T>) => {
+  const opened = new LRUCache<string, Promise<{ readonly dataset: T; readonly stamps: string }>>({ max: most });
+  const read = async (data: string) => {
+    const dataset = await open(data);
+    return { dataset, stamps: await stampsOf(dataset.tables) };
   };
-  /** Links among the entries of a folder lead to the roots; returns its folders. */
-  const checkLinks = async (folder: string, wanted: (name: string) => boolean): Promise<string[]> => {
+  const openAgain = (data: string) => {
+    const reading = read(data);
+    opened.set(data, reading);
+    reading.catch(() => opened.delete(data));
+    return reading;
+  };
+  return async (path) => {
+    const data = await requireWithin(path, roots);
+    const known = await (opened.get(data) ?? openAgain(data));
+    if ((await stampsOf(known.dataset.tables)) === known.stamps) return known.dataset;
+    return (await openAgain(data)).dataset;
+  };
+};
+
+/** Changes whenever one of the files does. */
+const stampsOf = async (paths: readonly string[]): Promise<string> => {
+  const stamps = paths.map((path) =>
+    stat(path).then(
+      ({ size, mtimeMs, ino }) => `${size} ${mtimeMs} ${ino}`,
+      () => "gone",
+    ),
+  );
+  return (await Promise.all(stamps)).join("\n");
+};
+
+/** Datasets that a node keeps open: jobs of one dataset come one after the other. */
+const keptDatasets = 4;
+
+/**
+ * Loads the sites that jobs name. Throws `invalid-data` where the dataset, one of its tables or one of its images lies
+ * elsewhere; links are followed first, so that none leads out of the roots.
+ */
+export const openDataRoots = async (
+  dirs: readonly string[],
+  options: OpenOptions,
+): Promise<(experiment: ExperimentRef) => Promise<Experiment>> => {
+  const roots = await realRoots(dirs);
+  const datasetAt = cacheDatasets(roots, keptDatasets, (data) => openDataset(data, { ...options, within: roots }));
+  /** Links among the files of a folder lead to the roots. */
+  const checkLinks = async (folder: string, wanted: (name: string) => boolean): Promise<void> => {
     const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
     for (const entry of entries) {
-      if (entry.isSymbolicLink() && wanted(entry.name)) await inRoots(join(folder, entry.name));
+      if (entry.isSymbolicLink() && wanted(entry.name)) await requireWithin(join(folder, entry.name), roots);
     }
-    return entries.filter((entry) => !entry.isFile()).map(({ name }) => join(folder, name));
   };
-  const datasets = new Map<string, Promise<Dataset>>();
-  /** Where a dataset is, once nothing of it leads outside. */
-  const place = async (path: string): Promise<string> => {
-    const data = await inRoots(path);
-    // Before the tables are read: what is wrong with them would be told. They lie here or one level down.
-    for (const folder of await checkLinks(data, () => true)) await checkLinks(folder, () => true);
-    return data;
-  };
-  const read = (data: string): Promise<Dataset> => {
-    const dataset = openDataset(data, options);
-    datasets.set(data, dataset);
-    dataset.catch(() => datasets.delete(data));
-    return dataset;
-  };
-
-  return {
-    open: async (path) => read(await place(path)),
-    async load({ id, data: path }) {
-      const data = await place(path);
-      const known = await (datasets.get(data) ?? read(data));
-      // Its tables may have grown since they were read.
-      const dataset = known.experiments.some((each) => each.id === id) ? known : await read(data);
-      const experiment = await dataset.load(id);
-      const files = new Set(experiment.sites.flatMap(({ images }) => images.flatMap(locationsOf)));
-      for (const folder of new Set([...files].map((file) => dirname(file)))) {
-        await inRoots(folder);
-        await checkLinks(folder, (name) => files.has(join(folder, name)));
-      }
-      return experiment;
-    },
+  return async ({ id, data }) => {
+    const experiment = await (await datasetAt(data)).load(id);
+    const files = new Set(experiment.sites.flatMap(({ images }) => images.flatMap(locationsOf)));
+    for (const folder of new Set([...files].map((file) => dirname(file)))) {
+      await requireWithin(folder, roots);
+      await checkLinks(folder, (name) => files.has(join(folder, name)));
+    }
+    return experiment;
   };
 };

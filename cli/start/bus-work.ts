@@ -17,7 +17,7 @@ import { openResultsService } from "./serve-results.ts";
 
 export const openBusWork = async (parts: NodeParts, url: string): Promise<Work> => {
   const { options, config, chain, security, node, operations, onStatus, opened } = parts;
-  const { load } = await openDataRoots(options.dataRoot ?? [], config);
+  const load = await openDataRoots(options.dataRoot ?? [], config);
   const nats = await openNats({
     url,
     security: await readBusSecurity(options),

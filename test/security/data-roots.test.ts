@@ -19,9 +19,8 @@ const setup = async (t: TestContext) => {
   };
   await mkdir(root);
   await write(outside);
-  const { open, load } = await openDataRoots([root], {});
+  const load = await openDataRoots([root], {});
   const read = async (data: string) => {
-    await open(data);
     return load({ id: "E", cellType: "unknown", data });
   };
   return { root, outside, write, read };
@@ -59,7 +58,7 @@ test("a link cannot lead a job outside: of a folder, of a table, above it, of an
     ["table", "table"],
     ["download/rxrx1", "download"],
   ] as const) {
-    await mkdir(join(root, at), { recursive: true });
+    await mkdir(join(root, at, "images"), { recursive: true });
     await writeFile(join(outside, "secret.csv"), "not,for,others\n");
     await symlink(join(outside, "secret.csv"), join(root, at, "metadata.csv"));
     await assert.rejects(read(join(root, dataset)), (error: Error) => {
@@ -68,6 +67,10 @@ test("a link cannot lead a job outside: of a folder, of a table, above it, of an
       return true;
     });
   }
+
+  await mkdir(join(root, "tree", "batch", "plate"), { recursive: true });
+  await symlink(join(outside, "load_data.csv"), join(root, "tree", "batch", "plate", "load_data.csv"));
+  await assert.rejects(read(join(root, "tree")), refused);
 
   const screen = await write(join(root, "screen"));
   await rename(join(screen, "image.png"), join(outside, "moved.png"));

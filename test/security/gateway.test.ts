@@ -92,3 +92,23 @@ test("submitting goes to a bus or to its gateway", async () => {
     assert.match(refused.stderr, /\[invalid-config\] .* give one of the two/);
   }
 });
+
+test("a gateway answers while tables are read, refuses what is no regular file, and sees that a table has changed", async (t) => {
+  const { root, gateway, submit } = await setup(t);
+  const blocked = join(root, "blocked");
+  await mkdir(blocked);
+  await promisify(execFile)("mkfifo", [join(blocked, "load_data.csv")]);
+  await assert.rejects(submit(blocked), /load_data\.csv cannot be read: it is a FIFO, not a regular file/);
+  const screen = await writeDataset(join(root, "screen"), ["E1"]);
+  assert.deepEqual(await submit(screen), { queued: 1, known: 0 });
+  await writeDataset(screen, ["E1", "E2"]);
+  assert.deepEqual(await submit(screen), { queued: 1, known: 1 });
+  const many = Array.from({ length: 8 }, () => submit(screen));
+  assert.deepEqual(
+    (await Promise.all(many)).map(({ known }) => known),
+    Array.from({ length: 8 }, () => 2),
+  );
+  gateway.kill("SIGTERM");
+  const [code] = await once(gateway, "exit");
+  assert.equal(code, 0);
+});
