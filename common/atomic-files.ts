@@ -1,7 +1,8 @@
 /** Files that are there whole or not at all, whatever happens to the process or the machine. */
-import { open, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { open, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { PlatestreamError } from "./errors.ts";
+import { readRegularFile } from "./read-file.ts";
 
 /** Writes a file beside `path` and then puts it in its place; a function fills the file that it is given the path of. */
 export const replaceFile = async (
@@ -36,11 +37,12 @@ export const flush = async (path: string): Promise<void> => {
  * @throws PlatestreamError `invalid-data` where it is not JSON
  */
 export const readJson = async <T>(path: string): Promise<T | undefined> => {
-  const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return undefined;
+  const bytes = await readRegularFile(path).catch((error: PlatestreamError) => {
+    if ((error.cause as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw error;
   });
-  if (text === undefined) return undefined;
+  if (bytes === undefined) return undefined;
+  const text = bytes.toString("utf8");
   try {
     return JSON.parse(text) as T;
   } catch (cause) {

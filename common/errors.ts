@@ -19,6 +19,7 @@ export const errorCodes = {
   "too-many-calls": { grpc: 8, exit: 1, retry: true },
   "plugin-failed": { grpc: 13, exit: 1, retry: true },
   cancelled: { grpc: 1, exit: 130, retry: false },
+  system: { grpc: 8, exit: 1, retry: true }, // a full disk, too few descriptors, a folder that may not be written to
   internal: { grpc: 13, exit: 1, retry: true },
 } as const satisfies Record<string, { grpc: number; exit: number; retry: boolean }>;
 
@@ -51,6 +52,9 @@ export class PlatestreamError extends Error {
     if (thrown instanceof Error && thrown.name === "AbortError") {
       return new PlatestreamError("cancelled", "the run was cancelled", { cause: thrown });
     }
+    if (code === "internal" && isSystemError(thrown)) {
+      return new PlatestreamError("system", `the operating system refused: ${wordsOf(thrown)}`, { cause: thrown });
+    }
     const message = thrown instanceof Error ? thrown.message : String(thrown);
     return new PlatestreamError(code, message, { cause: thrown });
   }
@@ -60,6 +64,23 @@ export class PlatestreamError extends Error {
     return new PlatestreamError(this.code, `${where}: ${this.rawMessage}`, { cause: this.cause ?? this, stage });
   }
 }
+
+const isSystemError = (thrown: unknown): thrown is NodeJS.ErrnoException =>
+  thrown instanceof Error && typeof (thrown as NodeJS.ErrnoException).syscall === "string";
+
+const remedies: Readonly<Record<string, string>> = {
+  EMFILE: "allow more with `ulimit -n`",
+  ENFILE: "the machine has too many files open",
+  ENOSPC: "make room on the disk, and start the same command again",
+  EDQUOT: "this user's share of the disk is used up",
+  EROFS: "choose a folder that can be written to",
+  EACCES: "choose a folder that this user may write to",
+};
+
+const wordsOf = ({ message, code }: NodeJS.ErrnoException): string => {
+  const remedy = remedies[code ?? ""];
+  return remedy === undefined ? message : `${message}; ${remedy}`;
+};
 
 /** What a person sees for any number of problems found at once: one heading, one line per problem. */
 export const listProblems = (heading: string, problems: readonly string[], most = 50): string => {

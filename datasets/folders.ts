@@ -2,7 +2,7 @@
 import { readdir, realpath, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { PlatestreamError } from "../common/errors.ts";
-import { reasonOf } from "./text-file.ts";
+import { reasonOf } from "../common/read-file.ts";
 
 const { compare } = new Intl.Collator("en", { numeric: true });
 

@@ -2,6 +2,7 @@
 import { stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { PlatestreamError } from "../common/errors.ts";
+import { reasonOf } from "../common/read-file.ts";
 import type { Dataset } from "./dataset.ts";
 import { namesIn } from "./folders.ts";
 import type { Layout, Place } from "./layout.ts";
@@ -9,7 +10,6 @@ import { layouts } from "./layouts.ts";
 import { type Opening, type OpenOptions, readColumns } from "./opening.ts";
 import { gatherProblems, kindOf, listByKind, type Problem, sentenceOf } from "./problems.ts";
 import { roles } from "./roles.ts";
-import { reasonOf } from "./text-file.ts";
 
 export type { Dataset } from "./dataset.ts";
 export type { OpenOptions } from "./opening.ts";

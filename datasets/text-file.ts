@@ -1,39 +1,10 @@
 /** Reads text files piece by piece: in whatever encoding and with whatever line endings they were written. */
-import { constants } from "node:fs";
-import { type FileHandle, open, realpath } from "node:fs/promises";
+import { type FileHandle, realpath } from "node:fs/promises";
 import { resolve, sep } from "node:path";
 import { PlatestreamError } from "../common/errors.ts";
+import { openRegularFile, reasonOf } from "../common/read-file.ts";
 
 const pieceBytes = 1 << 20;
-
-/** Opens a regular file, and nothing that could block: no FIFO, socket or device. */
-export const openRegularFile = async (path: string): Promise<FileHandle> => {
-  const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((cause) => {
-    throw new PlatestreamError("invalid-data", `${path} cannot be read: ${reasonOf(cause)}`, { cause });
-  });
-  const found = await handle.stat();
-  if (found.isFile()) return handle;
-  await handle.close();
-  const kind = found.isDirectory() ? "a folder" : found.isFIFO() ? "a FIFO" : "a device or socket";
-  throw new PlatestreamError("invalid-data", `${path} cannot be read: it is ${kind}, not a regular file`);
-};
-
-/** What the system says, in words. */
-export const reasonOf = (cause: NodeJS.ErrnoException): string => {
-  switch (cause.code) {
-    case "ENOENT":
-      return "there is no such file";
-    case "EACCES":
-    case "EPERM":
-      return "this user may not read it";
-    case "ELOOP":
-      return "its symbolic links lead in a circle";
-    case "ENAMETOOLONG":
-      return "its name is too long";
-    default:
-      return cause.message;
-  }
-};
 
 export interface ReadTextOptions {
   /** Found out from the bytes when absent. */

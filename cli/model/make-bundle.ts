@@ -1,16 +1,17 @@
 /** What `pipeline model new` and `pipeline model import` do. */
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { PlatestreamError } from "../../common/errors.ts";
+import { readRegularFile } from "../../common/read-file.ts";
 import { readSafetensors } from "../../common/safetensors.ts";
+import { parse } from "../../common/schema.ts";
 import { openDataset } from "../../datasets/open.ts";
 import { learnPlateGroups } from "../../datasets/plate-groups.ts";
 import { addToBundle, type NewManifest, readManifest, writeBundle } from "../../gpu-worker/bundle/bundle.ts";
 import { classCount, importWeights } from "../../gpu-worker/bundle/import-weights.ts";
 import { bundleVersion } from "../../gpu-worker/bundle/manifest.ts";
 import type { Variant } from "../../gpu-worker/network/architecture.ts";
-import { type Architecture, variants } from "../../gpu-worker/network/architecture.ts";
+import { architectureSchema, most, variants } from "../../gpu-worker/network/architecture.ts";
 import { initialWeights } from "../../gpu-worker/network/initialise.ts";
 
 /** Which network a new bundle is for. */
@@ -66,7 +67,7 @@ export const importBundle = async (
   said: (option: string) => boolean,
 ): Promise<void> => {
   const out = resolve(options.out);
-  const tensors = readSafetensors(await readWeights(file), file);
+  const tensors = readSafetensors(await readRegularFile(file, "invalid-model"), file);
   const { newHead = false, seed } = options;
   const from = { newHead, seed };
   const trained = !newHead;
@@ -94,14 +95,12 @@ export const importBundle = async (
 
 const tell = (lines: readonly string[]): void => void process.stdout.write(`${lines.join("\n  ")}\n`);
 
-const readWeights = (file: string): Promise<Uint8Array> =>
-  readFile(file).catch((cause) => {
-    throw new PlatestreamError("invalid-model", `${file} cannot be read: ${cause.message}`, { cause });
-  });
-
 const planFor = async (options: NetworkOptions, classes = options.classes): Promise<Plan> => {
   const { layout, cellTypes, channels } = options;
   if (layout === undefined) {
+    if (classes !== undefined && classes > most.classes) {
+      throw wrong(`a network has at most ${most.classes} classes, not ${classes}`);
+    }
     if (classes === undefined) throw wrong("say how many classes there are with --classes, or give a --layout");
     if (cellTypes === undefined) throw wrong("say which cell types there are with --cell-types, or give a --layout");
     const names = Array.from({ length: classes }, (_, index) => String(index));
@@ -144,14 +143,8 @@ const manifestFor = (
   { classes, controls, plateGroups, cellTypes, channels }: Plan,
   trained: boolean,
 ): NewManifest => {
-  const architecture: Architecture = {
-    ...variants[arch],
-    blocks: [...variants[arch].blocks],
-    channels,
-    ...size,
-    classes: classes.length,
-    plates,
-  };
+  const told = { ...variants[arch], channels, ...size, classes: classes.length, plates };
+  const architecture = parse(architectureSchema, told, "such a network cannot be made");
   return {
     name: name ?? basename(resolve(out)),
     architecture,

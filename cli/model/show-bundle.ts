@@ -1,6 +1,7 @@
 /** What `pipeline model info` and `pipeline model export` do. */
-import { readFile, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { PlatestreamError } from "../../common/errors.ts";
+import { readRegularFile } from "../../common/read-file.ts";
 import { type Bundle, readBundle } from "../../gpu-worker/bundle/bundle.ts";
 import { type Architecture, featureCount, parameters } from "../../gpu-worker/network/architecture.ts";
 import { decodeStatistics } from "../../gpu-worker/network/statistics.ts";
@@ -86,10 +87,10 @@ const chooseCellType = ({ weights }: Bundle, dir: string, wanted: string | undef
 
 const readStatistics = async (choice: string, architecture: Architecture) => {
   if (choice === "running") return undefined;
-  const bytes = await readFile(choice).catch((cause) => {
+  const bytes = await readRegularFile(choice).catch((cause) => {
     throw new PlatestreamError(
       "invalid-config",
-      `--statistics is "running" or a file of statistics, and ${choice} cannot be read: ${cause.message}`,
+      `--statistics is "running" or a file of statistics, and ${cause.rawMessage}`,
       { cause },
     );
   });

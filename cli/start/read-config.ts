@@ -1,9 +1,9 @@
 /** What `pipeline start` was told: its options, and the configuration that they make with its file. */
-import { readFile } from "node:fs/promises";
 import { delimiter, dirname, resolve } from "node:path";
 import { parse as parseYaml } from "yaml";
 import { PlatestreamError } from "../../common/errors.ts";
 import type { ClientSecurityOptions } from "../../common/grpc/client-security.ts";
+import { readOptionFile } from "../../common/read-file.ts";
 import type { BusSecurityOptions } from "../../pipeline/bus/nats/security.ts";
 import { parseRunConfig, type RunConfig, withSettings } from "../../pipeline/config.ts";
 import { usualChain } from "../../stages/built-in.ts";
@@ -67,11 +67,7 @@ const readOwn = async (options: StartOptions): Promise<ResolvedConfig> => {
   }
   if (options.config === undefined) return lay(options, {}, process.cwd(), "the command line");
   const path = resolve(options.config);
-  const text = await readFile(path, "utf8").catch((cause) => {
-    throw new PlatestreamError("invalid-config", `--config ${options.config} cannot be read: ${cause.message}`, {
-      cause,
-    });
-  });
+  const text = (await readOptionFile("--config", options.config)).toString("utf8");
   try {
     const file: unknown = parseYaml(text);
     return lay(options, typeof file === "object" && file !== null ? file : {}, dirname(path), options.config);

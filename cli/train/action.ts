@@ -1,9 +1,9 @@
 /** What `pipeline train` does: reads the recipe and the dataset, trains, and tells how it goes. */
 import { existsSync, statSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
 import { basename, resolve } from "node:path";
 import { createLogUpdate } from "log-update";
 import { lockFolder } from "../../common/folder-lock.ts";
+import { makeFolder } from "../../common/make-folder.ts";
 import { packageFile } from "../../common/package-file.ts";
 import type { StepStatus } from "../../training/loop/network-task.ts";
 import { readRecipe } from "../../training/loop/recipe.ts";
@@ -50,7 +50,7 @@ export const runTraining = async (flags: TrainFlags): Promise<void> => {
     stop.abort();
   });
   let shown = Date.now();
-  await mkdir(flags.out, { recursive: true });
+  await makeFolder(flags.out);
   const unlock = await lockFolder(flags.out);
   try {
     await trainBundle(dataset, {

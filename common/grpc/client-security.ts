@@ -1,7 +1,7 @@
 /** How a client reaches the servers that it is told of: encrypted or not, with which certificate and token. */
-import { readFile } from "node:fs/promises";
 import { type ChannelCredentials, credentials, InterceptingCall, type Interceptor } from "@grpc/grpc-js";
 import { PlatestreamError } from "../errors.ts";
+import { readOptionFile } from "../read-file.ts";
 import { isLoopback } from "../security/listen-address.ts";
 import { readAuthorities, readIdentityFiles, type TlsFiles } from "../security/tls.ts";
 
@@ -70,11 +70,7 @@ const readToken = async (
   if (tokenFile === undefined && (fromEnvironment === undefined || fromEnvironment === "")) return undefined;
   const where = tokenFile === undefined ? "PLATESTREAM_TOKEN" : `--token-file ${tokenFile}`;
   const text =
-    tokenFile === undefined
-      ? fromEnvironment!
-      : await readFile(tokenFile, "utf8").catch((cause) => {
-          throw new PlatestreamError("invalid-config", `${where} cannot be read: ${cause.message}`, { cause });
-        });
+    tokenFile === undefined ? fromEnvironment! : (await readOptionFile("--token-file", tokenFile)).toString("utf8");
   const token = text.trim();
   if (/^[\x21-\x7e]+$/.test(token)) return token;
   throw new PlatestreamError(

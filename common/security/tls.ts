@@ -1,8 +1,8 @@
 /** Certificates and keys, from PEM files to what gRPC, HTTP and NATS take. */
 import { X509Certificate } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { createSecureContext } from "node:tls";
 import { PlatestreamError } from "../errors.ts";
+import { readOptionFile } from "../read-file.ts";
 
 /** Options as they are given, each the path of a PEM file. */
 export interface TlsFiles {
@@ -30,7 +30,10 @@ export const readIdentityFiles = async (
     const [given, missing] = tlsKey === undefined ? [options.cert, options.key] : [options.key, options.cert];
     throw new PlatestreamError("invalid-config", `${given} needs ${missing}: a certificate and its private key`);
   }
-  const identity = { cert: await readPem(tlsCert, options.cert), key: await readPem(tlsKey, options.key) };
+  const identity = {
+    cert: await readOptionFile(options.cert, tlsCert),
+    key: await readOptionFile(options.key, tlsKey),
+  };
   try {
     createSecureContext(identity);
   } catch (cause) {
@@ -46,7 +49,7 @@ export const readIdentityFiles = async (
 /** Certificates of authorities; several may stand in one file. */
 export const readAuthorities = async (path: string | undefined, option: string): Promise<Buffer | undefined> => {
   if (path === undefined) return undefined;
-  const pem = await readPem(path, option);
+  const pem = await readOptionFile(option, path);
   try {
     new X509Certificate(pem);
   } catch (cause) {
@@ -58,8 +61,3 @@ export const readAuthorities = async (path: string | undefined, option: string):
   }
   return pem;
 };
-
-const readPem = (path: string, option: string): Promise<Buffer> =>
-  readFile(path).catch((cause) => {
-    throw new PlatestreamError("invalid-config", `${option} ${path} cannot be read: ${cause.message}`, { cause });
-  });

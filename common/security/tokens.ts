@@ -1,10 +1,10 @@
 /** Bearer tokens: who may ask what of a server. A server holds their hashes only. */
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { watchFile } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { parse as parseYaml } from "yaml";
 import { z } from "zod";
 import { listProblems, PlatestreamError } from "../errors.ts";
+import { readOptionFile } from "../read-file.ts";
 
 /** `predict`: everything of a worker; `subscribe`: read results; `submit`: queue experiments. */
 export const roles = ["predict", "subscribe", "submit"] as const;
@@ -36,7 +36,7 @@ export const readTokens = async (path: string): Promise<readonly TokenEntry[]> =
   const fail = (what: string, cause?: unknown): never => {
     throw new PlatestreamError("invalid-config", `--tokens ${path} ${what}`, { cause });
   };
-  const text = await readFile(path, "utf8").catch((cause) => fail(`cannot be read: ${cause.message}`, cause));
+  const text = (await readOptionFile("--tokens", path)).toString("utf8");
   const value = parseText(text, (cause) => fail("is neither YAML nor JSON", cause));
   const parsed = tokenList.safeParse(value);
   if (parsed.success) return parsed.data;

@@ -5,6 +5,7 @@ import { resolve } from "node:path";
 import { Piscina } from "piscina";
 import { z } from "zod";
 import { PlatestreamError } from "../../common/errors.ts";
+import { makeFolder } from "../../common/make-folder.ts";
 import { type SyntheticOptions, type SyntheticParameters, syntheticParameters } from "./parameters.ts";
 import { planExperiment, plateCapacity, wellsPerPlate } from "./plan.ts";
 import { readRecord, writeRecord } from "./record.ts";
@@ -45,7 +46,7 @@ export const synthesise = async (
   const parameters = parse(options);
   checkNames(experiments);
   const root = resolve(dir);
-  await mkdir(root, { recursive: true });
+  await makeFolder(root);
   const finished = await readRecord(root, parameters);
   const missing = [...new Set(experiments)].filter((name) => !finished.includes(name));
   if (missing.length === 0) return;

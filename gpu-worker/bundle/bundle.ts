@@ -1,9 +1,11 @@
 /** A bundle: a folder with `bundle.json` and one safetensors file of weights per cell type. */
 import { createHash } from "node:crypto";
-import { mkdir, readFile, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { replaceFile } from "../../common/atomic-files.ts";
 import { listProblems, PlatestreamError } from "../../common/errors.ts";
+import { makeFolder } from "../../common/make-folder.ts";
+import { readRegularFile } from "../../common/read-file.ts";
 import { readSafetensors, writeSafetensors } from "../../common/safetensors.ts";
 import { sourceServing } from "../../common/serving.ts";
 import { type Architecture, parameters, type Weights } from "../network/architecture.ts";
@@ -31,12 +33,12 @@ const invalid = (message: string, cause?: unknown) => new PlatestreamError("inva
 /** Reads `bundle.json` alone. */
 export const readManifest = async (folder: string): Promise<Manifest> => {
   const path = join(folder, "bundle.json");
-  const text = await readFile(path, "utf8").catch((cause) => {
-    throw invalid(`${folder} is no bundle: ${path} cannot be read (${cause.code}); \`pipeline model new\` makes one`);
+  const bytes = await readRegularFile(path, "invalid-model").catch(({ rawMessage: why, cause }) => {
+    throw invalid(`${folder} is no bundle: ${why}; \`pipeline model new\` makes one`, cause);
   });
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = JSON.parse(bytes.toString("utf8"));
   } catch (cause) {
     throw invalid(`${path} is not JSON: ${(cause as Error).message}`, cause);
   }
@@ -65,7 +67,7 @@ export const readBundle = async (folder: string): Promise<Bundle> => {
   const weights = new Map<string, Weights>();
   for (const [cellType, { weights: file, sha256 }] of Object.entries(manifest.cellTypes)) {
     try {
-      const bytes = await readFile(join(folder, file));
+      const bytes = await readRegularFile(join(folder, file), "invalid-model", `${file}, for ${cellType},`);
       const found = hashOf(bytes);
       if (found !== sha256) {
         problems.push(
@@ -78,10 +80,7 @@ export const readBundle = async (folder: string): Promise<Bundle> => {
       problems.push(...wrong.map((problem) => `${file}: ${problem}`));
       weights.set(cellType, pickWeights(tensors, manifest.architecture));
     } catch (thrown) {
-      const { code, message } = thrown as NodeJS.ErrnoException;
-      problems.push(
-        thrown instanceof PlatestreamError ? thrown.rawMessage : `${file}, for ${cellType}: ${code}, ${message}`,
-      );
+      problems.push(PlatestreamError.from(thrown).rawMessage);
     }
   }
   if (problems.length > 0) throw invalid(listProblems(`bundle ${folder} cannot be used:`, problems));
@@ -103,7 +102,8 @@ export const writeBundle = async (
   manifest: NewManifest,
   weights: ReadonlyMap<string, Weights>,
 ): Promise<Manifest> => {
-  await mkdir(folder, { recursive: true });
+  checkManifest(folder, manifest);
+  await makeFolder(folder);
   const old = await readManifest(folder).then(filesOf, () => new Map<string, string>());
   const taken = new Map(old);
   const cellTypes: Record<string, CellTypeEntry> = {};
@@ -119,6 +119,19 @@ export const writeBundle = async (
   }
   const created = new Date().toISOString();
   return replaceManifest(folder, { format: "platestream-bundle/1", ...manifest, cellTypes, created }, old);
+};
+
+/** Before anything is written. */
+const checkManifest = (folder: string, manifest: NewManifest): void => {
+  const unknown = { weights: "weights", sha256: "0".repeat(64) };
+  const entries = Object.entries(manifest.cellTypes).map(([cellType, notes]) => [cellType, { ...unknown, ...notes }]);
+  const told = {
+    format: "platestream-bundle/1",
+    ...manifest,
+    cellTypes: Object.fromEntries(entries),
+    created: new Date().toISOString(),
+  };
+  parseManifest(told, `bundle ${folder}`);
 };
 
 /** Adds a network to a bundle, or replaces the one of that cell type. It must be of the bundle's architecture. */

@@ -11,18 +11,48 @@ export const stems = {
   small: { kernel: 5, stride: 2, padding: 2, pool: { kernel: 2, stride: 2, padding: 0 } },
 } as const;
 
-export const architectureSchema = z.strictObject({
-  growth: z.int().positive().describe("growth rate: feature maps that every dense layer adds"),
-  blocks: z.array(z.int().positive()).min(1).describe("dense layers per dense block"),
-  init: z.int().positive().describe("feature maps of the first convolution"),
-  bottleneck: z.int().positive().default(4).describe("feature maps of a 1x1 convolution, in growth rates"),
-  stem: z.enum(["imagenet", "small"]).default("imagenet").describe("7x7/2 and pool 3/2, or 5x5/2 and pool 2/2"),
-  channels: z.int().positive().describe("channels of an image"),
-  height: z.int().positive().describe("pixels"),
-  width: z.int().positive().describe("pixels"),
-  classes: z.int().positive().describe("outputs of the classifier"),
-  plates: z.int().min(0).default(0).describe("length of the plate one-hot next to the features; 0 for none"),
-});
+/** More than any network that anybody serves, so that a slip of the pen is told before memory runs out. */
+export const most = { layers: 128, maps: 4096, pixels: 2 ** 15, classes: 1_000_000 } as const;
+
+const maps = z.int().positive().max(most.maps);
+const side = z.int().positive().max(most.pixels);
+
+export const architectureSchema = z
+  .strictObject({
+    growth: maps.describe("growth rate: feature maps that every dense layer adds"),
+    blocks: z.array(z.int().positive().max(most.layers)).min(1).max(8).describe("dense layers per dense block"),
+    init: maps.describe("feature maps of the first convolution"),
+    bottleneck: z.int().positive().max(64).default(4).describe("feature maps of a 1x1 convolution, in growth rates"),
+    stem: z.enum(["imagenet", "small"]).default("imagenet").describe("7x7/2 and pool 3/2, or 5x5/2 and pool 2/2"),
+    channels: maps.describe("channels of an image"),
+    height: side.describe("pixels"),
+    width: side.describe("pixels"),
+    classes: z.int().positive().max(most.classes).describe("outputs of the classifier"),
+    plates: z
+      .int()
+      .min(0)
+      .max(65_536)
+      .default(0)
+      .describe("length of the plate one-hot next to the features; 0 for none"),
+  })
+  .superRefine((architecture, { addIssue }) => {
+    for (const key of ["height", "width"] as const) {
+      if (lastMaps(architecture[key], architecture) >= 1) continue;
+      const message = `${architecture[key]} pixels are too few: the stem and every block but the last halve the maps, until nothing is left`;
+      addIssue({ code: "custom", path: [key], message });
+    }
+  });
+
+/** Height or width of the last feature maps. */
+const lastMaps = (
+  pixels: number,
+  { stem, blocks }: { stem: keyof typeof stems; blocks: readonly unknown[] },
+): number => {
+  const { kernel, stride, padding, pool } = stems[stem];
+  const after = (size: number, window: typeof pool | { kernel: number; stride: number; padding: number }) =>
+    Math.floor((size + 2 * window.padding - window.kernel) / window.stride) + 1;
+  return Math.floor(after(after(pixels, { kernel, stride, padding }), pool) / 2 ** (blocks.length - 1));
+};
 export type Architecture = z.output<typeof architectureSchema>;
 
 export const variants = {

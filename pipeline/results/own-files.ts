@@ -1,7 +1,8 @@
 /** Which files of a folder are a run's: nothing else is ever overwritten or removed. */
-import { mkdir, readdir, rm, rmdir } from "node:fs/promises";
+import { readdir, rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { PlatestreamError } from "../../common/errors.ts";
+import { makeFolder } from "../../common/make-folder.ts";
 import { restartFileEvents } from "../events/file.ts";
 import { pieceFiles } from "./pieces.ts";
 
@@ -15,11 +16,7 @@ const files = ["origin.json", "bus.json", "calls.csv", "submission.csv", "profil
  * @throws PlatestreamError `invalid-config` where it cannot be a run's: something else lies under the names of a run's files
  */
 export const claimFolder = async (folder: string): Promise<void> => {
-  await mkdir(folder, { recursive: true }).catch((cause: Error) => {
-    throw new PlatestreamError("invalid-config", `${folder} cannot be a folder for results: ${cause.message}`, {
-      cause,
-    });
-  });
+  await makeFolder(folder);
   const there = await readdir(folder);
   // A run locks the folder before it writes anything.
   if (there.includes(".lock") || there.includes("origin.json")) return;

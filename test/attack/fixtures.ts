@@ -19,6 +19,7 @@ export interface Fixtures {
   /** Results of a run that went well, with the path of its folder replaced by `folder`. */
   copyResults(folder: string): Promise<string>;
   readonly calls: string;
+  readonly profiles: Buffer;
   /** The worker that rows without needs of their own send things to. */
   worker(): Promise<RunningWorker>;
   /** Whether it has died since it was last asked for. */
@@ -51,6 +52,7 @@ export const openFixtures = async (folder: string): Promise<Fixtures> => {
       return to;
     },
     calls,
+    profiles: await readFile(join(results, "profiles.parquet")),
     worker,
     workerDied: () => running?.running() === false,
     async close() {

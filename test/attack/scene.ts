@@ -7,7 +7,7 @@ import { type AttackClient, attackClient } from "./client.ts";
 import { type Ended, type RunOptions, runToEnd } from "./ended.ts";
 import { type Fixtures, type RunningWorker, startWorker } from "./fixtures.ts";
 
-export interface Scene extends Pick<Fixtures, "data" | "model" | "wells" | "calls" | "copyResults"> {
+export interface Scene extends Pick<Fixtures, "data" | "model" | "wells" | "calls" | "profiles" | "copyResults"> {
   readonly folder: string;
   /** A path in its folder. */
   path(...names: readonly string[]): string;

@@ -2,9 +2,8 @@
  * Checkpoints: one safetensors file with the network, the optimiser's memory and the place in the recipe. It is written
  * beside its place and then moved there, so that there is always a whole one.
  */
-import { readFile } from "node:fs/promises";
 import { replaceFile } from "../../common/atomic-files.ts";
-import { PlatestreamError } from "../../common/errors.ts";
+import { readRegularFile } from "../../common/read-file.ts";
 import { readSafetensors, type StoredTensor, writeSafetensors } from "../../common/safetensors.ts";
 import type { Serving } from "../../common/serving.ts";
 import type { LearnerState } from "../learner/learner.ts";
@@ -53,10 +52,10 @@ export const writeCheckpoint = async (path: string, { state, progress }: Checkpo
 export const readCheckpoint = async (path: string): Promise<Checkpoint | undefined> => {
   let bytes: Uint8Array;
   try {
-    bytes = await readFile(path);
+    bytes = await readRegularFile(path);
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw new PlatestreamError("invalid-data", `the checkpoint ${path} cannot be read`, { cause });
+    if (((cause as Error).cause as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw cause;
   }
   const tensors = readSafetensors(bytes, path);
   const numbers = (name: string) => tensors.get(name)!.data as Float32Array;

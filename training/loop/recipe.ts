@@ -1,8 +1,8 @@
 /** A recipe: everything that decides what a network learns. Its defaults are the numbers of Kirill Brodt's solution. */
-import { readFile } from "node:fs/promises";
 import { parse } from "yaml";
 import { z } from "zod";
 import { listProblems, PlatestreamError } from "../../common/errors.ts";
+import { readOptionFile } from "../../common/read-file.ts";
 import { type Variant, variants } from "../../gpu-worker/network/architecture.ts";
 import { lossSchema } from "../gradients/losses.ts";
 
@@ -167,9 +167,7 @@ const contradictions = ({ stages, normalize, loss, plateInput }: Recipe): string
 const repeated = (names: readonly string[]): string[] => names.filter((name, i) => names.indexOf(name) < i);
 
 export const readRecipe = async (path: string): Promise<Recipe> => {
-  const text = await readFile(path, "utf8").catch((cause) => {
-    throw new PlatestreamError("invalid-config", `the recipe ${path} cannot be read: ${cause.message}`, { cause });
-  });
+  const text = (await readOptionFile("the recipe", path)).toString("utf8");
   let value: unknown;
   try {
     value = parse(text);

@@ -2,6 +2,7 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { listProblems, PlatestreamError } from "../../common/errors.ts";
+import { parse } from "../../common/schema.ts";
 import type { LoadableDataset } from "../../datasets/dataset.ts";
 import { learnPlateGroups } from "../../datasets/plate-groups.ts";
 import { addToBundle, type NewManifest, readManifest, writeBundle } from "../../gpu-worker/bundle/bundle.ts";
@@ -137,7 +138,11 @@ const imageArchitecture = async (
   const { channels, height, width } = await openPictures(0).load(sample);
   const shape = typeof recipe.architecture === "string" ? variants[recipe.architecture] : recipe.architecture;
   const plates = recipe.plateInput ? Math.max(...experiments.map((experiment) => experiment.plates.length)) : 0;
-  return architectureSchema.parse({ ...shape, channels, height, width, classes: 1, plates });
+  return parse(
+    architectureSchema,
+    { ...shape, channels, height, width, classes: 1, plates },
+    `no such network can be trained on ${root}`,
+  );
 };
 
 const manifestOf = (

@@ -1,6 +1,7 @@
 /** Where a network starts from, what changes between two stages, and what is served in the end. */
-import { readFile, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { PlatestreamError } from "../../common/errors.ts";
+import { readRegularFile } from "../../common/read-file.ts";
 import { readSafetensors } from "../../common/safetensors.ts";
 import { readBundle } from "../../gpu-worker/bundle/bundle.ts";
 import { type Architecture, parameters, type Weights } from "../../gpu-worker/network/architecture.ts";
@@ -52,7 +53,7 @@ const readWeights = async (path: string, cellType: string): Promise<Weights> => 
     const names = [...weights.keys()].join(", ");
     throw new PlatestreamError("unknown-model", `init: the bundle ${path} has no ${cellType}; it has ${names}`);
   }
-  const tensors = readSafetensors(await readFile(path), path);
+  const tensors = readSafetensors(await readRegularFile(path, "invalid-model"), path);
   return new Map([...tensors].map(([name, { data }]) => [name, data as Float32Array]));
 };
 

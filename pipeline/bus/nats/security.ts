@@ -1,8 +1,8 @@
 /** Who a program is to a NATS server, and how it makes sure of the server. */
-import { readFile } from "node:fs/promises";
 import { parse as parseYaml } from "yaml";
 import { z } from "zod";
 import { PlatestreamError } from "../../../common/errors.ts";
+import { readOptionFile } from "../../../common/read-file.ts";
 import { readAuthorities, readIdentityFiles } from "../../../common/security/tls.ts";
 
 export type BusLogin =
@@ -50,9 +50,7 @@ export const readBusSecurity = async (options: BusSecurityOptions): Promise<BusS
 };
 
 const readLogin = async (path: string): Promise<BusLogin> => {
-  const bytes = await readFile(path).catch((cause) => {
-    throw new PlatestreamError("invalid-config", `--bus-creds ${path} cannot be read: ${cause.message}`, { cause });
-  });
+  const bytes = await readOptionFile("--bus-creds", path);
   const text = bytes.toString();
   if (/-{3,}BEGIN NATS USER JWT-{3,}/.test(text)) return { kind: "creds", creds: bytes };
   const parsed = loginFile.safeParse(readYaml(text));
