@@ -29,6 +29,8 @@ export { type ImageSource, imageAt, locationsOf, type PlaneAddress } from "../sc
 export { writeGreyImage } from "../screen/images.ts";
 export { describeFrame, type Frame, readSite, readSourceHeader, type SitePixels } from "../screen/read-site.ts";
 export type { Affine, Lease, SiteImage } from "../screen/site-image.ts";
+export { type Moments, momentsOf, standardise } from "../screen/standardise.ts";
+export { rangeSchema } from "../screen/value-range.ts";
 export * from "./stage/items.ts";
 export { learnFromSample, type Sampling } from "./stage/sample.ts";
 export * from "./stage/stage.ts";

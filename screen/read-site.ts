@@ -1,12 +1,12 @@
 /** The one way from the sources of a site to its pixels, for runs, training and checks alike. */
 import { PlatestreamError } from "../common/errors.ts";
 import type { ImageHeader, Plane } from "./formats/format.ts";
-import type { ValueRange } from "./formats/pixel-values.ts";
 import { maximum } from "./formats/projection.ts";
 import { type Geometry, shape } from "./geometry.ts";
 import type { ImageSource, PlaneSource } from "./image-source.ts";
 import { withImageFile } from "./open-image.ts";
 import { unreadable } from "./unreadable.ts";
+import type { ValueRange } from "./value-range.ts";
 
 /** What all images of an experiment share. */
 export type Frame = ImageHeader;

@@ -7,6 +7,7 @@ import {
   type Frame,
   mapOrdered,
   PlatestreamError,
+  rangeSchema,
   readSite,
   readSourceHeader,
   type Site,
@@ -17,9 +18,7 @@ import {
 const config = z.strictObject({
   concurrency: z.int().positive().default(4).describe("sites that are decoded at a time"),
   crop: z.int().positive().optional().describe("side of the square to cut out of the middle, in pixels"),
-  range: z
-    .tuple([z.number(), z.number()])
-    .refine(([low, high]) => low < high, "the first number must be less than the second")
+  range: rangeSchema
     .optional()
     .describe("values of signed, 32-bit and float images that become the darkest and the brightest pixel"),
   resize: z.int().positive().optional().describe("side to scale to, after cropping, in pixels"),

@@ -106,11 +106,9 @@ function requireNetworks(
 const calibrated = (options: Options, context: Context) => {
   let told = false;
   return learnFromSample<Batch, Statistics>({
+    context,
     domain: ({ domain }) => domain,
-    weight: (batch) => {
-      requireRoom(batch, options.images, context.memory.capacity);
-      return batch.round === 0 ? batch.images.length : 0;
-    },
+    weight: (batch) => (batch.round === 0 ? batch.images.length : 0),
     enough: options.images,
     learn: (batches, domain) => {
       const sample = batches.filter(({ round }) => round === 0);
@@ -186,15 +184,4 @@ const packed = (batch: Batch, { experiment }: Context): Images => {
   const made = packImages(images, plates);
   packedBatches.set(batch, made);
   return made;
-};
-
-const requireRoom = ({ images }: Batch, sample: number, capacity: number): void => {
-  const bytes = images[0]!.lease.bytes * sample;
-  if (bytes <= capacity / 2) return;
-  const mebibytes = (value: number) => `${Math.ceil(value / 2 ** 20)} MiB`;
-  throw new PlatestreamError(
-    "too-large",
-    `calibrating on ${sample} images takes ${mebibytes(bytes)}, more than half of the ${mebibytes(capacity)} that an ` +
-      `experiment's pixels may take; raise memoryMiB or lower images`,
-  );
 };

@@ -1,5 +1,13 @@
 import { map, type Observable, pipe } from "rxjs";
-import { type Affine, defineStage, learnFromSample, type SiteImage, z } from "../pipeline/plugin.ts";
+import {
+  type Affine,
+  defineStage,
+  learnFromSample,
+  momentsOf,
+  type SiteImage,
+  standardise,
+  z,
+} from "../pipeline/plugin.ts";
 
 const perChannel = z.union([z.number(), z.array(z.number()).min(1)]);
 
@@ -19,13 +27,6 @@ const config = z.strictObject({
   std: perChannel.default(255).describe("with by: given, in grey levels; one number, or one per channel"),
 });
 
-/** Sums over pixels, per channel. */
-interface Moments {
-  readonly count: number;
-  readonly sum: readonly number[];
-  readonly squares: readonly number[];
-}
-
 /**
  * Sets the per-channel affine with which the network reads the pixels; the pixels stay as they are.
  *
@@ -38,53 +39,29 @@ export const normalize = defineStage({
   input: "site-image",
   output: "site-image",
   config,
-  apply: ({ by: told, sample, mean, std }, { serving }) => {
-    const by = told === "as-trained" ? serving.normalize : told;
+  apply: ({ by: told, sample, mean, std }, context) => {
+    const by = told === "as-trained" ? context.serving.normalize : told;
     switch (by) {
       case "none":
         return map((image: SiteImage) => image);
       case "given":
         return map((image: SiteImage) => ({ ...image, affine: given(image.channels, mean, std) }));
       case "image":
-        return map((image: SiteImage) => ({ ...image, affine: standardise([moments(image)]) }));
+        return map((image: SiteImage) => ({ ...image, affine: standardise([momentsOf(image)]) }));
       default:
         return pipe(
           learnFromSample({
+            context,
             domain: ({ site }: SiteImage) => (by === "plate" ? site.plate : site.experiment),
             weight: () => 1,
             enough: sample,
-            learn: async (images) => standardise(images.map(moments)),
+            learn: async (images) => standardise(images.map(momentsOf)),
           }),
           map(([image, affine]) => ({ ...image, affine })),
         ) as (images: Observable<SiteImage>) => Observable<SiteImage>;
     }
   },
 });
-
-const moments = ({ pixels, channels }: SiteImage): Moments => {
-  const area = pixels.length / channels;
-  const sum = new Array<number>(channels).fill(0);
-  const squares = new Array<number>(channels).fill(0);
-  for (let c = 0; c < channels; c++) {
-    for (let i = c * area; i < (c + 1) * area; i++) {
-      sum[c]! += pixels[i]!;
-      squares[c]! += pixels[i]! ** 2;
-    }
-  }
-  return { count: area, sum, squares };
-};
-
-/** The affine that gives the pixels of all images together mean 0 and deviation 1; a constant channel becomes 0. */
-const standardise = (images: readonly Moments[]): Affine => {
-  const count = images.reduce((total, image) => total + image.count, 0);
-  const channels = images[0]!.sum.map((_, c) => {
-    const mean = images.reduce((total, { sum }) => total + sum[c]!, 0) / count;
-    const variance = images.reduce((total, { squares }) => total + squares[c]!, 0) / count - mean ** 2;
-    const scale = variance > 1e-6 ? 1 / Math.sqrt(variance) : 1;
-    return { scale, offset: -mean * scale };
-  });
-  return { scale: channels.map(({ scale }) => scale), offset: channels.map(({ offset }) => offset) };
-};
 
 const given = (channels: number, mean: number | number[], std: number | number[]): Affine => {
   const at = (value: number | number[], c: number) => (Array.isArray(value) ? value[c % value.length]! : value);

@@ -11,7 +11,7 @@ import type { Call } from "../stage/items.ts";
 import type { Context } from "../stage/stage.ts";
 import { workersFor } from "../workers/for-experiment.ts";
 import type { Workers } from "../workers/workers.ts";
-import { observeStage } from "./observe-stage.ts";
+import { observeStage, startOfReach } from "./observe-stage.ts";
 import { PixelMemory } from "./pixel-memory.ts";
 import type { Status } from "./status.ts";
 
@@ -83,8 +83,9 @@ export const runExperiment = async ({
   }));
   onStatus({ type: "experiment-started", experiment: experiment.id, attempt, plates });
 
+  const reach = startOfReach();
   const calls$ = chain.reduce<Observable<unknown>>(
-    (items, link) => observeStage(items, link, contextOf(link.stage.name)),
+    (items, link) => observeStage(items, link, contextOf(link.stage.name), reach),
     from(sites),
   );
 

@@ -8,10 +8,33 @@ import { onBehalfOf } from "./escapes.ts";
 /** How long a stage may take to complete after its input, before it is named as the one that is waited for. */
 const patienceMs = 120_000;
 
+/** How far the items of an experiment have come: the stage furthest down that has got one. */
+export interface Reach {
+  stages: number;
+  position: number;
+  stage: string;
+}
+
+export const startOfReach = (): Reach => ({ stages: 0, position: 0, stage: "" });
+
+/** Whoever holds the items is waited for, not the stage that has no memory left to make more of them. */
+const waitsFor = (stage: string, reach: Reach): string => {
+  const late = `stage ${stage} has not completed ${patienceMs / 1000} s after its last item`;
+  return stage === reach.stage || reach.stage === ""
+    ? late
+    : `${late}: stage ${reach.stage} has taken items and not let them go`;
+};
+
 const named = new WeakSet<PlatestreamError>();
 
 /** Runs one stage on `items`; what it throws names plugin, stage, experiment and the last item that went in. */
-export const observeStage = (items: Observable<unknown>, link: Link, context: Context): Observable<unknown> => {
+export const observeStage = (
+  items: Observable<unknown>,
+  link: Link,
+  context: Context,
+  reach: Reach,
+): Observable<unknown> => {
+  const position = ++reach.stages;
   let last: unknown;
   let watch: NodeJS.Timeout | undefined;
   const { stage, options } = link;
@@ -32,14 +55,12 @@ export const observeStage = (items: Observable<unknown>, link: Link, context: Co
       items.subscribe({
         next: (item) => {
           last = item;
+          if (position >= reach.position) Object.assign(reach, { position, stage: stage.name });
           inStage(() => taken.next(item));
         },
         error: (error) => taken.error(error),
         complete: () => {
-          watch = setTimeout(
-            () => context.note(`stage ${stage.name} has not completed ${patienceMs / 1000} s after its last item`),
-            patienceMs,
-          );
+          watch = setTimeout(() => context.note(waitsFor(stage.name, reach)), patienceMs);
           watch.unref();
           inStage(() => taken.complete());
         },

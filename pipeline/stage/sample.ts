@@ -1,7 +1,12 @@
 /** Learns something from the first items of every domain before any of them goes on. */
 import { Observable, type OperatorFunction } from "rxjs";
+import { PlatestreamError } from "../../common/errors.ts";
+import type { SiteImage } from "../../screen/site-image.ts";
+import type { Context } from "./stage.ts";
 
 export interface Sampling<T, S> {
+  /** The stage's own: a sample that does not fit into half of the memory is refused with its first item. */
+  readonly context: Pick<Context, "memory" | "experiment">;
   /** What the item belongs to: a plate, an experiment. */
   readonly domain: (item: T) => string;
   /** How much the item adds to the sample. */
@@ -24,7 +29,13 @@ interface Domain<T, S> {
  * waited for any longer; an item that comes late all the same is given what its domain has learnt.
  */
 export const learnFromSample =
-  <T, S>({ domain, weight, enough, learn }: Sampling<T, S>): OperatorFunction<T, readonly [item: T, learnt: S]> =>
+  <T, S>({
+    context,
+    domain,
+    weight,
+    enough,
+    learn,
+  }: Sampling<T, S>): OperatorFunction<T, readonly [item: T, learnt: S]> =>
   (source) =>
     new Observable((subscriber) => {
       const domains = new Map<string, Domain<T, S>>();
@@ -61,8 +72,10 @@ export const learnFromSample =
           domains.set(name, entry);
         }
         if (entry.state.kind === "learnt") return subscriber.next([item, entry.state.value]);
+        const added = weight(item);
+        requireRoom(item, added, enough, context);
         entry.held.push(item);
-        entry.weight += weight(item);
+        entry.weight += added;
         if (entry.weight >= enough) begin(name);
       };
 
@@ -82,3 +95,30 @@ export const learnFromSample =
         },
       });
     });
+
+/** Items of a domain are held until there are enough of them: if memory ended before, the run would wait for ever. */
+const requireRoom = (
+  item: unknown,
+  weight: number,
+  enough: number,
+  { memory, experiment }: Sampling<unknown, unknown>["context"],
+): void => {
+  const images = imagesOf(item);
+  if (images.length === 0 || weight <= 0) return;
+  const bytes = images.reduce((sum, { lease }) => sum + lease.bytes, 0);
+  const wanted = Math.min((bytes * enough) / weight, (bytes / images.length) * experiment.sites.length);
+  if (wanted <= memory.capacity / 2) return;
+  const mebibytes = (value: number) => `${Math.ceil(value / 2 ** 20)} MiB`;
+  throw new PlatestreamError(
+    "too-large",
+    `learning from ${Math.min(enough, experiment.sites.length)} images takes ${mebibytes(wanted)}, more than half of ` +
+      `the ${mebibytes(memory.capacity)} that an experiment's pixels may take; raise memoryMiB or use a smaller sample`,
+  );
+};
+
+/** The images that an item holds: itself, or those of a batch. */
+const imagesOf = (item: unknown): readonly SiteImage[] => {
+  const { lease, images } = (item ?? {}) as { readonly lease?: unknown; readonly images?: unknown };
+  if (lease !== undefined) return [item as SiteImage];
+  return Array.isArray(images) ? (images as SiteImage[]).filter((image) => image.lease !== undefined) : [];
+};

@@ -1,7 +1,8 @@
 /** A file format of images: what a new one has to bring. The list of them is in formats.ts. */
 import type { PlaneAddress } from "../image-source.ts";
 import type { Bytes } from "../stores/bytes.ts";
-import type { Pixels, ValueRange } from "./pixel-values.ts";
+import type { ValueRange } from "../value-range.ts";
+import type { Pixels } from "./pixel-values.ts";
 
 export interface ImageFormat {
   readonly name: string;

@@ -1,5 +1,6 @@
 /** Which numbers of a file become pixels of 8 or 16 bit, unchanged. */
 import { unreadable } from "../unreadable.ts";
+import type { ValueRange } from "../value-range.ts";
 
 export type SampleValues =
   | Uint8Array
@@ -12,9 +13,6 @@ export type SampleValues =
   | Float64Array;
 
 export type Pixels = Uint8Array | Uint16Array;
-
-/** Values of a signed, 32-bit or float file that become 0 and 65535. */
-export type ValueRange = readonly [low: number, high: number];
 
 /** What all values of a file are like, whatever stands in it: images of one kind must get one type. */
 export const pixelBits = (bits: number, format: "unsigned" | "signed" | "float"): 8 | 16 =>

@@ -3,10 +3,16 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { from, lastValueFrom, toArray } from "rxjs";
 import { learnFromSample } from "../../pipeline/stage/sample.ts";
+import { contextFor } from "../kit/context.ts";
+
+const { context } = contextFor({ id: "HUVEC-01", cellType: "HUVEC", plates: ["a", "b"], sites: [] });
 
 const run = (items: string[], enough: number, learn: (sample: readonly string[]) => Promise<string>) =>
   lastValueFrom(
-    from(items).pipe(learnFromSample({ domain: (item) => item[0]!, weight: () => 1, enough, learn }), toArray()),
+    from(items).pipe(
+      learnFromSample({ context, domain: (item) => item[0]!, weight: () => 1, enough, learn }),
+      toArray(),
+    ),
   );
 
 test("learnFromSample - learns from the first items of a domain and gives it to all of them", async () => {

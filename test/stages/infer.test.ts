@@ -86,10 +86,15 @@ test("infer - every image goes back to memory after its last batch", async () =>
 test("infer - a sample that memory cannot hold is an error that says what to do", async () => {
   const { workers } = recording();
   await assert.rejects(
-    runStage(infer, { images: 64 }, [batchOf("1", 0, 4)], contextFor(experiment, workers, 100).context),
+    runStage(
+      infer,
+      { images: 64 },
+      [batchOf("1", 0, 4)],
+      contextFor({ ...experiment, sites: new Array(64).fill({}) }, workers, 100).context,
+    ),
     {
       message:
-        "[too-large] calibrating on 64 images takes 1 MiB, more than half of the 1 MiB that an experiment's pixels may take; raise memoryMiB or lower images",
+        "[too-large] learning from 64 images takes 1 MiB, more than half of the 1 MiB that an experiment's pixels may take; raise memoryMiB or use a smaller sample",
     },
   );
 });

@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { from, lastValueFrom, toArray } from "rxjs";
+import { decode } from "../../stages/decode.ts";
 import { normalize } from "../../stages/normalize.ts";
 import { contextFor, imageOf, runStage } from "../kit/context.ts";
+import { temporaryFolder, writeExperiment } from "../kit/experiment.ts";
+
+const byPlate = normalize.config.parse({ by: "plate" });
 
 const experiment = { id: "HUVEC-01", cellType: "HUVEC", plates: ["1", "2"], sites: [] };
 const { context } = contextFor(experiment);
@@ -54,4 +59,21 @@ test("normalize - by given takes mean and deviation in grey levels", async () =>
 test("normalize - a channel without contrast becomes 0, not NaN", async () => {
   const [out] = await runStage<"site-image">(normalize, { by: "image" }, [grey("1", 7, 7, 7, 7)], context);
   assert.deepEqual(out!.affine, { scale: [1], offset: [-7] });
+});
+
+test("normalize - a sample that memory cannot hold is refused before anything is held", async (t) => {
+  const many = await writeExperiment(await temporaryFolder(t), {
+    plates: 1,
+    wells: 20,
+    sites: 2,
+    channels: 1,
+    size: 8,
+  });
+  const { context: small } = contextFor(many, undefined, 20 * 64);
+  await assert.rejects(
+    lastValueFrom(
+      from(many.sites).pipe(decode.apply(decode.config.parse({}), small), normalize.apply(byPlate, small), toArray()),
+    ),
+    /\[too-large\] learning from 32 images takes 1 MiB, more than half of the 1 MiB .* raise memoryMiB or use a smaller sample/,
+  );
 });

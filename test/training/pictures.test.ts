@@ -26,7 +26,7 @@ const samples = await Promise.all([1, 2, 3, 4, 5, 6].map(makeSample));
 
 /** How many of the samples are given as decoded before. */
 const keptOf = async (cacheBytes: number): Promise<number> => {
-  const pictures = openPictures(cacheBytes);
+  const pictures = openPictures({ cacheBytes });
   const first = await Promise.all(samples.map((sample) => pictures.load(sample)));
   const second = await Promise.all(samples.map((sample) => pictures.load(sample)));
   assert.deepEqual(second, first);
@@ -40,7 +40,7 @@ test("pictures - as many are kept as fit, also of those that are decoded at the 
 });
 
 test("pictures - what could not be read is read again", async () => {
-  const pictures = openPictures(2 ** 20);
+  const pictures = openPictures({ cacheBytes: 2 ** 20 });
   const lost = await makeSample(7);
   await rm(join(folder, "7.png"));
   await assert.rejects(pictures.load(lost));

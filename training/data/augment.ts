@@ -37,9 +37,9 @@ export const drawView = (random: () => number, options: ViewOptions): View => {
 
 /** Writes the view of `source` [C, height, width] to `target` at `at`, as [C, cropHeight, cropWidth]. */
 export const writeView = (
-  target: Uint8Array,
+  target: Uint8Array | Uint16Array,
   at: number,
-  source: Uint8Array,
+  source: Uint8Array | Uint16Array,
   { turns, hflip, vflip, top, left }: View,
   { height, width, cropHeight, cropWidth }: Omit<ViewOptions, "augment">,
 ): void => {
@@ -85,13 +85,13 @@ const gammaDraw = (random: () => number, shape: number): number => {
 };
 
 /** Rows become share * row + (1 - share) * partner; whole numbers are rounded. */
-export const mixRows = <T extends Uint8Array | Float32Array>(
+export const mixRows = <T extends Uint8Array | Uint16Array | Float32Array>(
   rows: T,
   partners: readonly number[],
   share: number,
 ): T => {
   const size = rows.length / partners.length;
-  const round = rows instanceof Uint8Array ? 0.5 : 0;
+  const round = rows instanceof Float32Array ? 0 : 0.5;
   return rows.map((value, i) => {
     const partner = partners[Math.floor(i / size)]!;
     return share * value + (1 - share) * rows[partner * size + (i % size)]! + round;

@@ -1,48 +1,45 @@
 /** Micro-batches as arrays: pictures in random views, their targets, and what MixUp makes of both. */
 import { PlatestreamError } from "../../common/errors.ts";
 import type { Architecture } from "../../gpu-worker/network/architecture.ts";
+import type { Affine } from "../../screen/site-image.ts";
+import { momentsOf, standardise } from "../../screen/standardise.ts";
 import type { Images, LabelledImages } from "../learner/learner.ts";
 import type { Recipe, Stage } from "../loop/recipe.ts";
 import { betaDraw, drawView, mixRows, type ViewOptions, writeView } from "./augment.ts";
 import { pasteBoxes } from "./cutmix.ts";
-import type { Picture, Pictures } from "./pictures.ts";
+import type { Picture, Pictures, Usable } from "./pictures.ts";
 import { batchRandom, type MicroBatch, type Sample } from "./samples.ts";
 import { bend, normalDraw, writeWarped } from "./warp.ts";
 
-/** Scale and offset of every channel: 1/255, or what gives the picture zero mean and unit deviation. */
-const affineOf = ({ pixels, channels }: Picture, normalize: Recipe["normalize"]): { scale: number; offset: number }[] =>
-  Array.from({ length: channels }, (_, channel) => {
-    if (normalize === "none") return { scale: 1 / 255, offset: 0 };
-    const size = pixels.length / channels;
-    const [from, to] = [channel * size, (channel + 1) * size];
-    let [sum, squares] = [0, 0];
-    for (let i = from; i < to; i++) {
-      sum += pixels[i]!;
-      squares += pixels[i]! ** 2;
-    }
-    const mean = sum / size;
-    const deviation = Math.sqrt(squares / size - mean * mean) || 1;
-    return { scale: 1 / deviation, offset: -mean / deviation };
-  });
+/** Scale and offset of every channel: the recipe's scale, or what gives the picture zero mean and unit deviation. */
+const affineOf = (picture: Picture, { normalize, pixelScale }: Recipe): Affine => {
+  if (normalize === "image") return standardise([momentsOf(picture)]);
+  const { channels } = picture;
+  return { scale: new Array(channels).fill(pixelScale), offset: new Array(channels).fill(0) };
+};
 
 interface Place {
   readonly architecture: Architecture;
   readonly recipe: Recipe;
 }
 
-const emptyImages = (images: number, { channels, height, width, plates }: Architecture): Images => ({
-  pixels: new Uint8Array(images * channels * height * width),
-  scale: new Float32Array(images * channels),
-  offset: new Float32Array(images * channels),
-  plate: new Float32Array(images * plates),
-});
+/** Pixels of the type that the pictures have. */
+const emptyImages = (loaded: readonly Usable[], { channels, height, width, plates }: Architecture): Images => {
+  const images = loaded.length;
+  const Pixels = loaded[0]!.picture.pixels instanceof Uint8Array ? Uint8Array : Uint16Array;
+  return {
+    pixels: new Pixels(images * channels * height * width),
+    scale: new Float32Array(images * channels),
+    offset: new Float32Array(images * channels),
+    plate: new Float32Array(images * plates),
+  };
+};
 
 const describe = (into: Images, i: number, sample: Sample, picture: Picture, { architecture, recipe }: Place): void => {
   const { channels, plates } = architecture;
-  affineOf(picture, recipe.normalize).forEach(({ scale, offset }, channel) => {
-    into.scale[i * channels + channel] = scale;
-    into.offset[i * channels + channel] = offset;
-  });
+  const { scale, offset } = affineOf(picture, recipe);
+  into.scale.set(scale, i * channels);
+  into.offset.set(offset, i * channels);
   if (plates > 0) into.plate[i * plates + (sample.plate % plates)] = 1;
 };
 
@@ -56,18 +53,27 @@ const checkSize = ({ channels, height, width }: Picture, { site }: Sample, expec
   );
 };
 
+export interface PlainImages extends Images {
+  /** What every image shows; not the sample that was asked for where that cannot be read. */
+  readonly samples: readonly Sample[];
+}
+
 /** Pictures as they are, without labels: for statistics and predictions. */
-export const plainImages = async (samples: readonly Sample[], pictures: Pictures, place: Place): Promise<Images> => {
+export const plainImages = async (
+  wanted: readonly Sample[],
+  pictures: Pictures,
+  place: Place,
+): Promise<PlainImages> => {
   const { architecture } = place;
-  const images = emptyImages(samples.length, architecture);
   const size = architecture.channels * architecture.height * architecture.width;
-  const loaded = await Promise.all(samples.map((sample) => pictures.load(sample)));
-  loaded.forEach((picture, i) => {
-    checkSize(picture, samples[i]!, architecture);
+  const loaded = await pictures.loadUsable(wanted);
+  const images = emptyImages(loaded, architecture);
+  loaded.forEach(({ picture, sample }, i) => {
+    checkSize(picture, sample, architecture);
     images.pixels.set(picture.pixels, i * size);
-    describe(images, i, samples[i]!, picture, place);
+    describe(images, i, sample, picture, place);
   });
-  return images;
+  return { ...images, samples: loaded.map(({ sample }) => sample) };
 };
 
 export interface TrainingBatch extends LabelledImages {
@@ -87,11 +93,10 @@ export const trainingBatch = async (
   const [cropHeight, cropWidth] = cropOf(recipe, architecture) ?? [height, width];
   const options = { height, width, cropHeight, cropWidth, augment: recipe.augment };
   const random = batchRandom(recipe.seed, at.stage, at.epoch, at.batch);
-  const images = emptyImages(samples.length, { ...architecture, height: cropHeight, width: cropWidth });
+  const loaded = await pictures.loadUsable(samples);
+  const images = emptyImages(loaded, { ...architecture, height: cropHeight, width: cropWidth });
   const target = new Float32Array(samples.length * classes.size);
-  const loaded = await Promise.all(samples.map((sample) => pictures.load(sample)));
-  samples.forEach((sample, i) => {
-    const picture = loaded[i]!;
+  loaded.forEach(({ picture, sample }, i) => {
     checkSize(picture, sample, architecture);
     writePicture(images.pixels, i * channels * cropHeight * cropWidth, picture.pixels, random, options);
     describe(images, i, sample, picture, place);
@@ -106,7 +111,7 @@ export const trainingBatch = async (
     const frame = { channels, height: cropHeight, width: cropWidth };
     return { ...images, ...pasteBoxes(images, target, partners, share, random, frame), domain };
   }
-  const mix = <T extends Uint8Array | Float32Array>(rows: T) => mixRows(rows, partners, share);
+  const mix = <T extends Uint8Array | Uint16Array | Float32Array>(rows: T) => mixRows(rows, partners, share);
   return {
     pixels: mix(images.pixels),
     scale: mix(images.scale),
@@ -119,9 +124,9 @@ export const trainingBatch = async (
 
 /** A random view: quarter turns and mirroring move pixels as they are; other turns and zooms interpolate. */
 const writePicture = (
-  target: Uint8Array,
+  target: Picture["pixels"],
   at: number,
-  source: Uint8Array,
+  source: Picture["pixels"],
   random: () => number,
   options: ViewOptions & { readonly augment: Recipe["augment"] },
 ): void => {
@@ -156,12 +161,13 @@ const changeLevels = (
 ): void => {
   const { gain, offset, gamma } = augment;
   if (gain === 0 && offset === 0 && gamma === 0) return;
+  const white = images.pixels instanceof Uint8Array ? 255 : 65535;
   for (let at = i * channels; at < (i + 1) * channels; at++) {
     const [g, o, p] = [normalDraw(random), normalDraw(random), normalDraw(random)];
-    if (gamma > 0) bend(images.pixels, at * area, area, Math.exp(gamma * p));
-    const white = 255 * images.scale[at]!;
+    if (gamma > 0) bend(images.pixels, at * area, area, Math.exp(gamma * p), white);
+    const whole = white * images.scale[at]!;
     images.scale[at]! *= Math.exp(gain * g);
-    images.offset[at]! += offset * o * white;
+    images.offset[at]! += offset * o * whole;
   }
 };
 

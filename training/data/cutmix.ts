@@ -15,13 +15,14 @@ export const pasteBoxes = (
   share: number,
   random: () => number,
   { channels, height, width }: Frame,
-): { pixels: Uint8Array; target: Float32Array } => {
+): Pick<Images, "pixels"> & { target: Float32Array } => {
   const side = Math.sqrt(1 - share);
   const [boxHeight, boxWidth] = [Math.round(side * height), Math.round(side * width)];
   const top = Math.floor(random() * (height - boxHeight + 1));
   const left = Math.floor(random() * (width - boxWidth + 1));
   const mixed = pixels.slice();
   const area = height * width;
+  const white = pixels instanceof Uint8Array ? 255 : 65535;
   for (const [i, partner] of partners.entries()) {
     for (let c = 0; c < channels; c++) {
       const [own, other] = [i * channels + c, partner * channels + c];
@@ -30,7 +31,7 @@ export const pasteBoxes = (
       for (let y = top; y < top + boxHeight; y++) {
         for (let x = left, at = y * width + left; x < left + boxWidth; x++, at++) {
           const value = pixels[other * area + at]! * factor + shift;
-          mixed[own * area + at] = Math.min(255, Math.max(0, value));
+          mixed[own * area + at] = Math.min(white, Math.max(0, value));
         }
       }
     }

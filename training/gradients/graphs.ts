@@ -9,7 +9,7 @@ import { OnnxGraph, type Value } from "../../gpu-worker/runtime/onnx/graph.ts";
 import { type FlatIndex, flatIndex, type Slot } from "../learner/flat.ts";
 import { type Arithmetic, lower, raise, reshape } from "./arithmetic.ts";
 import { cosines, inverseDeviation } from "./derivatives.ts";
-import { type ParameterInput, parameterInput, pixelInput, pixelMaps } from "./inputs.ts";
+import { type ParameterInput, type PixelType, parameterInput, pixelInput, pixelMaps } from "./inputs.ts";
 import { type Loss, lossNodes } from "./losses.ts";
 import { type BatchStatistics, trainingOperations } from "./operations.ts";
 import { type Maps, type Signal, send, Tape } from "./tape.ts";
@@ -18,6 +18,8 @@ export interface GraphOptions {
   readonly architecture: Architecture;
   /** Images of a batch, fixed. */
   readonly images: number;
+  /** Type of the pixels; uint8 where nothing is said. */
+  readonly pixels?: PixelType;
   readonly precision: "float32" | "float16";
   readonly loss: Loss;
   /** What trains and measures is written in the memory format of `OnnxSessions.block` (see `usableBlock`) where this is above 1. */
@@ -85,7 +87,7 @@ const walk = (
     cosineScale: loss.kind === "cosface" ? loss.scale : undefined,
   });
   const { channels, height, width } = architecture;
-  const value = pixelMaps(a, architecture);
+  const value = pixelMaps(a, architecture, options.pixels);
   const pixels: Maps = { kind: "maps", value, channels, height, width, apart: a.block > 1, learns: false };
   const { logits } = densenet<Signal>(architecture, operations, pixels);
   return { logits, gradients, measured };
@@ -206,7 +208,7 @@ export const predictingGraph = (options: GraphOptions): Uint8Array => {
   const a: Arithmetic = { graph, precision, images, block: 1 };
   const index = flatIndex(architecture);
   const operations = predictingOperations(a, options, index, parameterInput(a, index));
-  const { features, logits } = densenet(architecture, operations, pixelInput(a, architecture));
+  const { features, logits } = densenet(architecture, operations, pixelInput(a, architecture, options.pixels));
   graph.node("Identity", [logits], {}, "logits");
   graph.node("Identity", [features], {}, "features");
   graph.output("logits", "float32", [images, architecture.classes]);

@@ -4,13 +4,19 @@ import { elementTypes, type Value } from "../../gpu-worker/runtime/onnx/graph.ts
 import type { FlatIndex } from "../learner/flat.ts";
 import { type Arithmetic, lower, reshape } from "./arithmetic.ts";
 
+export type PixelType = "uint8" | "uint16";
+
 /**
- * Inputs `pixels` [N, C, H, W] uint8, `scale` and `offset` [N, C]: pixel * scale + offset is what the network sees.
+ * Inputs `pixels` [N, C, H, W] uint8 or uint16, `scale` and `offset` [N, C]: pixel * scale + offset is what the network sees.
  * Float32 throughout, for the statistics of raw pixels decide about everything behind them.
  */
-export const pixelInput = (a: Arithmetic, { channels, height, width }: Architecture): Value => {
+export const pixelInput = (
+  a: Arithmetic,
+  { channels, height, width }: Architecture,
+  type: PixelType = "uint8",
+): Value => {
   const { graph, images } = a;
-  const pixels = graph.input("pixels", "uint8", [images, channels, height, width]);
+  const pixels = graph.input("pixels", type, [images, channels, height, width]);
   const perImage = (name: string) =>
     reshape(a, graph.input(name, "float32", [images, channels]), images, channels, 1, 1);
   const numbers = graph.node("Cast", [pixels], { to: elementTypes.float32 });
@@ -18,10 +24,10 @@ export const pixelInput = (a: Arithmetic, { channels, height, width }: Architect
 };
 
 /** The same as feature maps of training, [1, C, N, H, W]; as they are where maps are blocked. */
-export const pixelMaps = (a: Arithmetic, architecture: Architecture): Value => {
+export const pixelMaps = (a: Arithmetic, architecture: Architecture, type?: PixelType): Value => {
   const { channels, height, width } = architecture;
-  if (a.block > 1) return pixelInput(a, architecture);
-  const images = a.graph.node("Transpose", [pixelInput(a, architecture)], { perm: [1, 0, 2, 3] });
+  if (a.block > 1) return pixelInput(a, architecture, type);
+  const images = a.graph.node("Transpose", [pixelInput(a, architecture, type)], { perm: [1, 0, 2, 3] });
   return reshape(a, images, 1, channels, a.images, height, width);
 };
 

@@ -3,6 +3,7 @@ import { PlatestreamError } from "../../common/errors.ts";
 import type { OnnxSessions, Session } from "../../gpu-worker/runtime/onnx/session.ts";
 import type { Tensors } from "../../gpu-worker/runtime/onnx/tensor.ts";
 import { type GraphOptions, measuringGraph, predictingGraph, trainingGraph, usableBlock } from "../gradients/graphs.ts";
+import type { PixelType } from "../gradients/inputs.ts";
 import { type AdamOptions, type AdamState, adamState, adamUpdate, type Span } from "./adam.ts";
 import { type FlatNetwork, flatIndex, type Slot } from "./flat.ts";
 import { freshLossScale, type LossScale, nextLossScale } from "./loss-scale.ts";
@@ -10,7 +11,7 @@ import { freshLossScale, type LossScale, nextLossScale } from "./loss-scale.ts";
 /** Images as the network reads them: pixel * scale + offset. */
 export interface Images {
   /** [N, C, H, W] */
-  readonly pixels: Uint8Array;
+  readonly pixels: Uint8Array | Uint16Array;
   /** [N, C] */
   readonly scale: Float32Array;
   /** [N, C] */
@@ -63,6 +64,8 @@ export interface Learner {
   ): Promise<{ logits: Float32Array; features: Float32Array }>;
   close(): Promise<void>;
 }
+
+const pixelType = (pixels: Images["pixels"]): PixelType => (pixels instanceof Uint8Array ? "uint8" : "uint16");
 
 /** Share of a new batch in the running statistics, as in PyTorch. */
 const momentum = 0.1;
@@ -118,9 +121,13 @@ export const openLearner = (
   const average = averaging === 0 ? new Float32Array() : (resumed?.average ?? network.weights.slice());
 
   const sessions = new Map<string, Promise<Session>>();
-  const load = async (graph: (options: GraphOptions) => Uint8Array, of: GraphOptions): Promise<Session> => {
+  const load = async (
+    graph: (options: GraphOptions) => Uint8Array,
+    of: GraphOptions,
+    pixels: PixelType,
+  ): Promise<Session> => {
     const block = usableBlock(of, await runtime.block());
-    return runtime.load(graph({ ...of, block }), { threads, unplannedMemory: true, unoptimized: block > 1 });
+    return runtime.load(graph({ ...of, block, pixels }), { threads, unplannedMemory: true, unoptimized: block > 1 });
   };
   const session = (name: string, open: () => Promise<Session>): Promise<Session> => {
     const opened = sessions.get(name) ?? open();
@@ -135,7 +142,7 @@ export const openLearner = (
     withPlates: boolean,
     weights = network.weights,
   ): Tensors => ({
-    pixels: { type: "uint8", data: pixels, shape: [count, channels, height, width] },
+    pixels: { type: pixelType(pixels), data: pixels, shape: [count, channels, height, width] },
     scale: float(scale, count, channels),
     offset: float(offset, count, channels),
     weights: float(weights, index.length),
@@ -150,7 +157,8 @@ export const openLearner = (
     },
 
     async accumulate(batch) {
-      const train = await session("train", () => load((of) => trainingGraph(of, learns).model, training));
+      const type = pixelType(batch.pixels);
+      const train = await session(`train ${type}`, () => load((of) => trainingGraph(of, learns).model, training, type));
       const results = await train.run({
         ...inputs(batch, training, true),
         target: float(batch.target, options.images, classes),
@@ -175,14 +183,16 @@ export const openLearner = (
     },
 
     async measure(images) {
-      const measure = await session("measure", () => load(measuringGraph, evaluation));
+      const type = pixelType(images.pixels);
+      const measure = await session(`measure ${type}`, () => load(measuringGraph, evaluation, type));
       const { means, variances } = await measure.run(inputs(images, evaluation, false, judged));
       return { means: means!.data as Float32Array, variances: variances!.data as Float32Array };
     },
 
     async predict(images, { means, variances }) {
-      const predict = await session("predict", () =>
-        runtime.load(predictingGraph(evaluation), { threads, unplannedMemory: true }),
+      const pixels = pixelType(images.pixels);
+      const predict = await session(`predict ${pixels}`, () =>
+        runtime.load(predictingGraph({ ...evaluation, pixels }), { threads, unplannedMemory: true }),
       );
       const { logits, features } = await predict.run({
         ...inputs(images, evaluation, true, judged),

@@ -58,9 +58,11 @@ export const predictHeldOut = async (
     if (wanted.length === 0) continue;
     const statistics = "domain" in how ? await calibrate(domain, network, how, validation) : how;
     for (const [b, batch] of batchesOf(wanted, images).entries()) {
-      const { logits } = await learner.predict(await plainImages(batch, pictures, validation), statistics);
+      const inputs = await plainImages(batch, pictures, validation);
+      const { logits } = await learner.predict(inputs, statistics);
       const fresh = Math.min(images, wanted.length - b * images);
       for (const [i, sample] of batch.slice(0, fresh).entries()) {
+        if (inputs.samples[i] !== sample) continue; // it cannot be read, and another one took its place
         const { experiment, plate, well } = sample.site;
         const key = `${experiment}\n${plate}\n${well}`;
         const entry = wells.get(key) ?? { sample, sums: new Float64Array(classes.length), count: 0 };

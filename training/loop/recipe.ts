@@ -4,6 +4,7 @@ import { z } from "zod";
 import { listProblems, PlatestreamError } from "../../common/errors.ts";
 import { readOptionFile } from "../../common/read-file.ts";
 import { type Variant, variants } from "../../gpu-worker/network/architecture.ts";
+import { rangeSchema } from "../../screen/value-range.ts";
 import { lossSchema } from "../gradients/losses.ts";
 
 const shapeSchema = z.strictObject({
@@ -92,7 +93,15 @@ export const recipeSchema = z.strictObject({
   normalize: z
     .enum(["none", "image"])
     .default("none")
-    .describe("1/255 for all, or zero mean and unit deviation per image"),
+    .describe("pixelScale for all, or zero mean and unit deviation per image"),
+  pixelScale: z
+    .number()
+    .positive()
+    .default(1 / 255)
+    .describe("with normalize: none, what pixels are multiplied by, here and when serving; 16 bit is fine with 1/255"),
+  range: rangeSchema
+    .optional()
+    .describe("values of signed, 32-bit and float images that become the darkest and the brightest pixel"),
   loss: lossSchema.prefault({}),
   domain: z
     .enum(["plate", "experiment", "cell-type", "random"])

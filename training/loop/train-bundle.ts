@@ -132,10 +132,13 @@ const imageArchitecture = async (
   recipe: Recipe,
   root: string,
 ): Promise<Architecture> => {
-  const [first] = experiments.flatMap(({ sites }) => sites);
-  if (first === undefined) throw new PlatestreamError("invalid-data", `${root} has no sites`);
-  const sample: Sample = { site: first, treatment: first.treatment ?? "", plate: 0 };
-  const { channels, height, width } = await openPictures(0).load(sample);
+  const sites = experiments.flatMap((experiment) => experiment.sites);
+  if (sites.length === 0) throw new PlatestreamError("invalid-data", `${root} has no sites`);
+  // An unreadable image is left out of the training, and must not stop it here.
+  const tried = sites.filter((_, i) => i % Math.ceil(sites.length / 9) === 0);
+  const { loadUsable } = openPictures({ cacheBytes: 0, reading: { range: recipe.range } });
+  const samples = tried.map((site): Sample => ({ site, treatment: site.treatment ?? "", plate: 0 }));
+  const { channels, height, width } = (await loadUsable(samples))[0]!.picture;
   const shape = typeof recipe.architecture === "string" ? variants[recipe.architecture] : recipe.architecture;
   const plates = recipe.plateInput ? Math.max(...experiments.map((experiment) => experiment.plates.length)) : 0;
   return parse(
@@ -162,7 +165,7 @@ const manifestOf = (
     classes: [...names],
     controls: last.images === "controls" ? names.map((_, k) => k) : known(controls.map(index)),
     plateGroups: groups.map((group) => known(group.map(index))).filter((group) => group.length > 0),
-    input: { scale: 1 / 255, offset: 0 },
+    input: { scale: recipe.pixelScale, offset: 0 },
     recipe,
     cellTypes: {},
   };

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { PlatestreamError } from "../../common/errors.ts";
 import type { Serving } from "../../common/serving.ts";
 import type { Weights } from "../../gpu-worker/network/architecture.ts";
+import type { Site } from "../../screen/experiment.ts";
 import { plainImages, type TrainingBatch, trainingBatch } from "../data/batches.ts";
 import { openPictures, type Pictures } from "../data/pictures.ts";
 import { checkSamples, epochBatches, stageClasses } from "../data/samples.ts";
@@ -48,7 +49,11 @@ export const trainNetwork = async (task: NetworkTask): Promise<TrainedNetwork> =
     join(folder, `${name}.safetensors`),
   ) as [string, string, string];
   const identity = identityOf(task);
-  const pictures = openPictures(task.cacheBytes);
+  const pictures = openPictures({
+    cacheBytes: task.cacheBytes,
+    reading: { range: recipe.range },
+    onLeftOut: leftOutLines(task),
+  });
 
   let { state, progress } = (await readCheckpoint(lastPath)) ?? (await beginning(task, identity));
   if (progress.identity !== identity)
@@ -261,6 +266,17 @@ const featureLength = async (task: NetworkTask, learner: Learner, pictures: Pict
   const width = features.length / count;
   const lengths = chosen.map((_, i) => Math.hypot(...features.subarray(i * width, (i + 1) * width)));
   return lengths.reduce((sum, length) => sum + length, 0) / lengths.length;
+};
+
+/** Tells of the first sites that cannot be read; many of them are no news. */
+const leftOutLines = ({ cellType, onEpoch }: NetworkTask) => {
+  let count = 0;
+  return ({ experiment, plate, well, site }: Site, reason: string): void => {
+    count += 1;
+    const place = `${experiment} plate ${plate} ${well} site ${site}`;
+    if (count <= 5) onEpoch(`${cellType}: ${place} is left out: ${reason}`);
+    if (count === 6) onEpoch(`${cellType}: more sites are left out; pipeline data verify lists them`);
+  };
 };
 
 const startOf = (stage: number, identity: string): Progress => ({

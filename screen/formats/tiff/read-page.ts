@@ -1,8 +1,9 @@
 /** Reads the pixels of a page, block by block. */
 import type { Bytes } from "../../stores/bytes.ts";
 import { unreadable } from "../../unreadable.ts";
+import type { ValueRange } from "../../value-range.ts";
 import type { Plane } from "../format.ts";
-import { type Pixels, pixelBits, toPixels, type ValueRange } from "../pixel-values.ts";
+import { type Pixels, pixelBits, toPixels } from "../pixel-values.ts";
 import { decompressors } from "./decompress.ts";
 import type { Page } from "./page.ts";
 import { rowBytes, samplesOf } from "./samples.ts";

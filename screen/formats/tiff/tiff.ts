@@ -1,9 +1,10 @@
 import type { PlaneAddress } from "../../image-source.ts";
 import type { Bytes } from "../../stores/bytes.ts";
 import { unreadable } from "../../unreadable.ts";
+import type { ValueRange } from "../../value-range.ts";
 import { planesAt } from "../axes.ts";
 import type { ImageFile, ImageFormat, Plane } from "../format.ts";
-import { pixelBits, type ValueRange } from "../pixel-values.ts";
+import { pixelBits } from "../pixel-values.ts";
 import { maximum } from "../projection.ts";
 import { type Directory, readDirectories } from "./directory.ts";
 import { descriptionOf, isThumbnail, type Page, readPage } from "./page.ts";
