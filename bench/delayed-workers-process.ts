@@ -1,7 +1,7 @@
 /** `node delayed-workers-process.js COUNT DELAY_MS`: so many gRPC workers with delayed engines; writes their addresses as JSON, ends with its stdin. */
 import { startServer } from "../gpu-worker/services/server.ts";
+import { freeModel } from "../testing/free-workers.ts";
 import { delayedEngine } from "./delayed-engine.ts";
-import { freeModel } from "./free-workers.ts";
 
 const [count, delayMs] = process.argv.slice(2).map(Number) as [number, number];
 const model = freeModel("HUVEC", 1232, 8, 1);

@@ -2,7 +2,7 @@
  * `node memory-process.js PLATES`: runs so many full-size plates with a free network and prints its peak memory in MiB.
  * Four plates make an experiment, as in RxRx1; one experiment comes after the other.
  */
-import { freeModel, freeWorkers } from "./free-workers.ts";
+import { freeModel, freeWorkers } from "../testing/free-workers.ts";
 import { fullSizePlate, repeatPlate } from "./full-size-plate.ts";
 import { runChain } from "./run-chain.ts";
 

@@ -19,7 +19,7 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   throw error;
 });
 try {
-  await program().parseAsync();
+  await (await program()).parseAsync();
 } catch (thrown) {
   process.exitCode = report(thrown);
 }

@@ -3,39 +3,14 @@ import { readFileSync } from "node:fs";
 import { Command, type CommanderError } from "commander";
 import { PlatestreamError } from "../common/errors.ts";
 import { packageFile } from "../common/package-file.ts";
-import { dataCommand } from "./data/command.ts";
-import { deadLettersCommand } from "./dead-letters/command.ts";
-import { evaluateCommand } from "./evaluate/command.ts";
-import { gatewayCommand } from "./gateway/command.ts";
-import { modelCommand } from "./model/command.ts";
-import { resultsCommand } from "./results/command.ts";
-import { stagesCommand } from "./stages/command.ts";
-import { startCommand } from "./start/command.ts";
-import { statusCommand } from "./status/command.ts";
-import { submitCommand } from "./submit/command.ts";
-import { tokenCommand } from "./token/command.ts";
-import { trainCommand } from "./train/command.ts";
-import { workerCommand } from "./worker/command.ts";
+import { commands } from "./commands.ts";
 
 const { version } = JSON.parse(readFileSync(packageFile("package.json"), "utf8")) as { version: string };
 
-export const program = (): Command => {
+export const program = async (): Promise<Command> => {
   const pipeline = new Command("pipeline")
     .description("Calls the perturbation in every well of a high-content screen, across batch effects.")
     .version(version)
-    .addCommand(startCommand())
-    .addCommand(workerCommand())
-    .addCommand(trainCommand())
-    .addCommand(evaluateCommand())
-    .addCommand(dataCommand())
-    .addCommand(modelCommand())
-    .addCommand(stagesCommand())
-    .addCommand(submitCommand())
-    .addCommand(gatewayCommand())
-    .addCommand(statusCommand())
-    .addCommand(resultsCommand())
-    .addCommand(deadLettersCommand())
-    .addCommand(tokenCommand())
     .addHelpText(
       "after",
       `
@@ -46,6 +21,7 @@ Examples:
 
 Exit codes: 0 all went well, 1 something failed while it ran, 2 wrong input, 130 interrupted.`,
     );
+  for (const { command } of await Promise.all(commands)) pipeline.addCommand(command());
   throwUsageErrors(pipeline, pipeline.name());
   return pipeline;
 };

@@ -1,5 +1,9 @@
 /** The steps from a network that is near chance on a new experiment to calls that are nearly all right. */
 import type { Strategy } from "../pipeline/stage/items.ts";
+import type { stages } from "../stages/built-in.ts";
+
+/** `stage.option=value`, of a stage that there is. */
+type Setting = `${keyof typeof stages}.${string}=${string}`;
 
 /** One way to run the chain, as settings laid over the usual one. Several rungs may read off the same pass. */
 export const passes = {
@@ -10,7 +14,7 @@ export const passes = {
   "calibrated-plate": ["infer.statistics=calibrated", "batch-by-experiment.within=plate"],
   "one-site": ["infer.statistics=calibrated", "aggregate-sites.sites=[1]"],
   served: ["infer.statistics=calibrated"],
-} as const satisfies Record<string, readonly string[]>;
+} as const satisfies Record<string, readonly Setting[]>;
 export type Pass = keyof typeof passes;
 
 export interface Rung {

@@ -6,7 +6,7 @@ import type { SynthOptions } from "./synth.ts";
 import type { VerifyOptions } from "./verify.ts";
 
 /** `pipeline data synth | verify | info` */
-export const dataCommand = (): Command =>
+export const command = (): Command =>
   new Command("data")
     .description("make, check and describe datasets")
     .addCommand(synthCommand())

@@ -8,7 +8,7 @@ const subcommand = (name: string, description: string): Command =>
     .requiredOption("-b, --bus <url>", "NATS server of the bus, nats://HOST:PORT[/NAMESPACE]");
 
 /** `pipeline dead-letters`: experiments that failed. */
-export const deadLettersCommand = (): Command =>
+export const command = (): Command =>
   new Command("dead-letters")
     .description("look at experiments that a bus gave up, and queue them again")
     .addCommand(

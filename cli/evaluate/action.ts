@@ -1,6 +1,6 @@
 /** What `pipeline evaluate` does: every rung, on experiments of a dataset, with workers of its own. */
 import { writeFile } from "node:fs/promises";
-import { resolve } from "node:path";
+import { basename, resolve } from "node:path";
 import { ladderChart } from "../../evaluation/chart.ts";
 import type { Evaluation } from "../../evaluation/evaluate.ts";
 import { parseRunConfig, withSettings } from "../../pipeline/config.ts";
@@ -43,7 +43,7 @@ export const evaluateBundle = async (options: EvaluateOptions): Promise<void> =>
       workers: { model: await open(model), before: before === undefined ? undefined : await open(before) },
       signal: AbortSignal.any([drain, signal]),
     });
-    if (plot !== undefined) await writeFile(plot, ladderChart(evaluation, captionOf(evaluation, model, data)));
+    if (plot !== undefined) await writeFile(plot, ladderChart(evaluation, captionOf(evaluation, model)));
     if (markdown !== undefined) await writeFile(markdown, ladderMarkdown(evaluation));
     process.stdout.write(json ? `${JSON.stringify(evaluation)}\n` : ladderTable(evaluation));
   } finally {
@@ -52,5 +52,11 @@ export const evaluateBundle = async (options: EvaluateOptions): Promise<void> =>
   }
 };
 
-const captionOf = ({ experiments }: Evaluation, model: string, data: string): string =>
-  `${experiments.length} ${experiments.length === 1 ? "experiment" : "experiments"} of ${data}, bundle ${model}; chance is one over the number of classes`;
+/** Names what was scored; the accuracy of chance, so that bars near it are seen as what they are. */
+const captionOf = ({ experiments }: Evaluation, model: string): string => {
+  const names = experiments.map(({ id }) => id);
+  const shown =
+    names.length > mostNames ? [...names.slice(0, mostNames - 1), `${names.length - mostNames + 1} more`] : names;
+  return `${shown.join(", ")}; bundle ${basename(resolve(model))}; chance is one over the number of classes`;
+};
+const mostNames = 8;

@@ -5,7 +5,7 @@ import type { EvaluateOptions } from "./action.ts";
 const collect = (value: string, previous: string[] = []): string[] => [...previous, value];
 
 /** `pipeline evaluate`: the ladder on labelled experiments. */
-export const evaluateCommand = (): Command =>
+export const command = (): Command =>
   withDatasetOptions(new Command("evaluate"))
     .description(
       "score a bundle on labelled experiments, rung by rung: which statistics, how many sites, which assignment",

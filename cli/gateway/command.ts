@@ -6,7 +6,7 @@ import type { GatewayOptions } from "./action.ts";
 const collect = (value: string, previous: string[] = []): string[] => [...previous, value];
 
 /** `pipeline gateway`: takes submissions over gRPC from clients that have no login at the bus. */
-export const gatewayCommand = (): Command =>
+export const command = (): Command =>
   withDatasetOptions(withBusSecurity(withServerSecurity(new Command("gateway"))))
     .description("queue experiments for clients that have a token, but no login at the bus")
     .requiredOption("-b, --bus <url>", "NATS server of the bus, nats://HOST:PORT[/NAMESPACE]")

@@ -14,7 +14,7 @@ const archs = [
 ] as const satisfies readonly Variant[];
 
 /** `pipeline model new | info | export | import` */
-export const modelCommand = (): Command =>
+export const command = (): Command =>
   new Command("model")
     .description("make, look into and convert bundles: folders with one network per cell type")
     .addCommand(newCommand())

@@ -12,7 +12,7 @@ const place = (text: string): "now" | "start" | number => {
 };
 
 /** `pipeline results`: calls and states, while they appear or afterwards. */
-export const resultsCommand = (): Command =>
+export const command = (): Command =>
   withBusSecurity(withClientSecurity(new Command("results")))
     .description("show calls and states of experiments, and with --follow those that come")
     .addOption(

@@ -3,7 +3,7 @@ import type { OptionDescription } from "../../common/schema.ts";
 import type { AnyStage } from "../../pipeline/stage/stage.ts";
 
 /** `pipeline stages list | inspect NAME` */
-export const stagesCommand = (): Command =>
+export const command = (): Command =>
   new Command("stages")
     .description("show the stages that a pipeline can be built of")
     .addCommand(listCommand())

@@ -9,7 +9,7 @@ import type { StartOptions } from "./read-config.ts";
 const collect = (value: string, previous: string[] = []): string[] => [...previous, value];
 
 /** `pipeline start`: runs the given experiments to their end; without any, the demo. */
-export const startCommand = (): Command =>
+export const command = (): Command =>
   withDatasetOptions(withOperations(withServerSecurity(withBusSecurity(withClientSecurity(new Command("start"))))))
     .description("call every well of some experiments; without --data or --config, of synthetic ones that it generates")
     .option("-c, --config <file>", "YAML file with any of the options below and the chain of stages")

@@ -3,7 +3,7 @@ import { withBusSecurity } from "../shared/security-options.ts";
 import type { StatusOptions } from "./action.ts";
 
 /** `pipeline status`: what a bus holds and who works on it. */
-export const statusCommand = (): Command =>
+export const command = (): Command =>
   withBusSecurity(new Command("status"))
     .description("show what is queued, running (where, how far), done and failed on a bus, its nodes and workers")
     .requiredOption("-b, --bus <url>", "NATS server of the bus, nats://HOST:PORT[/NAMESPACE]")

@@ -4,7 +4,7 @@ import { withBusSecurity, withClientSecurity } from "../shared/security-options.
 import type { SubmitOptions } from "./action.ts";
 
 /** `pipeline submit`: queues experiments for the nodes of a bus. */
-export const submitCommand = (): Command =>
+export const command = (): Command =>
   withDatasetOptions(withClientSecurity(withBusSecurity(new Command("submit"))))
     .description("queue experiments for the nodes of a bus")
     .argument("[experiments...]", "experiments of the dataset; without any, all of it")

@@ -11,7 +11,7 @@ interface NewTokenOptions {
 const roles: readonly Role[] = ["predict", "subscribe", "submit"];
 
 /** `pipeline token`: tokens for clients of workers and of results. */
-export const tokenCommand = (): Command =>
+export const command = (): Command =>
   new Command("token")
     .description("make tokens that open a worker or a stream of results")
     .addCommand(newCommand())

@@ -13,7 +13,7 @@ const minutes = (text: string): number => {
 };
 
 /** `pipeline train`: from a dataset to a bundle. */
-export const trainCommand = (): Command =>
+export const command = (): Command =>
   withDatasetOptions(new Command("train"))
     .description("train the networks of a bundle, one per cell type")
     .requiredOption("-d, --data <dir>", "labelled dataset: RxRx1, Kaggle, WILDS, or a table")

@@ -7,7 +7,7 @@ import type { WorkerOptions } from "./action.ts";
 const collect = (value: string, previous: string[] = []): string[] => [...previous, value];
 
 /** `pipeline worker`: serves bundles over gRPC until it is told to end. */
-export const workerCommand = (): Command =>
+export const command = (): Command =>
   withOperations(withBusSecurity(withServerSecurity(new Command("worker"))))
     .description("serve the networks of one or several bundles over gRPC")
     .requiredOption("-m, --model <dir>", "bundle; may be given several times", collect)

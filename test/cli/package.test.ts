@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { readdir } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
@@ -27,5 +27,16 @@ test("the package ships every file that the program reads", async () => {
   assert.deepEqual(
     read.filter((file) => !shipped.has(file)),
     [],
+  );
+});
+
+test("npm ci runs no install script of a dependency, whatever npm: ONNX Runtime's would download CUDA libraries", async () => {
+  // npm 11 goes by allowScripts; npm 10 by what the lock file says of each package, and npm install writes it again.
+  const lock = JSON.parse(await readFile(packageFile("package-lock.json"), "utf8"));
+  const scripts = Object.entries<{ hasInstallScript?: boolean }>(lock.packages).filter(([, of]) => of.hasInstallScript);
+  assert.deepEqual(
+    scripts.map(([name]) => name),
+    [],
+    'delete these packages\' "hasInstallScript" from package-lock.json',
   );
 });

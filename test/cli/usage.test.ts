@@ -20,7 +20,7 @@ const mistakes: readonly (readonly [line: string, problem: string])[] = [
 
 test("a command line that is not understood is wrong input: what is wrong, and where the help is", async () => {
   for (const [line, problem] of mistakes) {
-    await assert.rejects(program().parseAsync(line.split(" "), { from: "user" }), {
+    await assert.rejects((await program()).parseAsync(line.split(" "), { from: "user" }), {
       name: "PlatestreamError",
       message: `[invalid-config] ${problem}`,
     });
@@ -29,8 +29,8 @@ test("a command line that is not understood is wrong input: what is wrong, and w
 
 const withSubcommands = (command: Command): Command[] => [command, ...command.commands.flatMap(withSubcommands)];
 
-test("the help of every command has examples", () => {
-  const without = withSubcommands(program()).filter((command) => {
+test("the help of every command has examples", async () => {
+  const without = withSubcommands(await program()).filter((command) => {
     let help = "";
     command.configureOutput({ writeOut: (text) => (help += text) }).outputHelp();
     return !/\nExamples:\n {2}pipeline /.test(help);

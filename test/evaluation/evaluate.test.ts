@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { freeModel, freeWorkers } from "../../bench/free-workers.ts";
 import { ladderChart } from "../../evaluation/chart.ts";
 import { estimate, showEstimate } from "../../evaluation/estimate.ts";
 import { type EvaluationOptions, evaluate } from "../../evaluation/evaluate.ts";
 import { parseRunConfig, withSettings } from "../../pipeline/config.ts";
 import { buildChain } from "../../pipeline/stage/chain.ts";
 import { stages, usualChain } from "../../stages/built-in.ts";
+import { freeModel, freeWorkers } from "../../testing/free-workers.ts";
 import { temporaryFolder, writeExperiment } from "../kit/experiment.ts";
 
 const options = (experiments: Awaited<ReturnType<typeof writeExperiment>>[]): EvaluationOptions => ({

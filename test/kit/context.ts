@@ -1,12 +1,12 @@
 /** What a stage gets, made by hand. */
 import { from, lastValueFrom, toArray } from "rxjs";
-import { freeModel, freeWorkers } from "../../bench/free-workers.ts";
 import { sourceServing } from "../../common/serving.ts";
 import { PixelMemory } from "../../pipeline/run/pixel-memory.ts";
 import type { AnyStage, Context, Port, Ports } from "../../pipeline/stage/stage.ts";
 import type { Workers } from "../../pipeline/workers/workers.ts";
 import type { Experiment, Site } from "../../screen/experiment.ts";
 import type { SiteImage } from "../../screen/site-image.ts";
+import { freeModel, freeWorkers } from "../../testing/free-workers.ts";
 
 export interface Recorded {
   readonly context: Context;

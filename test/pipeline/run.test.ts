@@ -3,7 +3,6 @@ import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { filter, from, map, mergeMap } from "rxjs";
 import { z } from "zod";
-import { freeModel, freeWorkers } from "../../bench/free-workers.ts";
 import { mapUnordered } from "../../common/concurrency.ts";
 import { PlatestreamError } from "../../common/errors.ts";
 import { openEmbeddedBus } from "../../pipeline/bus/embedded.ts";
@@ -16,6 +15,7 @@ import type { Experiment, Site } from "../../screen/experiment.ts";
 import { imageAt, locationsOf } from "../../screen/image-source.ts";
 import type { SiteImage } from "../../screen/site-image.ts";
 import { stages } from "../../stages/built-in.ts";
+import { freeModel, freeWorkers } from "../../testing/free-workers.ts";
 import { temporaryFolder, writeExperiment } from "../kit/experiment.ts";
 
 const none = z.strictObject({});

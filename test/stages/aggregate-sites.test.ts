@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { freeModel } from "../../bench/free-workers.ts";
 import type { SitePrediction } from "../../pipeline/stage/items.ts";
 import type { Experiment, Site } from "../../screen/experiment.ts";
 import { aggregateSites } from "../../stages/aggregate-sites.ts";
+import { freeModel } from "../../testing/free-workers.ts";
 import { contextFor, imageOf, runStage } from "../kit/context.ts";
 
 const model = freeModel("HUVEC", 2, 8);

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { freeModel } from "../../bench/free-workers.ts";
 import type { ModelInfo } from "../../common/model-info.ts";
 import { seededRandom, seededShuffle } from "../../common/random.ts";
 import type { Call, Strategy, WellPrediction } from "../../pipeline/stage/items.ts";
+import { freeModel } from "../../testing/free-workers.ts";
 import { call, well } from "./assignment-wells.ts";
 
 const groups = Array.from({ length: 4 }, (_, g) => Array.from({ length: 277 }, (_, i) => i * 4 + g));

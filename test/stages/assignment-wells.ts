@@ -1,8 +1,9 @@
 /** Wells as `aggregate-sites` gives them, made by hand: eight treatments in two groups, a..d and e..h, and a control. */
-import { freeModel } from "../../bench/free-workers.ts";
+
 import type { ModelInfo } from "../../common/model-info.ts";
 import type { Call, WellPrediction } from "../../pipeline/stage/items.ts";
 import { plateAssign } from "../../stages/plate-assign.ts";
+import { freeModel } from "../../testing/free-workers.ts";
 import { contextFor, runStage } from "../kit/context.ts";
 
 export const experiment = { id: "HUVEC-01", cellType: "HUVEC", plates: ["1", "2"], sites: [] };

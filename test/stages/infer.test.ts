@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { freeModel, freeWorkers } from "../../bench/free-workers.ts";
 import type { Statistics } from "../../common/inference.ts";
 import type { Batch } from "../../pipeline/stage/items.ts";
 import type { Workers } from "../../pipeline/workers/workers.ts";
 import { infer } from "../../stages/infer.ts";
+import { freeModel, freeWorkers } from "../../testing/free-workers.ts";
 import { contextFor, imageOf, runStage } from "../kit/context.ts";
 
 const experiment = { id: "HUVEC-01", cellType: "HUVEC", plates: ["1", "2"], sites: [] };

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { freeModel } from "../../bench/free-workers.ts";
 import type { Engine } from "../../gpu-worker/engine/engine.ts";
+import { freeModel } from "../../testing/free-workers.ts";
 import { inProcessWorkers } from "../../testing/in-process-workers.ts";
 import { batchOf } from "../workers/fake-worker.ts";
 
