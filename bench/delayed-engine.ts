@@ -22,8 +22,7 @@ export const delayedEngine = (model: ModelInfo, delayMs: number): Engine => {
   const classes = model.classes.length;
 
   return {
-    runtime: "delay",
-    provider: `${delayMs} ms`,
+    device: { runtime: "delay", provider: `${delayMs} ms`, precision: "float32", threads: 0, refused: [] },
     maxBatch: 128,
     get waiting() {
       return waiting;

@@ -4,6 +4,7 @@ export const errorCodes = {
   "invalid-data": { grpc: 3, exit: 2, retry: false },
   "invalid-request": { grpc: 3, exit: 1, retry: false },
   "invalid-model": { grpc: 9, exit: 2, retry: false },
+  "wrong-provider": { grpc: 9, exit: 2, retry: true }, // another worker may compute right
   "unknown-model": { grpc: 5, exit: 2, retry: false },
   "unknown-statistics": { grpc: 9, exit: 1, retry: true },
   "unknown-images": { grpc: 9, exit: 1, retry: true },

@@ -64,13 +64,14 @@ export const renderOverview = (seen: Overview, now: number = Date.now()): string
   return lines.join("\n");
 };
 
-const renderWorker = ({ address, host, models, runtime, provider, load, since, version }: WorkerEntry, now: number) => {
+const renderWorker = (entry: WorkerEntry, now: number) => {
+  const { address, host, models, runtime, provider, refused = [], load, since, version } = entry;
   const names = [...new Set(models.map(({ name }) => name))];
   const networks = names.map(
     (name) => `${name} for ${models.flatMap((model) => (model.name === name ? [model.cellType] : [])).join(", ")}`,
   );
   const does = load === 0 ? "idle" : `${load} request${load === 1 ? "" : "s"} in hand`;
-  return `${address} on ${host}: ${networks.join("; ")}; ${runtime} on ${provider}; ${does}; up ${age(now - Date.parse(since))}; version ${version}`;
+  return `${address} on ${host}: ${networks.join("; ")}; ${runtime} on ${provider}${refused.map((other) => `, not on ${other.provider}`).join("")}; ${does}; up ${age(now - Date.parse(since))}; version ${version}`;
 };
 
 const age = (ms: number): string => {

@@ -62,8 +62,13 @@ export const runWorker = async (options: WorkerOptions): Promise<void> => {
         throw error;
       });
       notReady = undefined;
+      for (const other of engine.device.refused) log.info("provider not used", other);
       sayReady(server.address, engine, options.json ?? false);
-      log.info("ready", { provider: engine.provider, metrics: watched?.probes.url });
+      log.info("ready", {
+        provider: engine.device.provider,
+        threads: engine.device.threads,
+        metrics: watched?.probes.url,
+      });
       await end.told;
       notReady = "the worker is shutting down";
       log.info("shutting down", { requests: server.active });
@@ -100,13 +105,14 @@ const openWatched = async (options: WorkerOptions, notReady: () => string | unde
   return { numbers: workerMetrics(metrics), probes };
 };
 
-const sayReady = (address: string, { runtime, provider, models }: Engine, json: boolean): void => {
+const sayReady = (address: string, { device, models }: Engine, json: boolean): void => {
+  const { runtime, provider, threads } = device;
   const networks = models().map(({ name, cellType, version, trained }) => ({ name, cellType, version, trained }));
   const list = networks.map(({ name, cellType, trained }) => `${name} ${cellType}${trained ? "" : " (untrained)"}`);
   process.stdout.write(
     json
-      ? `${JSON.stringify({ type: "ready", address, runtime, provider, models: networks })}\n`
-      : `ready on ${address}, computing with ${runtime} on ${provider}: ${list.join(", ")}\n`,
+      ? `${JSON.stringify({ type: "ready", address, ...device, models: networks })}\n`
+      : `ready on ${address}, computing with ${runtime} on ${provider}, ${threads} thread${threads === 1 ? "" : "s"}: ${list.join(", ")}\n`,
   );
 };
 

@@ -49,12 +49,13 @@ const copyOf = (pixels: Job["pixels"]): Job["pixels"] =>
 
 const timesOf = (
   { arrived, started }: Waiting,
-  { began, finished }: Extract<JobResult, { type: "done" }>,
+  { began, finished, cpu }: Extract<JobResult, { type: "done" }>,
 ): ExecutionTimes => ({
   queue: started - arrived,
   input: began - started,
   infer: finished - began,
   output: sinceEpoch() - finished,
+  cpu,
 });
 
 const sizeOf = ({ job }: Waiting): number => job.pixels.byteLength;

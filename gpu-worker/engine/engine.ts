@@ -38,6 +38,20 @@ export interface ExecutionTimes {
   readonly infer: number;
   /** Its outputs came back. */
   readonly output: number;
+  /** Processor time of this process during `infer`. */
+  readonly cpu: number;
+}
+
+/** What computes. */
+export interface Device {
+  readonly runtime: string;
+  /** Execution provider, for instance `cpu` or `cuda`. */
+  readonly provider: string;
+  readonly precision: "float32" | "float16";
+  /** Processor threads that one operation is spread over. */
+  readonly threads: number;
+  /** Providers that were tried before this one, and why they do not compute here. */
+  readonly refused: readonly { readonly provider: string; readonly reason: string }[];
 }
 
 /**
@@ -45,9 +59,7 @@ export interface ExecutionTimes {
  * "invalid-request" says which rule the images break, "unknown-statistics" asks for the statistics' bytes.
  */
 export interface Engine {
-  readonly runtime: string;
-  /** Execution provider, for instance `cpu` or `cuda`. */
-  readonly provider: string;
+  readonly device: Device;
   readonly maxBatch: number;
   models(): readonly ModelInfo[];
   /** Batches that wait for those before them. */

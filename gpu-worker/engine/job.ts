@@ -1,7 +1,7 @@
 /** What the engine and its computing thread say to each other. */
 import type { ErrorCode } from "../../common/errors.ts";
 import type { Network } from "../network/architecture.ts";
-import type { NetworkInputs, NetworkOutputs, PixelType } from "../runtime/runtime.ts";
+import type { NetworkInputs, NetworkOutputs, PixelType, Precision } from "../runtime/runtime.ts";
 
 /** What a network is run for: to predict with one of the three kinds of statistics, or to estimate statistics. */
 export const jobModes = ["running", "batch", "calibrated", "calibration"] as const;
@@ -10,10 +10,11 @@ export type JobMode = (typeof jobModes)[number];
 export interface ThreadOptions {
   /** Their weights lie in shared memory. */
   readonly networks: readonly Network[];
-  /** Names of `runtimes.ts`. */
+  /** As `openRuntime` takes them. */
   readonly runtime: string;
   readonly provider: string;
-  /** Threads that one operation is spread over; 0: one per core. */
+  readonly precision: Precision;
+  /** Threads that one operation is spread over, at least 1. */
   readonly threads: number;
   /** Open networks that are kept. */
   readonly sessions: number;
@@ -35,6 +36,8 @@ export type JobResult =
       readonly opened: number;
       readonly began: number;
       readonly finished: number;
+      /** Processor time of the whole process between the two, milliseconds. */
+      readonly cpu: number;
     }
   | { readonly type: "failed"; readonly code: ErrorCode; readonly message: string; readonly opened: number };
 

@@ -11,20 +11,22 @@ import {
   packStatistics,
   statisticsId,
 } from "../network/statistics.ts";
-import type { PixelType } from "../runtime/runtime.ts";
-import { runtimeNamed } from "../runtime/runtimes.ts";
+import type { PixelType, Precision } from "../runtime/runtime.ts";
+import { findRuntime } from "../runtime/runtimes.ts";
+import { threadCount } from "../runtime/threads.ts";
 import { type ComputingThread, startComputingThread } from "./computing-thread.ts";
-import type { Engine, Execution, ExecutionTimes } from "./engine.ts";
+import type { Device, Engine, Execution, ExecutionTimes } from "./engine.ts";
 import type { Job, JobMode } from "./job.ts";
 import { choose, type Served, serve } from "./served.ts";
 import { validateImages } from "./validate.ts";
 
 export interface EngineOptions {
-  /** One of `runtimes`. */
+  /** One of `runtimes`, or the URL of a file, see `findRuntime`. */
   readonly runtime: string;
   /** One of that runtime's; `auto`: the first that runs. */
   readonly provider: string;
-  /** Threads that one operation is spread over; 0: one per core. */
+  readonly precision: Precision;
+  /** Threads that one operation is spread over; 0: one per physical core that this process may use. */
   readonly threads: number;
   /** Largest batch that is taken. */
   readonly maxBatch: number;
@@ -45,6 +47,7 @@ export interface EngineOptions {
 const defaultEngineOptions: EngineOptions = {
   runtime: "onnxruntime",
   provider: "auto",
+  precision: "float32",
   threads: 0,
   maxBatch: 128,
   sessions: 8,
@@ -57,7 +60,8 @@ const defaultEngineOptions: EngineOptions = {
 
 /** Starts an engine for the networks of some bundles. Resolves when they are warm: each, as far as sessions are kept, has computed an image. */
 export const openEngine = async (bundles: readonly Bundle[], given: Partial<EngineOptions> = {}): Promise<Engine> => {
-  const options = { ...defaultEngineOptions, ...given };
+  const chosen = { ...defaultEngineOptions, ...given };
+  const options = { ...chosen, threads: threadCount(chosen.threads) };
   const served = serve(bundles);
   if (served.length === 0) {
     throw new PlatestreamError("invalid-model", "a worker needs a bundle with at least one network");
@@ -66,58 +70,61 @@ export const openEngine = async (bundles: readonly Bundle[], given: Partial<Engi
   const observe = ({ network, mode, shape }: Job, times: ExecutionTimes) => {
     if (warm) options.observe({ model: served[network]!.model, mode, images: shape[0]!, times });
   };
-  const { thread, provider } = await firstThatRuns(served, options, observe);
+  const { thread, device } = await firstThatRuns(served, options, observe);
   for (const each of served.slice(1, options.sessions)) {
-    await thread.run(blackImage(each), false).catch(async (thrown) => {
+    await thread.run(blackImages(each, "running"), false).catch(async (thrown) => {
       await thread.close();
-      throw PlatestreamError.from(thrown).at(`${each.model.name} ${each.model.cellType} does not run on ${provider}`);
+      const { name, cellType } = each.model;
+      throw PlatestreamError.from(thrown).at(`${name} ${cellType} does not run on ${device.provider}`);
     });
   }
   warm = true;
-  return engineOn(thread, provider, served, options);
+  return engineOn(thread, device, served, options);
 };
 
-const blackImage = (of: Served): Job => {
+/** Two, since the statistics of a batch need several values. */
+const blackImages = (of: Served, mode: "running" | "batch" | "calibration"): Job => {
   const { channels, height, width } = of.network.architecture;
-  const pixels = new Uint8Array(channels * height * width);
-  const images: Images = { pixels, shape: [1, channels, height, width], scale: [], offset: [], plates: [0] };
-  return jobFor(of, images, "running", of.running);
+  const pixels = new Uint8Array(2 * channels * height * width);
+  const images: Images = { pixels, shape: [2, channels, height, width], scale: [], offset: [], plates: [0, 0] };
+  return jobFor(of, images, mode, mode === "running" ? of.running : undefined);
 };
 
+/** A provider runs when the first network does, on one but the CPU in all modes: there, each has to show that it is right. */
 const firstThatRuns = async (
   served: readonly Served[],
-  { runtime, provider, threads, sessions, queue, queueBytes, sessionsPerThread }: EngineOptions,
+  { runtime, provider, precision, threads, sessions, queue, queueBytes, sessionsPerThread }: EngineOptions,
   observe: (job: Job, times: ExecutionTimes) => void,
-): Promise<{ thread: ComputingThread; provider: string }> => {
-  const problems: string[] = [];
-  for (const candidate of provider === "auto" ? runtimeNamed(runtime).providers : [provider]) {
+): Promise<{ thread: ComputingThread; device: Device }> => {
+  const refused: { provider: string; reason: string }[] = [];
+  const { providers } = await findRuntime(runtime);
+  for (const candidate of provider === "auto" ? providers : [provider]) {
     const thread = startComputingThread({
       networks: served.map(({ network }) => network),
-      runtime,
-      provider: candidate,
-      threads,
-      sessions,
-      queue,
-      queueBytes,
-      sessionsPerThread,
-      observe,
+      ...{ runtime, provider: candidate, precision, threads },
+      ...{ sessions, queue, queueBytes, sessionsPerThread, observe },
     });
     try {
-      await thread.run(blackImage(served[0]!), false);
-      return { thread, provider: candidate };
+      await thread.run(blackImages(served[0]!, "running"), false);
+      if (candidate !== "cpu") {
+        for (const mode of ["batch", "calibration"] as const) await thread.run(blackImages(served[0]!, mode), false);
+      }
+      return { thread, device: { runtime, provider: candidate, precision, threads, refused } };
     } catch (thrown) {
-      problems.push(`${candidate}: ${PlatestreamError.from(thrown).rawMessage}`);
       await thread.close();
+      if (provider !== "auto") throw thrown;
+      refused.push({ provider: candidate, reason: PlatestreamError.from(thrown).rawMessage });
     }
   }
-  throw new PlatestreamError("invalid-model", listProblems("the network does not run:", problems));
+  const reasons = refused.map(({ provider, reason }) => `${provider}: ${reason}`);
+  throw new PlatestreamError("invalid-model", listProblems("the network runs on no provider:", reasons));
 };
 
 const engineOn = (
   thread: ComputingThread,
-  provider: string,
+  device: Device,
   served: readonly Served[],
-  { runtime, maxBatch, statistics: most }: EngineOptions,
+  { maxBatch, statistics: most }: EngineOptions,
 ): Engine => {
   /** By version, cell type and id. */
   const known = new LRUCache<string, PackedStatistics>({ max: most });
@@ -151,8 +158,7 @@ const engineOn = (
   };
 
   return {
-    runtime,
-    provider,
+    device,
     maxBatch,
     models: () => served.map(({ model }) => model),
     get waiting() {

@@ -3,11 +3,12 @@ import { parentPort, workerData } from "node:worker_threads";
 import { LRUCache } from "lru-cache";
 import { PlatestreamError } from "../../common/errors.ts";
 import type { NetworkMode, OpenNetwork } from "../runtime/runtime.ts";
-import { runtimeNamed } from "../runtime/runtimes.ts";
+import { openRuntime } from "../runtime/runtimes.ts";
 import { type Job, type JobMode, type JobResult, sinceEpoch, type ThreadOptions } from "./job.ts";
 
-const { networks, runtime: name, provider, threads, sessions: most } = workerData as ThreadOptions;
-const runtime = runtimeNamed(name).open(provider, { threads });
+const { networks, runtime: name, provider, sessions: most, ...options } = workerData as ThreadOptions;
+const runtime = openRuntime(name, provider, options);
+runtime.catch(() => undefined); // told by the first job
 const closing: Promise<void>[] = [];
 const open = new LRUCache<string, OpenNetwork>({ max: most, dispose: (old) => void closing.push(old.close()) });
 let opened = 0;
@@ -34,9 +35,10 @@ const networkFor = async ({ network, mode, pixelType }: Job): Promise<OpenNetwor
 const compute = async (job: Job): Promise<JobResult> => {
   try {
     const network = await networkFor(job);
-    const began = sinceEpoch();
+    const [began, before] = [sinceEpoch(), process.cpuUsage()];
     const outputs = await network.run(job);
-    return { type: "done", outputs, opened, began, finished: sinceEpoch() };
+    const { user, system } = process.cpuUsage(before);
+    return { type: "done", outputs, opened, began, finished: sinceEpoch(), cpu: (user + system) / 1000 };
   } catch (thrown) {
     const { code, rawMessage } = PlatestreamError.from(thrown);
     return { type: "failed", code, message: rawMessage, opened };

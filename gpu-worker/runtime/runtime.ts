@@ -6,6 +6,7 @@ import type { Network } from "../network/architecture.ts";
 import type { PackedStatistics } from "../network/statistics.ts";
 
 export type PixelType = "uint8" | "uint16" | "float32";
+export type Precision = "float32" | "float16";
 export type Pixels = Uint8Array | Uint16Array | Float32Array;
 
 /**
@@ -44,11 +45,23 @@ export interface Runtime {
   readonly name: string;
   /** What computes, for instance `cpu` or `cuda`. */
   readonly provider: string;
+  readonly precision: Precision;
   /** Batch, height and width may vary from run to run. Throws "invalid-model" where the provider cannot compute it. */
   open(network: Network, mode: NetworkMode, pixelType: PixelType): Promise<OpenNetwork>;
 }
 
 export interface RuntimeOptions {
-  /** Threads that one operation is spread over. 0: one per core. */
+  /** Threads that one operation is spread over, at least 1. */
   readonly threads: number;
+  /** Of feature maps and weights; statistics, sums and outputs are float32 in either. */
+  readonly precision: Precision;
+}
+
+/** One line of the list of runtimes. */
+export interface RuntimeKind {
+  readonly name: string;
+  /** In the order in which `auto` tries them. */
+  readonly providers: readonly string[];
+  /** Loads the library, which nobody else does, and opens it. Throws "invalid-config" where a precision is not to be had. */
+  open(provider: string, options: RuntimeOptions): Promise<Runtime>;
 }

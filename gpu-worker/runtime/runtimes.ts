@@ -1,14 +1,8 @@
 /** The list of runtimes: to add one, add its folder and a line here. */
+import "./no-telemetry.ts";
 import { PlatestreamError } from "../../common/errors.ts";
-import type { Runtime, RuntimeOptions } from "./runtime.ts";
-
-export interface RuntimeKind {
-  readonly name: string;
-  /** In the order in which `auto` tries them. */
-  readonly providers: readonly string[];
-  /** Loads the library, which nobody else does, and opens it on one of the providers. */
-  open(provider: string, options: RuntimeOptions): Promise<Runtime>;
-}
+import type { Runtime, RuntimeKind, RuntimeOptions } from "./runtime.ts";
+import { checkedRuntime } from "./self-check.ts";
 
 export const runtimes: readonly RuntimeKind[] = [
   {
@@ -16,12 +10,39 @@ export const runtimes: readonly RuntimeKind[] = [
     providers: ["cuda", "webgpu", "cpu"],
     open: async (provider, options) => (await import("./onnx/runtime.ts")).openOnnxRuntime(provider, options),
   },
+  {
+    name: "tfjs",
+    providers: ["tensorflow-gpu", "tensorflow", "webgpu", "wasm"],
+    open: async (provider, options) => (await import("./tfjs/runtime.ts")).openTfjsRuntime(provider, options),
+  },
 ];
 
-/** Throws "usage" with the names there are. */
-export const runtimeNamed = (name: string): RuntimeKind => {
+/** What all others are held against. */
+const reference = { runtime: "onnxruntime", provider: "cpu" } as const;
+
+/**
+ * A runtime of the list, or the one that a module exports as `runtime` where `name` is the URL of a file. Throws
+ * "invalid-config" with the names there are.
+ */
+export const findRuntime = async (name: string): Promise<RuntimeKind> => {
+  if (name.startsWith("file:")) return ((await import(name)) as { runtime: RuntimeKind }).runtime;
   const found = runtimes.find((each) => each.name === name);
   if (found !== undefined) return found;
   const names = runtimes.map((each) => each.name).join(" or ");
   throw new PlatestreamError("invalid-config", `there is no runtime "${name}"; choose ${names}`);
+};
+
+/** Opens a runtime on a provider whose networks are checked against the reference before they compute anything. */
+export const openRuntime = async (name: string, provider: string, options: RuntimeOptions): Promise<Runtime> => {
+  const { providers, open } = await findRuntime(name);
+  if (!providers.includes(provider)) {
+    throw new PlatestreamError(
+      "invalid-config",
+      `the runtime ${name} has no provider "${provider}"; choose ${providers.join(", ")} or auto`,
+    );
+  }
+  const runtime = await open(provider, options);
+  if (name === reference.runtime && provider === reference.provider) return runtime;
+  const right = await findRuntime(reference.runtime);
+  return checkedRuntime(runtime, await right.open(reference.provider, { ...options, precision: "float32" }));
 };

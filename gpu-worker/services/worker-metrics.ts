@@ -9,7 +9,7 @@ export interface WorkerMetrics {
   request(request: FinishedRequest): void;
   execution(execution: Execution): void;
   /** What is served, whose counters start at 0, and from where the numbers come that are read when somebody asks. */
-  serve(engine: Pick<Engine, "models" | "waiting">, server: { readonly active: number }): void;
+  serve(engine: Pick<Engine, "device" | "models" | "waiting">, server: { readonly active: number }): void;
 }
 
 const perModel = ["model", "version", "cell_type"] as const;
@@ -45,6 +45,11 @@ export const workerMetrics = (metrics: Metrics): WorkerMetrics => {
   const input = duration("compute_input", "Moving and laying out pixels, loading the network where it is not");
   const infer = duration("compute_infer", "Running the network");
   const output = duration("compute_output", "Taking the network's outputs");
+  const cpu = metrics.counter(
+    "platestream_compute_cpu_us",
+    "Processor time while networks ran; over nv_inference_compute_infer_duration_us it is the cores in use",
+    perModel,
+  );
 
   return {
     request({ method, model, milliseconds, error }) {
@@ -62,6 +67,7 @@ export const workerMetrics = (metrics: Metrics): WorkerMetrics => {
       input(labels, times.input * 1000);
       infer(labels, times.infer * 1000);
       output(labels, times.output * 1000);
+      cpu(labels, times.cpu * 1000);
     },
     serve(engine, server) {
       for (const model of engine.models()) {
@@ -71,8 +77,15 @@ export const workerMetrics = (metrics: Metrics): WorkerMetrics => {
           count({ ...labels, mode }, 0);
           executions({ ...labels, mode }, 0);
         }
-        for (const sum of [requests, queue, input, infer, output]) sum(labels, 0);
+        for (const sum of [requests, queue, input, infer, output, cpu]) sum(labels, 0);
       }
+      const { runtime, provider, precision, refused } = engine.device;
+      metrics.gauge("platestream_worker_provider", "What computes", ["runtime", "provider", "precision"], () => [
+        [{ runtime, provider, precision }, 1],
+      ]);
+      metrics.gauge("platestream_worker_provider_refused", "Why other providers do not", ["provider", "reason"], () =>
+        refused.map(({ provider, reason }) => [{ provider, reason }, 1] as const),
+      );
       const pending = "Batches that wait for those before them";
       metrics.gauge("nv_inference_pending_request_count", pending, [], () => [[{}, engine.waiting]]);
       metrics.gauge("platestream_active_requests", "Requests under way", [], () => [[{}, server.active]]);

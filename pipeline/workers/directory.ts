@@ -13,6 +13,8 @@ export interface WorkerEntry {
   readonly runtime: string;
   /** What computes: `cpu`, `cuda`, `webgpu`. */
   readonly provider: string;
+  /** Providers that it tried before, and why they do not compute there. */
+  readonly refused?: readonly { readonly provider: string; readonly reason: string }[];
   /** Images that it takes in one request at most. */
   readonly maxBatch: number;
   /** Requests that it has in hand, whoever sent them. */

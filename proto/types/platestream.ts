@@ -12,6 +12,7 @@ import type { Model as _platestream_v1_Model, Model__Output as _platestream_v1_M
 import type { PlateGroup as _platestream_v1_PlateGroup, PlateGroup__Output as _platestream_v1_PlateGroup__Output } from './platestream/v1/PlateGroup.ts';
 import type { PredictRequest as _platestream_v1_PredictRequest, PredictRequest__Output as _platestream_v1_PredictRequest__Output } from './platestream/v1/PredictRequest.ts';
 import type { PredictResponse as _platestream_v1_PredictResponse, PredictResponse__Output as _platestream_v1_PredictResponse__Output } from './platestream/v1/PredictResponse.ts';
+import type { RefusedProvider as _platestream_v1_RefusedProvider, RefusedProvider__Output as _platestream_v1_RefusedProvider__Output } from './platestream/v1/RefusedProvider.ts';
 import type { Serving as _platestream_v1_Serving, Serving__Output as _platestream_v1_Serving__Output } from './platestream/v1/Serving.ts';
 import type { Statistics as _platestream_v1_Statistics, Statistics__Output as _platestream_v1_Statistics__Output } from './platestream/v1/Statistics.ts';
 import type { TopClasses as _platestream_v1_TopClasses, TopClasses__Output as _platestream_v1_TopClasses__Output } from './platestream/v1/TopClasses.ts';
@@ -35,6 +36,7 @@ export interface ProtoGrpcType {
       PlateGroup: MessageTypeDefinition<_platestream_v1_PlateGroup, _platestream_v1_PlateGroup__Output>
       PredictRequest: MessageTypeDefinition<_platestream_v1_PredictRequest, _platestream_v1_PredictRequest__Output>
       PredictResponse: MessageTypeDefinition<_platestream_v1_PredictResponse, _platestream_v1_PredictResponse__Output>
+      RefusedProvider: MessageTypeDefinition<_platestream_v1_RefusedProvider, _platestream_v1_RefusedProvider__Output>
       Serving: MessageTypeDefinition<_platestream_v1_Serving, _platestream_v1_Serving__Output>
       Statistics: MessageTypeDefinition<_platestream_v1_Statistics, _platestream_v1_Statistics__Output>
       TopClasses: MessageTypeDefinition<_platestream_v1_TopClasses, _platestream_v1_TopClasses__Output>

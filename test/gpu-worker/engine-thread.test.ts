@@ -30,6 +30,7 @@ const start = async (t: TestContext, sessionsPerThread = 1000): Promise<Computin
     networks: [],
     runtime: "onnxruntime",
     provider: "cpu",
+    precision: "float32" as const,
     threads: 1,
     sessions: 1,
     queue: 100,

@@ -53,7 +53,7 @@ const inputs = (images: number, height: number, width: number): Tensors => {
 };
 
 const outputs = async (mode: GraphMode, block: number, given: Tensors): Promise<Record<string, Float32Array>> => {
-  const model = emitNetwork({ architecture, weights }, mode, "uint16", block);
+  const model = emitNetwork({ architecture, weights }, mode, "uint16", { block });
   const session = await cpu.load(model, { threads: 1, unoptimized: block > 1 });
   const results = Object.entries(await session.run(given));
   await session.close();
@@ -86,7 +86,7 @@ test("more channels than the processor has in a block are computed in the portab
     ]),
   );
   const emit = (block: number) =>
-    emitNetwork({ architecture: many, weights: whole }, { constant: whole }, "uint8", block);
+    emitNetwork({ architecture: many, weights: whole }, { constant: whole }, "uint8", { block });
   const model = emit(16);
   assert.deepEqual(model, emit(1));
   await (await cpu.load(model, { threads: 1 })).close();

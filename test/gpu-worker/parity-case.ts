@@ -63,7 +63,7 @@ export const parityCase = (name: string): ParityCase => {
     },
     async open(mode, format, type = "uint8") {
       const block = format === "blocked" ? await cpu.block() : 1;
-      const model = emitNetwork({ architecture, weights }, mode, type, block);
+      const model = emitNetwork({ architecture, weights }, mode, type, { block });
       return cpu.load(model, { threads: 1, unoptimized: block > 1 });
     },
   };

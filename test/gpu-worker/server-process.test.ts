@@ -51,7 +51,7 @@ test("a worker serves several bundles, and SIGTERM ends it", async (t) => {
   const child = startWorker(t, ...folders.flatMap((folder) => ["--model", folder]));
   assert.match(
     await firstLine(child),
-    /^ready on 127\.0\.0\.1:\d+, computing with onnxruntime on cpu: first HUVEC, second HUVEC$/,
+    /^ready on 127\.0\.0\.1:\d+, computing with onnxruntime on cpu, \d+ threads?: first HUVEC, second HUVEC$/,
   );
   child.kill("SIGTERM");
   assert.deepEqual(await once(child, "exit"), [0, null]);

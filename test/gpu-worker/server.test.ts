@@ -248,8 +248,7 @@ test("health says SERVING for the worker as a whole and for its service", async 
 test("a call that is cancelled or runs out of time is cancelled in the engine, too", async (t) => {
   const events = new EventEmitter();
   const engine: Engine = {
-    runtime: "none",
-    provider: "none",
+    device: { runtime: "none", provider: "none", precision: "float32", threads: 0, refused: [] },
     maxBatch: 1,
     waiting: 0,
     models: () => [],

@@ -46,8 +46,7 @@ export const startGuardedWorker = async (
 ): Promise<GuardedWorker> => {
   let [waiting, peak, aborted] = [0, 0, 0];
   const engine: Engine = {
-    runtime: "none",
-    provider: "none",
+    device: { runtime: "none", provider: "none", precision: "float32", threads: 0, refused: [] },
     maxBatch: 1,
     waiting: 0,
     models: () => [],

@@ -151,10 +151,13 @@ const predictingOperations = (
   parameters: ParameterInput,
 ): Operations<Value> => {
   const { graph } = a;
-  const sizes = graph.ints(...index.norms.map(({ length }) => length));
   const statistic = (name: string) => {
     const pieces = index.norms.map((norm) => `${name}:${norm.name}`);
-    graph.nodes("Split", [graph.input(name, "float32", [index.normLength]), sizes], { axis: 0 }, pieces);
+    graph.split(
+      graph.input(name, "float32", [index.normLength]),
+      index.norms.map(({ length }) => length),
+      pieces,
+    );
     return (layer: string): Value => `${name}:${layer}`;
   };
   const [means, variances] = [statistic("means"), statistic("variances")];

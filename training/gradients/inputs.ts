@@ -44,11 +44,11 @@ export interface ParameterInput {
 /** Input `weights`: all parameters, in the order of the index. */
 export const parameterInput = (a: Arithmetic, { slots, length }: FlatIndex): ParameterInput => {
   const { graph } = a;
-  const pieces = graph.nodes(
-    "Split",
-    [graph.input("weights", "float32", [length]), graph.ints(...slots.map((slot) => slot.length))],
-    { axis: 0 },
-    slots.map(({ name }) => `flat:${name}`),
+  const pieces = slots.map(({ name }) => `flat:${name}`);
+  graph.split(
+    graph.input("weights", "float32", [length]),
+    slots.map((slot) => slot.length),
+    pieces,
   );
   const places = new Map(slots.map(({ name, shape }, i) => [name, { shape, piece: pieces[i]! }]));
   const shape = (name: string) => places.get(name)!.shape;

@@ -1,4 +1,5 @@
 /** A learner in a thread of its own, and the messages that go there and back. */
+import "../../gpu-worker/runtime/no-telemetry.ts";
 import { existsSync } from "node:fs";
 import { Worker } from "node:worker_threads";
 import { type ErrorCode, PlatestreamError } from "../../common/errors.ts";

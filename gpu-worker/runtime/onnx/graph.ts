@@ -43,6 +43,9 @@ const valueInfo = (name: string, type: ElementType, shape: readonly Dimension[])
   },
 });
 
+/** That one step of `split` cuts. */
+const mostPieces = 8;
+
 const bytesOf = (data: ArrayBufferView): Uint8Array => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 
 export class OnnxGraph {
@@ -116,6 +119,25 @@ export class OnnxGraph {
       attribute: Object.entries(attributes).map(([name, value]) => attribute(name, value)),
     });
     return outputs;
+  }
+
+  /**
+   * Cuts `value` into pieces of the given sizes along the first axis, named `names`. In steps: WebGPU's shaders write to
+   * twelve buffers at most.
+   */
+  split(value: Value, sizes: readonly number[], names: readonly Value[]): void {
+    const group =
+      sizes.length <= mostPieces ? 1 : mostPieces ** Math.ceil(Math.log(sizes.length) / Math.log(mostPieces) - 1);
+    const starts = Array.from({ length: Math.ceil(sizes.length / group) }, (_, index) => index * group);
+    const groups = starts.map((from) => sizes.slice(from, from + group));
+    const totals = groups.map((each) => each.reduce((sum, size) => sum + size, 0));
+    const pieces = group === 1 ? names : starts.map(() => this.fresh("piece"));
+    if (pieces.length === 1) this.node("Identity", [value], {}, pieces[0]);
+    else this.nodes("Split", [value, this.ints(...totals)], { axis: 0 }, pieces);
+    if (group === 1) return;
+    for (const [index, each] of groups.entries()) {
+      this.split(pieces[index]!, each, names.slice(starts[index]!, starts[index]! + group));
+    }
   }
 
   /** A name that no other value has. */

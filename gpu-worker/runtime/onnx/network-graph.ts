@@ -26,13 +26,26 @@ const fixedStatistics = (
   if (mode !== "fixed") return undefined;
   const layers = normLayers(architecture);
   const total = statisticsCount(architecture);
-  const sizes = graph.ints(...layers.map(({ maps }) => maps));
   for (const what of ["mean", "variance"]) {
-    const names = layers.map(({ name }) => `${name}.${what}`);
-    graph.nodes("Split", [graph.input(what, "float32", [total]), sizes], { axis: 0 }, names);
+    graph.split(
+      graph.input(what, "float32", [total]),
+      layers.map(({ maps }) => maps),
+      layers.map(({ name }) => `${name}.${what}`),
+    );
   }
   return (layer) => [`${layer}.mean`, `${layer}.variance`];
 };
+
+/** How a provider wants the graph. */
+export interface GraphFormat {
+  /**
+   * Channels that lie side by side in the CPU provider's own memory format (`OnnxSessions.block`). Above 1 the graph is
+   * written in that format, which is much faster there, and is loaded with `unoptimized`. 1: portable ONNX.
+   */
+  readonly block?: number;
+  /** In portable ONNX, convolutions read their channels filled up with zeros to a multiple of this power of two. */
+  readonly channelMultiple?: number;
+}
 
 /**
  * Writes the ONNX model.
@@ -40,11 +53,13 @@ const fixedStatistics = (
  * Inputs: `pixels` [N, C, H, W] of `pixelType`; `scale` and `offset` [N, C], float32; where the architecture has plates,
  * `plate` [N, plates], float32; with `fixed` also `mean` and `variance`, as `packStatistics` makes them: one graph serves
  * any domain. Outputs: as `NetworkMode` says. Batch, height and width may vary from run to run.
- *
- * `block`: channels that lie side by side in the CPU provider's own memory format (`OnnxSessions.block`). Above 1 the
- * graph is written in that format, which is much faster there, and is loaded with `unoptimized`. 1: portable ONNX.
  */
-export const emitNetwork = (network: Network, mode: GraphMode, pixelType: PixelType, block = 1): Uint8Array => {
+export const emitNetwork = (
+  network: Network,
+  mode: GraphMode,
+  pixelType: PixelType,
+  { block = 1, channelMultiple = 1 }: GraphFormat = {},
+): Uint8Array => {
   const { architecture } = network;
   const { channels, plates, classes } = architecture;
   const graph = new OnnxGraph(`densenet-${typeof mode === "object" ? "constant" : mode}`);
@@ -62,7 +77,7 @@ export const emitNetwork = (network: Network, mode: GraphMode, pixelType: PixelT
     report: (layer, mean, variance) => measured.set(layer, [mean, variance]),
   };
   // The kernel that reads row-major pixels takes fewer channels than a block.
-  const { features, logits } = channels < block ? blockedNetwork(parts, block) : plainNetwork(parts);
+  const { features, logits } = channels < block ? blockedNetwork(parts, block) : plainNetwork(parts, channelMultiple);
   if (mode === "calibration") {
     const all = normLayers(architecture).map(({ name }) => measured.get(name)!);
     ["mean", "variance"].forEach((name, what) => {

@@ -11,12 +11,30 @@ const shapeOf = ({ kernel, stride, padding }: Window) => ({
   pads: [padding, padding, padding, padding],
 });
 
-const plainOperations = (parts: NetworkParts): Operations<Value> => {
+const plainOperations = (parts: NetworkParts, channelMultiple: number): Operations<Value> => {
   const { graph, architecture, weights, fixed } = parts;
   const shapes = new Map(parameters(architecture).map(({ name, shape }) => [name, shape]));
   const constant = (name: string): Value => graph.constant(name, weights.get(name)!, shapes.get(name)!);
   const flat = (value: Value) => graph.node("Squeeze", [value, graph.ints(0, 2, 3)]);
   const averageOf = (maps: Value) => graph.node("ReduceMean", [maps], { axes: [0, 2, 3] });
+
+  /**
+   * A convolution's maps and filters, with as many channels of zeros as `channelMultiple` asks for: ONNX Runtime 1.30's
+   * WebGPU kernels compute garbage for, say, 6 or 9 input channels and 32 outputs. 1x1 kernels are right.
+   */
+  const padded = (maps: Value, layer: string, { kernel }: Window): [maps: Value, filters: Value] => {
+    const name = `${layer}.weight`;
+    const [outputs, inputs, ...taps] = shapes.get(name)! as [number, number, number, number];
+    const more = kernel === 1 ? 0 : -inputs & (channelMultiple - 1);
+    if (more === 0) return [maps, constant(name)];
+    const [from, to] = [inputs * kernel ** 2, (inputs + more) * kernel ** 2];
+    const filters = new Float32Array(outputs * to);
+    for (let o = 0; o < outputs; o++) filters.set(weights.get(name)!.subarray(o * from, (o + 1) * from), o * to);
+    return [
+      graph.node("Pad", [maps, graph.ints(0, 0, 0, 0, 0, more, 0, 0)]),
+      graph.constant(`${name}.padded`, filters, [outputs, inputs + more, ...taps]),
+    ];
+  };
 
   /** Two passes, mean first: written out because not every provider has BatchNormalization's training mode. */
   const normaliseWithOwn = (maps: Value, layer: string): Value => {
@@ -42,7 +60,7 @@ const plainOperations = (parts: NetworkParts): Operations<Value> => {
     },
     convolution(maps, layer, window) {
       const bias = weights.has(`${layer}.bias`) ? [constant(`${layer}.bias`)] : [];
-      return graph.node("Conv", [maps, constant(`${layer}.weight`), ...bias], shapeOf(window));
+      return graph.node("Conv", [...padded(maps, layer, window), ...bias], shapeOf(window));
     },
     relu: (maps) => graph.node("Relu", [maps]),
     maxPool: (maps, window) => graph.node("MaxPool", [maps], shapeOf(window)),
@@ -55,10 +73,10 @@ const plainOperations = (parts: NetworkParts): Operations<Value> => {
   };
 };
 
-/** Writes the network into the graph; returns its outputs. */
-export const plainNetwork = (parts: NetworkParts): { features: Value; logits: Value } => {
+/** Writes the network into the graph; returns its outputs. `channelMultiple`: a power of two, see `padded`. */
+export const plainNetwork = (parts: NetworkParts, channelMultiple: number): { features: Value; logits: Value } => {
   const { graph, pixels, scale, offset } = parts;
   const wide = (rows: Value) => graph.node("Unsqueeze", [rows, graph.ints(2, 3)]);
   const input = graph.node("Add", [graph.node("Mul", [pixels, wide(scale)]), wide(offset)]);
-  return densenet(parts.architecture, plainOperations(parts), input);
+  return densenet(parts.architecture, plainOperations(parts, channelMultiple), input);
 };

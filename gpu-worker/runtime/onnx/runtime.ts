@@ -3,7 +3,7 @@ import { PlatestreamError } from "../../../common/errors.ts";
 import type { NetworkInputs, Runtime, RuntimeOptions } from "../runtime.ts";
 import { runInPieces } from "./batch-pieces.ts";
 import { emitNetwork } from "./network-graph.ts";
-import { onnxSessions, type Provider, providers } from "./session.ts";
+import { onnxSessions, type Provider } from "./session.ts";
 import { float32, type Tensors } from "./tensor.ts";
 
 /** Of a batch whose statistics are fixed: fewer are faster and take less memory on a CPU, more keep a GPU busy. */
@@ -24,24 +24,23 @@ const tensorsOf = ({ pixels, shape, scale, offset, plate, statistics }: NetworkI
 const typeOf = (pixels: NetworkInputs["pixels"]) =>
   pixels instanceof Uint8Array ? "uint8" : pixels instanceof Uint16Array ? "uint16" : "float32";
 
-export const openOnnxRuntime = (provider: string, { threads }: RuntimeOptions): Runtime => {
-  const known = providers.find((name) => name === provider);
-  if (known === undefined) {
-    throw new PlatestreamError(
-      "invalid-config",
-      `ONNX Runtime has no provider "${provider}"; choose ${providers.join(", ")}`,
-    );
-  }
+export const openOnnxRuntime = (provider: string, { threads, precision }: RuntimeOptions): Runtime => {
+  const known = provider as Provider;
   const sessions = onnxSessions(known);
+  if (precision === "float16") throw new PlatestreamError("invalid-config", "float16 is not there yet");
   return {
     name: "onnxruntime",
     provider,
+    precision,
     async open(network, mode, pixelType) {
       const block = await sessions.block();
-      const session = await sessions.load(emitNetwork(network, mode, pixelType, block), {
-        threads,
-        unoptimized: block > 1,
-      });
+      const session = await sessions.load(
+        emitNetwork(network, mode, pixelType, { block, channelMultiple: provider === "webgpu" ? 4 : 1 }),
+        {
+          threads,
+          unoptimized: block > 1,
+        },
+      );
       return {
         async run(inputs) {
           const tensors = tensorsOf(inputs);

@@ -1,4 +1,5 @@
 /** ONNX Runtime: the only file that imports it. */
+import "../no-telemetry.ts";
 import * as ort from "onnxruntime-node";
 import { PlatestreamError } from "../../../common/errors.ts";
 import { OnnxGraph } from "./graph.ts";
@@ -19,7 +20,7 @@ export interface Session {
 }
 
 export interface SessionOptions {
-  /** Threads that one operation is spread over. 0: one per core. */
+  /** Threads that one operation is spread over, at least 1. */
   readonly threads: number;
   /** The graph is written in the provider's own memory format: load it as it is, which is faster. */
   readonly unoptimized?: boolean;
@@ -51,7 +52,7 @@ const openSession = async (
     executionProviders: [provider],
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
-    logSeverityLevel: 3,
+    logSeverityLevel: 4, // what fails is thrown
     enableMemPattern: !unplannedMemory,
     graphOptimizationLevel: unoptimized ? "disabled" : "all",
   });

@@ -114,7 +114,10 @@ const modelMessage = ({
 
 export const modelsOf = (engine: Engine): ListModelsResponse => ({
   models: engine.models().map(modelMessage),
-  runtime: engine.runtime,
-  provider: engine.provider,
+  runtime: engine.device.runtime,
+  provider: engine.device.provider,
   max_batch: engine.maxBatch,
+  precision: engine.device.precision,
+  threads: engine.device.threads,
+  refused: engine.device.refused.map(({ provider, reason }) => ({ provider, reason })),
 });
