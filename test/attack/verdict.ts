@@ -29,7 +29,7 @@ export const refused = (ended: Ended, ...names: readonly RegExp[]): Verdict => {
   if (bad !== undefined) return bad;
   const said = lastWords(ended);
   if (ended.code === 0) return unclear(`exit code 0: ${said}`);
-  const missing = names.filter((name) => !name.test(ended.err));
+  const missing = names.filter((name) => !name.test(`${ended.err} ${said}`));
   if (missing.length > 0) return unclear(`does not name ${missing.join(" or ")}: ${said}`);
   return clear(said);
 };
@@ -49,9 +49,9 @@ const broken = (ended: Ended): Verdict | undefined => {
   if (ended.late) return hung(`no end after ${ended.seconds.toFixed(0)} s; last heard: ${said}`);
   if (ended.code === null) return crashed(`ended by ${ended.signal}: ${said}`);
   if (/^Node\.js v|FATAL ERROR|RangeError: Maximum call/m.test(ended.err)) return crashed(said);
-  if (/\[internal\]/.test(ended.err)) return unclear(said);
+  if (/\[internal\]/.test(`${ended.err} ${said}`)) return unclear(said);
   if (/^ {4}at .*[:)]\d*/m.test(ended.err)) return unclear(`a stack: ${said}`);
-  if (ended.code !== 0 && !/\[[a-z-]+\] /.test(ended.err) && !/\[[a-z-]+\] /.test(ended.out)) {
+  if (ended.code !== 0 && !/\[[a-z-]+\] /.test(`${ended.err} ${said}`)) {
     return unclear(`exit code ${ended.code} without a coded error: ${said}`);
   }
   return undefined;
@@ -60,10 +60,21 @@ const broken = (ended: Ended): Verdict | undefined => {
 /** The error that it ended with, or its last line, on one line. */
 export const lastWords = ({ err, out }: Ended): string => {
   const lines = `${out}\n${err}`.split("\n").filter((line) => line.trim() !== "");
+  const failure = lines.find((line) => line.startsWith("{") && line.includes('"experiment-failed"'));
   const at = lines.findIndex((line) => /^pipeline: \[/.test(line));
+  if (failure !== undefined && at < 0) return reasonOf(failure);
   const words = at < 0 ? (lines.at(-1) ?? "nothing") : lines.slice(at, at + 3).join(" ");
   return words
     .replace(/^pipeline: /, "")
     .replaceAll(/\s+/g, " ")
     .slice(0, 400);
+};
+
+const reasonOf = (line: string): string => {
+  try {
+    const { code, reason } = JSON.parse(line) as { code?: string; reason?: string };
+    return `[${code}] ${reason}`.replaceAll(/\s+/g, " ").slice(0, 400);
+  } catch {
+    return line.slice(0, 400);
+  }
 };

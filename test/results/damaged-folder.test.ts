@@ -109,7 +109,7 @@ test("a folder that cannot be made is refused in words", async (t) => {
   await writeFile(file, "");
   await assert.rejects(
     open(join(file, "run")),
-    /\[invalid-config\] .*file\/run cannot be a folder for results: ENOTDIR/,
+    /\[invalid-config\] .*file\/run cannot be a folder for results: a part of its path is a file/,
   );
   await assert.rejects(open(file), /\[invalid-config\] .*file cannot be a folder for results: EEXIST/);
 });

@@ -39,7 +39,7 @@ export const secrets: Door = {
     url(`user:${secret}@127.0.0.1:1`, printed),
     url(`nats:user:${secret}@127.0.0.1:1`, printed),
     url(`nats://user:${secret}@127.0.0.1:1/a/b/c`, kept),
-    url(`nats://user:${secret}@@127.0.0.1:1`, printed),
+    url(`nats://user:${secret}@@127.0.0.1:1`, kept),
     url(`nats://${secret}@127.0.0.1:1`, kept),
     url(`nats://user:${secret}@no-such-host.invalid:4222`, kept),
     url(`nats://user:%zz${secret}@127.0.0.1:1`, "[internal] URI malformed"),
