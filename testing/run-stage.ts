@@ -3,7 +3,7 @@ import { from, lastValueFrom, type Observable, toArray } from "rxjs";
 import type { z } from "zod";
 import { parse } from "../common/schema.ts";
 import { sourceServing } from "../common/serving.ts";
-import { observeStage } from "../pipeline/run/observe-stage.ts";
+import { observeStage, startOfReach } from "../pipeline/run/observe-stage.ts";
 import { PixelMemory } from "../pipeline/run/pixel-memory.ts";
 import type { Context, Port, Ports, Stage } from "../pipeline/stage/stage.ts";
 import type { Experiment, Site } from "../screen/experiment.ts";
@@ -52,7 +52,7 @@ export const runStage = async <In extends Port, Out extends Port, Config extends
     note: (message) => void notes.push(message),
   };
   const link = { stage, options: parse(stage.config, options, stage.name), use: stage.name };
-  const output$ = observeStage(from(input), link, context) as Observable<Ports[Out]>;
+  const output$ = observeStage(from(input), link, context, startOfReach()) as Observable<Ports[Out]>;
   const output = await lastValueFrom(output$.pipe(toArray()));
   return { output, leftOut, notes, predicted, bytesHeld: memory.used };
 };
