@@ -1,3 +1,4 @@
+import type { ConfidenceFit } from "./assignment/confidence.ts";
 import type { Serving } from "./serving.ts";
 
 /** One network that a worker holds. */
@@ -21,4 +22,8 @@ export interface ModelInfo {
   readonly featureCount: number;
   /** How it was trained and validated, and is served unless told otherwise. */
   readonly serving: Serving;
+  /** What turns balanced probabilities into the confidence of calls. */
+  readonly confidence: ConfidenceFit;
+  /** Per class, wells of an experiment that hold it at most; beyond the end: one. */
+  readonly copies: readonly number[];
 }

@@ -7,6 +7,7 @@ import type { Chain } from "../pipeline/stage/chain.ts";
 import type { Strategy } from "../pipeline/stage/items.ts";
 import type { Workers } from "../pipeline/workers/workers.ts";
 import type { Experiment } from "../screen/experiment.ts";
+import { type Belief, beliefOf, type Judged, judge } from "./believe.ts";
 import { type Counted, type Estimate, estimate } from "./estimate.ts";
 import { type Pass, passes, type Rung, rungs } from "./rungs.ts";
 
@@ -17,6 +18,10 @@ export interface Evaluation {
   readonly serving: Readonly<Record<string, string>>;
   readonly rungs: readonly RungScore[];
   /** Rungs that could not be scored, and why. */
+  /** Whether confidence means what it says; absent where the chain gives none. */
+  readonly belief?: Belief;
+  /** The calls that it rests on. */
+  readonly judged: readonly Judged[];
   readonly missing: readonly { readonly rung: Rung; readonly reason: string }[];
 }
 
@@ -39,7 +44,11 @@ export interface EvaluationOptions {
   readonly onPass: (experiment: string, pass: Pass, bundle: Rung["bundle"], done: number, all: number) => void;
 }
 
-type Scores = ReadonlyMap<string, Partial<Record<Strategy, Counted>>>;
+interface Scored {
+  readonly accuracy: Partial<Record<Strategy, Counted>>;
+  readonly judged: readonly Judged[];
+}
+type Scores = ReadonlyMap<string, Scored>;
 
 const keyOf = (experiment: string, bundle: Rung["bundle"], pass: Pass) => `${experiment}\n${bundle}\n${pass}`;
 
@@ -49,7 +58,7 @@ export const evaluate = async (options: EvaluationOptions): Promise<Evaluation> 
   const runs = [...new Set(wanted.map(({ bundle, pass }) => `${bundle} ${pass}`))].map(
     (key) => key.split(" ") as [Rung["bundle"], Pass],
   );
-  const scores = new Map<string, Partial<Record<Strategy, Counted>>>();
+  const scores = new Map<string, Scored>();
   const sites = new Set<number>();
   let done = 0;
   for (const { id } of options.experiments) {
@@ -72,7 +81,7 @@ const score = async (
   pass: Pass,
   workers: Workers,
   { chainFor, memoryBytes, signal }: EvaluationOptions,
-): Promise<Partial<Record<Strategy, Counted>>> => {
+): Promise<Scored> => {
   const result = await runExperiment({
     experiment,
     chain: await chainFor(passes[pass]),
@@ -82,7 +91,7 @@ const score = async (
     signal,
     onStatus: () => undefined,
   });
-  return reportExperiment(result).report.accuracy;
+  return { accuracy: reportExperiment(result).report.accuracy, judged: judge(result.calls) };
 };
 
 /** The pass that serving as the bundle says comes to, for this experiment. */
@@ -113,7 +122,7 @@ const summarise = async (
   });
   const scored = wanted.flatMap((rung): RungScore[] => {
     const counted = experiments.flatMap(({ id, cellType }) => {
-      const count = scores.get(keyOf(id, rung.bundle, rung.pass))?.[rung.strategy];
+      const count = scores.get(keyOf(id, rung.bundle, rung.pass))?.accuracy[rung.strategy];
       return count === undefined ? [] : [{ id, cellType, count }];
     });
     if (counted.length === 0) return [];
@@ -143,7 +152,16 @@ const summarise = async (
   const missing = rungs
     .filter(({ name }) => !reached.has(name))
     .map((rung) => ({ rung: named(rung), reason: reasonFor(rung) }));
-  return { experiments, cellTypes, serving: Object.fromEntries(servings), rungs: scored, missing };
+  const judged = experiments.flatMap(({ id }) => scores.get(keyOf(id, "model", "served"))?.judged ?? []);
+  return {
+    experiments,
+    cellTypes,
+    serving: Object.fromEntries(servings),
+    rungs: scored,
+    missing,
+    judged,
+    ...(judged.length === 0 ? {} : { belief: beliefOf(judged) }),
+  };
 };
 
 const reasonFor = ({ bundle, strategy }: Rung): string => {

@@ -45,6 +45,7 @@ export const rungs: readonly Rung[] = [
   rung("one-site", "calibrated as the bundle says, 1 site", "one-site", "argmax"),
   rung("served", "calibrated as the bundle says, {sites}", "served", "argmax"),
   rung("once", "+ every class once per experiment", "served", "once-per-experiment"),
+  rung("balanced", "the most probable class given the design, classes may repeat", "served", "balanced"),
   rung("groups", "+ groups of classes per plate", "served", "plate-groups"),
   rung("before-mixup", "calibrated as the bundle says, before MixUp", "served", "argmax", "before"),
   rung("before-mixup-groups", "+ groups of classes per plate, before MixUp", "served", "plate-groups", "before"),

@@ -16,10 +16,15 @@
  * ```
  */
 export { z } from "zod";
+export { assignCopies, assignOnce, evidence, forbidden } from "../common/assignment/assign.ts";
+export { balance, shares } from "../common/assignment/balance.ts";
+export { confidenceOf } from "../common/assignment/confidence.ts";
+export { type PlateWells, placeGroups } from "../common/assignment/place-groups.ts";
 export { mapOrdered, mapUnordered } from "../common/concurrency.ts";
 export { type ErrorCode, listProblems, PlatestreamError } from "../common/errors.ts";
 export type { RequestIdentity } from "../common/grpc/request-identity.ts";
 export type { CalibratedStatistics, Images, ModelChoice, Prediction, Statistics } from "../common/inference.ts";
+export { findMixUps } from "../common/mix-ups/find-mix-ups.ts";
 export type { ModelInfo } from "../common/model-info.ts";
 export { seededRandom, seededShuffle } from "../common/random.ts";
 export { domainFor, type Serving } from "../common/serving.ts";

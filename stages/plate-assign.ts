@@ -4,18 +4,22 @@ import {
   type Call,
   type CallFlag,
   type Context,
+  confidenceOf,
   defineStage,
+  evidence,
+  findMixUps,
   PlatestreamError,
   type Strategy,
+  shares,
   strategies,
   type WellPrediction,
   z,
 } from "../pipeline/plugin.ts";
-import { evidence } from "./assignment/assign.ts";
 import { checkPredictions } from "./assignment/check.ts";
 import {
   type Answer,
   byArgmax,
+  byBalance,
   byPlateGroups,
   type GroupAnswer,
   mostProbable,
@@ -28,7 +32,7 @@ const config = z.strictObject({
     .enum(strategies)
     .default("plate-groups")
     .describe(
-      "the most probable class; every class once per experiment; or besides only the classes of the plate's group",
+      "the most probable class; every class as often as the design says; the most probable class given the design; or every class as the design says and on each plate only its group's",
     ),
   // placeGroups tells how often simulated experiments were placed wrongly with a lead of 2.
   minMargin: z
@@ -36,6 +40,12 @@ const config = z.strictObject({
     .min(0)
     .default(2)
     .describe("lead of the best placement of groups over the next, in its standard errors, below which it is not used"),
+  minConfidence: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0)
+    .describe("calls that are less certain to be right are left open: flagged, and no calls in the tables"),
   alternatives: z.int().min(0).default(5).describe("most probable classes to list with every call"),
 });
 type Config = z.output<typeof config>;
@@ -47,6 +57,8 @@ interface Answers {
   readonly used: Strategy;
   readonly chosen: Answer;
   readonly groupOf: ReadonlyMap<string, number> | undefined;
+  /** Probability of every class in every treatment well, given the design. */
+  readonly balanced: readonly Float64Array[];
 }
 
 /**
@@ -78,12 +90,12 @@ const others = (): Promise<void> => setImmediate();
 const callWells = async (wells: readonly WellPrediction[], options: Config, context: Context): Promise<Call[]> => {
   checkPredictions(wells);
   const treatments = wells.filter(({ wellType }) => wellType === "treatment");
-  const { by, used, chosen, groupOf } = await answer(treatments, options, context);
+  const { by, used, chosen, groupOf, balanced } = await answer(treatments, options, context);
   await others();
   const listed = listedSites(context);
   const indexOf = new Map(treatments.map((well, index) => [well, index]));
 
-  return wells.map((well): Call => {
+  const calls = wells.map((well): Call => {
     const { model, plate } = well;
     const flags: CallFlag[] = [];
     if (well.sites.length < (listed.get(keyOf(well)) ?? 0)) flags.push("sites-missing");
@@ -92,12 +104,17 @@ const callWells = async (wells: readonly WellPrediction[], options: Config, cont
     if (index === undefined) {
       const every = [...model.classes.keys()];
       const called = describe(well, mostProbable(well, every), every, options);
-      return { ...called, strategy: "argmax", byStrategy: {}, flags: ["control", ...flags] };
+      const own = shares(evidence(well.probabilities), every, model.confidence.temperature);
+      const confidence = confidenceOf(own[model.classes.indexOf(called.treatment)]!, model.confidence);
+      return { ...called, confidence, strategy: "argmax", byStrategy: {}, flags: ["control", ...flags] };
     }
+    const confidence = confidenceOf(balanced[index]![chosen.called[index]!]!, model.confidence);
+    if (confidence < options.minConfidence) flags.push("open");
     if (used !== options.strategy) flags.push("fallback");
     const group = groupOf?.get(plate);
     return {
       ...describe(well, chosen.called[index]!, chosen.open[index]!, options),
+      confidence,
       ...(group === undefined ? {} : { plateGroup: group }),
       strategy: used,
       byStrategy: Object.fromEntries(
@@ -106,33 +123,74 @@ const callWells = async (wells: readonly WellPrediction[], options: Config, cont
       flags,
     };
   });
+  noteConfidence(calls, options, context);
+  for (const { sentence } of findMixUps(seenWells(wells))) context.note(`layout: ${sentence}`);
+  return calls;
+};
+
+/** What the network sees beside what the dataset says, where it says anything. */
+const seenWells = (wells: readonly WellPrediction[]) => {
+  const [first] = wells;
+  if (first === undefined) return [];
+  const { classes, confidence } = first.model;
+  const every = [...classes.keys()];
+  const indexOf = new Map(classes.map((name, k) => [name, k]));
+  return wells
+    .filter(({ treatment }) => treatment !== undefined)
+    .map(({ plate, well, treatment, probabilities }) => ({
+      plate,
+      well,
+      claimed: indexOf.get(treatment!),
+      shares: shares(evidence(probabilities), every, confidence.temperature),
+    }));
+};
+
+const noteConfidence = (calls: readonly Call[], { minConfidence }: Config, { note }: Context): void => {
+  const treatments = calls.filter(({ prediction }) => prediction.wellType === "treatment");
+  const [first] = treatments;
+  if (first === undefined || minConfidence === 0) return;
+  const { model } = first.prediction;
+  const kept = treatments.flatMap(({ confidence = 0 }) => (confidence >= minConfidence ? [confidence] : []));
+  const wrong = kept.reduce((sum, confidence) => sum + 1 - confidence, 0) / Math.max(kept.length, 1);
+  note(
+    `${kept.length} of ${treatments.length} treatment wells are called with a confidence of ${minConfidence} or more; ` +
+      `${(100 * wrong).toFixed(1)} % of those are expected to be wrong` +
+      (model.confidence.wells === 0
+        ? ", if the network is right about itself: it was never tried on held-out wells"
+        : ""),
+  );
 };
 
 const answer = async (treatments: readonly WellPrediction[], options: Config, context: Context): Promise<Answers> => {
   const wells = treatments.map((prediction) => ({ prediction, evidence: evidence(prediction.probabilities) }));
-  const { classes, groups } = treatmentClasses(treatments);
+  const { classes, groups, copies, temperature } = treatmentClasses(treatments);
   await others();
-  const once = oncePerExperiment(wells, classes);
+  const once = oncePerExperiment(wells, classes, copies);
   await others();
-  const grouped = byPlateGroups(wells, classes, groups, options.minMargin);
+  const grouped = byPlateGroups(wells, classes, groups, copies, options.minMargin);
   await others();
   const placed = "unreliable" in grouped ? undefined : grouped;
+  const balance = byBalance(wells, placed ?? once, copies, temperature);
+  await others();
   const by = {
     argmax: byArgmax(wells, classes),
     "once-per-experiment": once,
+    balanced: balance,
     ...(groups.length === 0 ? {} : { "plate-groups": placed ?? once }),
   };
   const used = options.strategy === "plate-groups" && placed === undefined ? "once-per-experiment" : options.strategy;
   if (wells.length > 0) {
     if (options.strategy === "plate-groups") context.note(placementNote(grouped));
-    if (used !== "argmax" && wells.length > classes.length) context.note(repeatsNote(wells.length, classes.length));
+    if (used !== "argmax" && copies.length === 0 && wells.length > classes.length)
+      context.note(repeatsNote(wells.length, classes.length));
   }
-  return { by, used, chosen: by[used] ?? once, groupOf: used === "plate-groups" ? placed?.groupOf : undefined };
+  const groupOf = used === "plate-groups" || used === "balanced" ? placed?.groupOf : undefined;
+  return { by, used, chosen: by[used] ?? once, groupOf, balanced: balance.balanced };
 };
 
 /** Classes that treatment wells may be called, and the groups they form. Controls are in neither. */
-const treatmentClasses = ([first]: readonly WellPrediction[]): { classes: number[]; groups: number[][] } => {
-  if (first === undefined) return { classes: [], groups: [] };
+const treatmentClasses = ([first]: readonly WellPrediction[]) => {
+  if (first === undefined) return { classes: [], groups: [], copies: [], temperature: 1 };
   const { model } = first;
   const controls = new Set(model.controls);
   const classes = [...model.classes.keys()].filter((k) => !controls.has(k));
@@ -143,7 +201,8 @@ const treatmentClasses = ([first]: readonly WellPrediction[]): { classes: number
         "train it on treatments, too",
     );
   }
-  return { classes, groups: model.plateGroups.map((group) => group.filter((k) => !controls.has(k))) };
+  const groups = model.plateGroups.map((group) => group.filter((k) => !controls.has(k)));
+  return { classes, groups, copies: model.copies, temperature: model.confidence.temperature };
 };
 
 const placementNote = (grouped: GroupAnswer | Unreliable): string => {

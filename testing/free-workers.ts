@@ -1,4 +1,5 @@
 /** Workers whose network costs nothing: what remains of a run's time is the pipeline's own. */
+import { unfitted } from "../common/assignment/confidence.ts";
 import { statisticsName } from "../common/inference.ts";
 import type { ModelInfo } from "../common/model-info.ts";
 import { sourceServing } from "../common/serving.ts";
@@ -13,6 +14,8 @@ export const freeModel = (cellType: string, classes: number, size: number, chann
   controls: [],
   plateGroups: [],
   serving: sourceServing,
+  confidence: unfitted,
+  copies: [],
   channels,
   height: size,
   width: size,

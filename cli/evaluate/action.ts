@@ -3,10 +3,12 @@ import { writeFile } from "node:fs/promises";
 import { basename, resolve } from "node:path";
 import { ladderChart } from "../../evaluation/chart.ts";
 import type { Evaluation } from "../../evaluation/evaluate.ts";
+import { reliabilityChart } from "../../evaluation/reliability-chart.ts";
 import { parseRunConfig, withSettings } from "../../pipeline/config.ts";
 import { usualChain } from "../../stages/built-in.ts";
 import { choose } from "../shared/choose-experiments.ts";
 import type { DatasetOptions } from "../shared/dataset-options.ts";
+import { fitConfidenceOf } from "../shared/fit-confidence.ts";
 import { interruptible } from "../shared/interruptible.ts";
 import { openForCommand } from "../shared/open-dataset.ts";
 import { type OpenWorkers, openWorkers } from "../shared/open-workers.ts";
@@ -19,13 +21,15 @@ export interface EvaluateOptions extends DatasetOptions {
   readonly before?: string;
   readonly experiment?: string[];
   readonly set: string[];
+  readonly fitConfidence?: boolean;
+  readonly reliability?: string;
   readonly plot?: string;
   readonly markdown?: string;
   readonly json?: boolean;
 }
 
 export const evaluateBundle = async (options: EvaluateOptions): Promise<void> => {
-  const { data, model, before, experiment, set, plot, markdown, json } = options;
+  const { data, model, before, experiment, set, plot, reliability, markdown, json, fitConfidence } = options;
   const dataset = await openForCommand(data, options);
   const experiments = choose(dataset, experiment ?? []);
   const parsed = parseRunConfig({ data, model: resolve(model) }, "the command line", usualChain);
@@ -38,12 +42,20 @@ export const evaluateBundle = async (options: EvaluateOptions): Promise<void> =>
     return workers;
   };
   try {
+    if (fitConfidence) {
+      const wanted = { dataset, experiments: experiments.map(({ id }) => id), judged: model, bundle: model };
+      const said = await fitConfidenceOf({ ...wanted, signal: AbortSignal.any([drain, signal]) });
+      process.stderr.write(`${said.join("\n")}\n`);
+    }
     const evaluation = await scoreLadder(dataset, config, {
       experiments,
       workers: { model: await open(model), before: before === undefined ? undefined : await open(before) },
       signal: AbortSignal.any([drain, signal]),
     });
     if (plot !== undefined) await writeFile(plot, ladderChart(evaluation, captionOf(evaluation, model)));
+    if (reliability !== undefined && evaluation.belief !== undefined) {
+      await writeFile(reliability, reliabilityChart(evaluation.belief, captionOf(evaluation, model)));
+    }
     if (markdown !== undefined) await writeFile(markdown, ladderMarkdown(evaluation));
     process.stdout.write(json ? `${JSON.stringify(evaluation)}\n` : ladderTable(evaluation));
   } finally {

@@ -20,15 +20,19 @@ export const command = (): Command =>
       collect,
       [],
     )
+    .option(
+      "--fit-confidence",
+      "let the confidence of the bundle's calls mean what it turned out to mean on these experiments, which it must not have learnt from; changes the bundle",
+    )
+    .option("--reliability <file.svg>", "write a picture of how often calls are right, by their confidence")
     .option("--plot <file.svg>", "write a picture of the ladder")
     .option("--markdown <file.md>", "write the table as Markdown")
     .option("--json", "print one JSON object")
     .addHelpText(
       "after",
       `
-Accuracies are on wells, treatments only, averaged over experiments, with 95 % confidence intervals over experiments.
-
-Calibration averages the statistics of batches: give it batches as large as in training where they fit.
+Accuracies are on wells, treatments only, averaged over experiments, with 95 % confidence intervals over experiments;
+of fewer than three, over wells. Images are batched and calibrated as the bundle says unless --set says otherwise.
 
 Examples:
   pipeline evaluate --data held-out --model models/demo --plot ladder.svg

@@ -1,5 +1,6 @@
 /** The ladder as a table, for terminals and for Markdown. */
 import Table from "cli-table3";
+import type { Belief } from "../../evaluation/believe.ts";
 import { showEstimate } from "../../evaluation/estimate.ts";
 import type { Evaluation } from "../../evaluation/evaluate.ts";
 
@@ -21,10 +22,23 @@ export const ladderTable = (evaluation: Evaluation): string => {
   return [
     `Treatment wells called right: mean over experiments, 95 % confidence interval over ${evaluation.rungs[0]!.total.over} (n = ${evaluation.rungs[0]!.total.n})`,
     table.toString(),
+    ...(evaluation.belief === undefined ? [] : beliefLines(evaluation.belief)),
     ...Object.entries(evaluation.serving).map(([cellType, how]) => `the bundle serves ${cellType} ${how}`),
     ...evaluation.missing.map(({ rung, reason }) => `left out: ${rung.label}: ${reason}`),
     "",
   ].join("\n");
+};
+
+const beliefLines = ({ ece, wells, coverage }: Belief): string[] => {
+  const table = new Table({
+    head: ["confidence at least", "wells called", "right of those"],
+    style: { head: [], border: [] },
+  });
+  for (const { minConfidence, called, precision } of coverage) {
+    const kept = called === 0 ? "" : precision.toFixed(4);
+    table.push([minConfidence, `${(100 * called).toFixed(1)} %`, kept]);
+  }
+  return [`Confidence: expected calibration error ${ece.toFixed(3)} on ${wells} treatment wells`, table.toString()];
 };
 
 export const ladderMarkdown = (evaluation: Evaluation): string => {

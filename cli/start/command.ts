@@ -39,8 +39,13 @@ export const command = (): Command =>
       new Option("--strategy <name>", "how wells are called, same as --set plate-assign.strategy=NAME").choices([
         "argmax",
         "once-per-experiment",
+        "balanced",
         "plate-groups",
       ]),
+    )
+    .option(
+      "--min-confidence <p>",
+      "leave calls open that are less certain to be right, same as --set plate-assign.minConfidence=P",
     )
     .option("-s, --set <stage.option=value>", "set one option of a stage; may be given several times", collect, [])
     .option("--memory <MiB>", "memory that decoded pixels may take (default: 1024)")

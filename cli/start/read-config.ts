@@ -26,6 +26,7 @@ export interface StartOptions
   readonly worker?: string[];
   readonly statistics?: string;
   readonly strategy?: string;
+  readonly minConfidence?: string;
   readonly set: string[];
   readonly memory?: string;
   readonly fresh?: boolean;
@@ -97,6 +98,7 @@ const lay = (options: StartOptions, file: object, folder: string, where: string)
   const settings = [
     ...(options.statistics === undefined ? [] : [`infer.statistics=${options.statistics}`]),
     ...(options.strategy === undefined ? [] : [`plate-assign.strategy=${options.strategy}`]),
+    ...(options.minConfidence === undefined ? [] : [`plate-assign.minConfidence=${options.minConfidence}`]),
     ...options.set,
   ];
   return { config: { ...config, stages: withSettings(config.stages, settings) }, folder, demo: false };

@@ -9,6 +9,7 @@ import type { StepStatus } from "../../training/loop/network-task.ts";
 import { readRecipe } from "../../training/loop/recipe.ts";
 import { trainBundle } from "../../training/loop/train-bundle.ts";
 import type { DatasetOptions } from "../shared/dataset-options.ts";
+import { fitConfidenceOf } from "../shared/fit-confidence.ts";
 import { interruptible } from "../shared/interruptible.ts";
 import { openForCommand } from "../shared/open-dataset.ts";
 import { formatDuration } from "../terminal/live-view.ts";
@@ -53,7 +54,7 @@ export const runTraining = async (flags: TrainFlags): Promise<void> => {
   await makeFolder(flags.out);
   const unlock = await lockFolder(flags.out);
   try {
-    await trainBundle(dataset, {
+    const untouched = await trainBundle(dataset, {
       recipe,
       out: flags.out,
       name: flags.name ?? basename(resolve(flags.out)),
@@ -73,8 +74,11 @@ export const runTraining = async (flags: TrainFlags): Promise<void> => {
       },
       onEpoch: say,
     });
-    if (recipe.normalize === "image")
-      say("its networks read images of zero mean and unit deviation: serve it with --set normalize.by=image");
+    if (untouched.experiments.length > 0) {
+      const { experiments, bundle: judged } = untouched;
+      const work = { dataset, experiments, judged, bundle: flags.out, signal: stop.signal };
+      for (const sentence of await fitConfidenceOf(work)) say(sentence);
+    }
     process.stdout.write(`${flags.out}\n`);
   } finally {
     if (process.stderr.isTTY) live.clear();

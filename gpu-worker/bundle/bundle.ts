@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import { type ConfidenceFit, unfitted } from "../../common/assignment/confidence.ts";
 import { replaceFile } from "../../common/atomic-files.ts";
 import { listProblems, PlatestreamError } from "../../common/errors.ts";
 import { makeFolder } from "../../common/make-folder.ts";
@@ -21,10 +22,12 @@ export interface Bundle {
 }
 
 /** What is said of a network beside its weights. */
-export type NetworkNotes = Pick<CellTypeEntry, "trained" | "metrics"> & Partial<Pick<CellTypeEntry, "serving">>;
+export type NetworkNotes = Pick<CellTypeEntry, "trained" | "metrics"> &
+  Partial<Pick<CellTypeEntry, "serving" | "confidence">>;
 
 /** A manifest before its weights are written: files and hashes come from them. */
-export type NewManifest = Omit<Manifest, "format" | "cellTypes" | "created"> & {
+export type NewManifest = Omit<Manifest, "format" | "cellTypes" | "created" | "copies"> & {
+  readonly copies?: Manifest["copies"];
   readonly cellTypes: Readonly<Record<string, NetworkNotes>>;
 };
 
@@ -118,7 +121,7 @@ export const writeBundle = async (
     );
   }
   const created = new Date().toISOString();
-  return replaceManifest(folder, { format: "platestream-bundle/1", ...manifest, cellTypes, created }, old);
+  return replaceManifest(folder, { format: "platestream-bundle/1", copies: [], ...manifest, cellTypes, created }, old);
 };
 
 /** Before anything is written. */
@@ -145,6 +148,18 @@ export const addToBundle = async (
   const old = filesOf(manifest);
   const entry = await writeWeights(folder, cellType, notes, weights, manifest.architecture, new Map(old));
   return replaceManifest(folder, { ...manifest, cellTypes: { ...manifest.cellTypes, [cellType]: entry } }, old);
+};
+
+/** Says of some networks, by cell type, what their confidence means. Their weights stay as they are. */
+export const setConfidence = async (folder: string, fits: ReadonlyMap<string, ConfidenceFit>): Promise<Manifest> => {
+  const manifest = await readManifest(folder);
+  const cellTypes = Object.fromEntries(
+    Object.entries(manifest.cellTypes).map(([cellType, entry]) => {
+      const confidence = fits.get(cellType);
+      return [cellType, confidence === undefined ? entry : { ...entry, confidence }];
+    }),
+  );
+  return replaceManifest(folder, { ...manifest, cellTypes }, filesOf(manifest));
 };
 
 /** Names of the files of weights, with their hashes. */
@@ -181,7 +196,7 @@ const writeWeights = async (
   const file = other ? `${name}-${sha256.slice(0, 12)}.safetensors` : plain;
   taken.set(file, sha256);
   await replaceFile(join(folder, file), bytes);
-  return { weights: file, sha256, serving: sourceServing, ...notes };
+  return { weights: file, sha256, serving: sourceServing, confidence: unfitted, ...notes };
 };
 
 /** Lets the folder be another bundle, then removes the files that only the one before it named. */

@@ -1,6 +1,7 @@
 /** `bundle.json`: what a bundle's networks have in common, and which networks there are. */
 import { createHash } from "node:crypto";
 import { z } from "zod";
+import { confidenceFitSchema, unfitted } from "../../common/assignment/confidence.ts";
 import { listProblems, PlatestreamError } from "../../common/errors.ts";
 import { servingSchema } from "../../common/serving.ts";
 import { architectureSchema } from "../network/architecture.ts";
@@ -19,6 +20,11 @@ const cellTypeSchema = z.strictObject({
     .describe("of that file"),
   trained: z.boolean().describe("false: fresh weights, whose predictions mean nothing"),
   serving: servingSchema.prefault({}).describe("how it was trained and validated: what runs use unless told otherwise"),
+  confidence: confidenceFitSchema
+    .default(unfitted)
+    .describe(
+      "what makes probabilities those that a call is right; of a network never tried on held-out wells: as it is",
+    ),
   metrics: z.record(z.string(), z.unknown()).optional().describe("what was measured when it was trained"),
 });
 
@@ -31,6 +37,10 @@ const manifestSchema = z
     classes: z.array(z.string()).min(1).describe("class names in the order of the logits"),
     controls: z.array(z.int().min(0)).describe("indices of the classes that are controls: never assigned"),
     plateGroups: z.array(z.array(z.int().min(0))).describe("indices of classes that occur together on one plate"),
+    copies: z
+      .array(z.int().positive())
+      .default([])
+      .describe("per class, wells of an experiment that hold it at most; empty: every class once"),
     input: z
       .strictObject({ scale: perChannel, offset: perChannel })
       .describe("pixel * scale + offset is what the network reads; one number, or one per channel"),
@@ -69,12 +79,24 @@ export const parseManifest = (value: unknown, source: string): Manifest => {
  * Identity of a bundle: the first 12 hex digits of a SHA-256 over everything that a prediction depends on. The date, the
  * recipe and the metrics are not part of it.
  */
-export const bundleVersion = ({ name, architecture, classes, controls, plateGroups, input, cellTypes }: Manifest) => {
+export const bundleVersion = ({
+  name,
+  architecture,
+  classes,
+  controls,
+  plateGroups,
+  copies,
+  input,
+  cellTypes,
+}: Manifest) => {
   const weights = Object.entries(cellTypes)
-    .map(([cellType, { sha256, trained, serving }]) => [cellType, sha256, trained, serving] as const)
+    .map(
+      ([cellType, { sha256, trained, serving, confidence }]) =>
+        [cellType, sha256, trained, serving, confidence] as const,
+    )
     .sort(([a], [b]) => (a < b ? -1 : 1));
   const { growth, blocks, init, bottleneck, stem, channels, height, width, plates } = architecture;
   const shape = [growth, blocks, init, bottleneck, stem, channels, height, width, plates];
-  const essentials = [name, shape, classes, controls, plateGroups, input.scale, input.offset, weights];
+  const essentials = [name, shape, classes, controls, plateGroups, copies, input.scale, input.offset, weights];
   return createHash("sha256").update(JSON.stringify(essentials)).digest("hex").slice(0, 12);
 };

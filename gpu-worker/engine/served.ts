@@ -45,7 +45,7 @@ const servedBy = ({ manifest, version, weights }: Bundle): Omit<Served, "index">
   const { architecture, input, cellTypes } = manifest;
   const perChannel = (value: number | readonly number[]): readonly number[] =>
     typeof value === "number" ? new Array<number>(architecture.channels).fill(value) : value;
-  return Object.entries(cellTypes).map(([cellType, { trained, serving }]) => ({
+  return Object.entries(cellTypes).map(([cellType, { trained, serving, confidence }]) => ({
     model: {
       name: manifest.name,
       version,
@@ -60,6 +60,8 @@ const servedBy = ({ manifest, version, weights }: Bundle): Omit<Served, "index">
       plates: architecture.plates,
       featureCount: featureCount(architecture),
       serving,
+      confidence,
+      copies: manifest.copies,
     },
     network: { architecture, weights: share(weights.get(cellType)!) },
     running: packStatistics(architecture, weights.get(cellType)!),

@@ -21,6 +21,7 @@ const ownColumns: readonly Column[] = [
   { name: "Metadata_WellType", type: "STRING", value: ({ wellType }) => wellType },
   { name: "Metadata_sirna", type: "STRING", value: ({ treatment }) => treatment },
   { name: "Metadata_Call", type: "STRING", value: ({ call }) => call?.treatment },
+  { name: "Metadata_Confidence", type: "DOUBLE", value: ({ call }) => call?.confidence },
   { name: "Metadata_Probability", type: "DOUBLE", value: ({ call }) => call?.probability },
   { name: "Metadata_Sites", type: "INT32", value: ({ call }) => call?.sites.length ?? 0 },
   { name: "Metadata_Model", type: "STRING", value: ({ call }) => call?.model.name },

@@ -26,7 +26,7 @@ export interface WellRow {
   /** Absent: the well could not be called. */
   readonly call?: Pick<
     Call,
-    "treatment" | "probability" | "margin" | "alternatives" | "plateGroup" | "strategy" | "byStrategy"
+    "treatment" | "probability" | "confidence" | "margin" | "alternatives" | "plateGroup" | "strategy" | "byStrategy"
   > &
     Pick<WellPrediction, "sites" | "votes" | "statistics"> & { readonly model: ModelIdentity };
   /** Those of the call, or `not-called`. */

@@ -9,12 +9,14 @@ const callColumns = [
   "well_type",
   "sirna",
   "call",
+  "confidence",
   "probability",
   "margin",
   "plate_group",
   "strategy",
   "argmax",
   "once_per_experiment",
+  "balanced",
   "plate_groups",
   "sites",
   "alternatives",
@@ -33,20 +35,25 @@ export const callsRows = (experiment: string, wells: readonly WellRow[]): string
       well,
       wellType,
       treatment,
-      call?.treatment,
+      flags.includes("open") ? "" : call?.treatment,
+      number(call?.confidence),
       number(call?.probability),
       number(call?.margin),
       call?.plateGroup,
       call?.strategy,
       call?.byStrategy.argmax,
       call?.byStrategy["once-per-experiment"],
+      call?.byStrategy.balanced,
       call?.byStrategy["plate-groups"],
       call?.sites.join(" "),
       call?.alternatives.map(({ treatment: other, probability }) => `${other}:${probability.toFixed(2)}`).join(" "),
       flags.join(" "),
-      reasons.join("; "),
+      [...openReason(call, flags), ...reasons].join("; "),
     ]),
   );
+
+const openReason = (call: WellRow["call"], flags: readonly string[]): string[] =>
+  call?.confidence !== undefined && flags.includes("open") ? [`not called, ${call.confidence.toFixed(2)}`] : [];
 
 export const submissionHeader = stringify([["id_code", "sirna"]]);
 

@@ -52,22 +52,25 @@ export interface SiteVote {
   readonly probability: number;
 }
 
-export const strategies = ["argmax", "once-per-experiment", "plate-groups"] as const;
+/** `balanced`: the most probable class once the plates' design is known; classes may repeat. */
+export const strategies = ["argmax", "once-per-experiment", "balanced", "plate-groups"] as const;
 export type Strategy = (typeof strategies)[number];
 
 /**
- * `control`: the well is a control and was left out of the assignment. `sites-missing`: fewer sites than the dataset
+ * `open`: the call is less certain than was asked for, and counts as none. `control`: the well is a control and was left out of the assignment. `sites-missing`: fewer sites than the dataset
  * lists. `fallback`: plate groups were asked for and not certain enough. `untrained`: the model was never trained.
  */
-export type CallFlag = "control" | "sites-missing" | "fallback" | "untrained";
+export type CallFlag = "open" | "control" | "sites-missing" | "fallback" | "untrained";
 
 /** The answer for one well. */
 export interface Call {
   readonly prediction: WellPrediction;
   /** Class called. */
   readonly treatment: string;
-  /** Probability of that class. */
+  /** The network's own probability of that class: a sigmoid output, whatever the plates' design. */
   readonly probability: number;
+  /** Probability that the call is right, given the design of all plates; absent where a stage of your own does not say. */
+  readonly confidence?: number;
   /** Probability of the called class minus that of the best other class that the strategy left open to the well. */
   readonly margin: number;
   /** Most probable classes, best first, whatever the strategy. */

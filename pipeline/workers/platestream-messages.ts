@@ -1,4 +1,5 @@
 /** Between the terms of a pipeline and the messages of `platestream.proto`. */
+import { unfitted } from "../../common/assignment/confidence.ts";
 import type { Images, ModelChoice, Statistics } from "../../common/inference.ts";
 import type { ModelInfo } from "../../common/model-info.ts";
 import { parse } from "../../common/schema.ts";
@@ -47,11 +48,19 @@ const servingOf = (message: Model__Output["serving"], where: string): Serving =>
   return parse(servingSchema, { ...told, normalize }, `${where}, as its worker says it is served`, "invalid-model");
 };
 
-export const modelInfo = ({ cell_type, plate_groups, feature_count, serving, ...same }: Model__Output): ModelInfo => ({
+export const modelInfo = ({
+  cell_type,
+  plate_groups,
+  feature_count,
+  serving,
+  confidence,
+  ...same
+}: Model__Output): ModelInfo => ({
   ...same,
   cellType: cell_type,
   plateGroups: plate_groups.map(({ classes }) => classes),
   featureCount: feature_count,
+  confidence: confidence === null ? unfitted : confidence,
   serving: servingOf(serving, `network ${same.name} ${cell_type}`),
 });
 

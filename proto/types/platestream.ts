@@ -3,6 +3,7 @@ import type { MessageTypeDefinition } from '@grpc/proto-loader';
 
 import type { CalibrateRequest as _platestream_v1_CalibrateRequest, CalibrateRequest__Output as _platestream_v1_CalibrateRequest__Output } from './platestream/v1/CalibrateRequest.ts';
 import type { CalibrateResponse as _platestream_v1_CalibrateResponse, CalibrateResponse__Output as _platestream_v1_CalibrateResponse__Output } from './platestream/v1/CalibrateResponse.ts';
+import type { Confidence as _platestream_v1_Confidence, Confidence__Output as _platestream_v1_Confidence__Output } from './platestream/v1/Confidence.ts';
 import type { Error as _platestream_v1_Error, Error__Output as _platestream_v1_Error__Output } from './platestream/v1/Error.ts';
 import type { Estimate as _platestream_v1_Estimate, Estimate__Output as _platestream_v1_Estimate__Output } from './platestream/v1/Estimate.ts';
 import type { Images as _platestream_v1_Images, Images__Output as _platestream_v1_Images__Output } from './platestream/v1/Images.ts';
@@ -27,6 +28,7 @@ export interface ProtoGrpcType {
     v1: {
       CalibrateRequest: MessageTypeDefinition<_platestream_v1_CalibrateRequest, _platestream_v1_CalibrateRequest__Output>
       CalibrateResponse: MessageTypeDefinition<_platestream_v1_CalibrateResponse, _platestream_v1_CalibrateResponse__Output>
+      Confidence: MessageTypeDefinition<_platestream_v1_Confidence, _platestream_v1_Confidence__Output>
       Error: MessageTypeDefinition<_platestream_v1_Error, _platestream_v1_Error__Output>
       Estimate: MessageTypeDefinition<_platestream_v1_Estimate, _platestream_v1_Estimate__Output>
       Images: MessageTypeDefinition<_platestream_v1_Images, _platestream_v1_Images__Output>

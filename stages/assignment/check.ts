@@ -1,8 +1,9 @@
 /** What has to hold of an experiment's predictions before its wells can be called together. */
-import { PlatestreamError, type WellPrediction } from "../../pipeline/plugin.ts";
+import { type ModelInfo, PlatestreamError, type WellPrediction } from "../../pipeline/plugin.ts";
 
 /** Throws at the first well whose probabilities are not numbers, or that another network than the first one's predicted. */
 export const checkPredictions = (wells: readonly WellPrediction[]): void => {
+  if (wells[0] !== undefined) checkIndices(wells[0].model);
   for (const { model, probabilities, plate, well } of wells) {
     const where = `plate ${plate} well ${well}`;
     const first = wells[0]!.model;
@@ -26,5 +27,20 @@ export const checkPredictions = (wells: readonly WellPrediction[]): void => {
         `the probabilities of ${where} are not numbers; network ${model.name} ${model.version} of ${model.cellType} is broken`,
       );
     }
+  }
+};
+
+/** What a worker tells of its network comes from another machine. */
+const checkIndices = ({ name, version, classes, controls, plateGroups, copies }: ModelInfo): void => {
+  const wrong = [...controls, ...plateGroups.flat()].find(
+    (k) => !(Number.isInteger(k) && k >= 0 && k < classes.length),
+  );
+  const twice = plateGroups.flat().find((k, at, all) => all.indexOf(k) < at);
+  const broken = (why: string) =>
+    new PlatestreamError("invalid-model", `what the worker says of network ${name} ${version} is broken: ${why}`);
+  if (wrong !== undefined) throw broken(`a control or plate group has class ${wrong} of 0 to ${classes.length - 1}`);
+  if (twice !== undefined) throw broken(`class ${twice} is in two plate groups`);
+  if (copies.length > classes.length || copies.some((count) => !(Number.isInteger(count) && count > 0))) {
+    throw broken("the copies of a class must be whole numbers of at least 1");
   }
 };

@@ -1,5 +1,6 @@
 /** Results of a run, made by hand: every well w of a plate shows class w. */
 
+import { unfitted } from "../../common/assignment/confidence.ts";
 import type { ModelInfo } from "../../common/model-info.ts";
 import { sourceServing } from "../../common/serving.ts";
 import type { ResultsConfig } from "../../pipeline/results/origin.ts";
@@ -21,6 +22,8 @@ export const model: ModelInfo = {
   plates: 0,
   featureCount: 3,
   serving: sourceServing,
+  confidence: unfitted,
+  copies: [],
 };
 
 export const config: ResultsConfig = {

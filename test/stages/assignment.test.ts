@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { assignOnce, evidence } from "../../common/assignment/assign.ts";
+import { placeGroups } from "../../common/assignment/place-groups.ts";
 import { seededRandom } from "../../common/random.ts";
-import { assignOnce, evidence } from "../../stages/assignment/assign.ts";
-import { placeGroups } from "../../stages/assignment/place-groups.ts";
 
 const rows = (...scores: number[][]) => scores.map((row) => Float64Array.from(row));
 

@@ -35,8 +35,18 @@ test("plate-assign - plate groups leave each plate its own classes", async () =>
 test("plate-assign - a call says what every strategy would have called, and the most probable classes", async () => {
   for (const strategy of ["argmax", "once-per-experiment", "plate-groups"]) {
     const { calls } = await call({ strategy, alternatives: 3 }, wells);
-    assert.deepEqual(calls[3]!.byStrategy, { argmax: "d", "once-per-experiment": "d", "plate-groups": "h" });
-    assert.deepEqual(calls[5]!.byStrategy, { argmax: "a", "once-per-experiment": "b", "plate-groups": "b" });
+    assert.deepEqual(calls[3]!.byStrategy, {
+      argmax: "d",
+      "once-per-experiment": "d",
+      balanced: "h",
+      "plate-groups": "h",
+    });
+    assert.deepEqual(calls[5]!.byStrategy, {
+      argmax: "a",
+      "once-per-experiment": "b",
+      balanced: "b",
+      "plate-groups": "b",
+    });
     assert.deepEqual(
       calls[0]!.alternatives.map(({ treatment }) => treatment),
       ["EMPTY", "e", "a"],
@@ -100,7 +110,7 @@ test("plate-assign - a model without groups has no answer by plate groups", asyn
   assert.deepEqual(notes, [
     "plate groups were not used, every class is called once per experiment instead: the model has none",
   ]);
-  assert.deepEqual(calls[5]!.byStrategy, { argmax: "a", "once-per-experiment": "b" });
+  assert.deepEqual(calls[5]!.byStrategy, { argmax: "a", "once-per-experiment": "b", balanced: "b" });
   assert.deepEqual((await call({ strategy: "once-per-experiment" }, without)).notes, []);
 });
 
@@ -163,4 +173,37 @@ test("plate-assign - the same wells give the same calls, in the order of the wel
   assert.deepEqual(await call({}, wells), first);
   const reversed = await call({}, [...wells].reverse());
   assert.deepEqual(reversed.calls, [...first.calls].reverse());
+});
+
+test("plate-assign - confidence is higher where the design leaves little open, and calls below the wanted one are open", async () => {
+  const { calls, notes } = await call({ minConfidence: 0.9 }, wells);
+  assert.ok(calls.every(({ confidence }) => confidence! > 0 && confidence! < 1));
+  assert.ok(calls[0]!.confidence! > calls[3]!.confidence!, "e stands out on its plate, h does not");
+  assert.deepEqual(
+    calls.map(({ flags, confidence }) => flags.includes("open") === confidence! < 0.9),
+    calls.map(() => true),
+  );
+  assert.match(notes.at(-1)!, /of 8 treatment wells are called with a confidence of 0\.9 or more; .* never tried/);
+});
+
+test("plate-assign - a class that the training layout holds twice may be called twice", async () => {
+  const twice = { ...model, plateGroups: [], copies: [2, 1, 1, 1, 1, 1, 1, 1, 1] };
+  const { calls } = await call(
+    { strategy: "once-per-experiment" },
+    wells.map((each) => ({ ...each, model: twice })),
+  );
+  assert.equal(called(calls), "efgdaach".replace("d", called(calls)[3]!), "both wells that look like a");
+});
+
+test("plate-assign - groups that a worker makes up are refused", async () => {
+  for (const plateGroups of [
+    [[0, 1], [9]],
+    [
+      [0, 1],
+      [1, 2],
+    ],
+  ]) {
+    const broken = wells.map((each) => ({ ...each, model: { ...model, plateGroups } }));
+    await assert.rejects(call({}, broken), { code: "invalid-model" });
+  }
 });

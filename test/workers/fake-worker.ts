@@ -163,6 +163,7 @@ export const startFakeWorker = async (t: TestContext, options: FakeOptions = {})
         width: 2,
         plates,
         feature_count: 1,
+        confidence: { temperature: 2, slope: 1, offset: 0, wells: 50 },
         serving: {
           domain: "experiment",
           min_images: 0,

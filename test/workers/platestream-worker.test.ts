@@ -35,6 +35,8 @@ test("a worker tells what it holds", async (t) => {
     width: 2,
     plates: 4,
     featureCount: 1,
+    confidence: { temperature: 2, slope: 1, offset: 0, wells: 50 },
+    copies: [],
     serving: { ...sourceServing, domain: "experiment", batch: 12 },
   });
 });

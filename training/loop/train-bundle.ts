@@ -3,6 +3,7 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { listProblems, PlatestreamError } from "../../common/errors.ts";
 import { parse } from "../../common/schema.ts";
+import { copiesOf } from "../../datasets/copies.ts";
 import type { LoadableDataset } from "../../datasets/dataset.ts";
 import { learnPlateGroups } from "../../datasets/plate-groups.ts";
 import { addToBundle, type NewManifest, readManifest, writeBundle } from "../../gpu-worker/bundle/bundle.ts";
@@ -36,8 +37,15 @@ export type BundleOptions = Pick<
   readonly validation?: readonly string[] | undefined;
 };
 
+/** What of the dataset no network has learnt from, and where the networks are of which that is true. */
+export interface Untouched {
+  readonly experiments: readonly string[];
+  /** The bundle itself, or as it was before a last stage that learnt from all. */
+  readonly bundle: string;
+}
+
 /** Trains, and adds every network to the bundle as soon as it is done. */
-export const trainBundle = async (dataset: LoadableDataset, options: BundleOptions): Promise<void> => {
+export const trainBundle = async (dataset: LoadableDataset, options: BundleOptions): Promise<Untouched> => {
   const { recipe, out } = options;
   const cellTypes = chooseCellTypes(dataset, options.cellTypes);
   const experiments = await Promise.all(dataset.experiments.map(({ id }) => dataset.load(id)));
@@ -46,6 +54,7 @@ export const trainBundle = async (dataset: LoadableDataset, options: BundleOptio
   const classes = classesOf(experiments.flatMap(samplesOf));
   // No score of the training knows of groups, so what the held-out experiments teach of them spoils none.
   const groups = learnPlateGroups(experiments);
+  const copies = (names: readonly string[]) => copiesOf(names, experiments);
   const architecture = await imageArchitecture(experiments, recipe, dataset.root);
 
   for (const cellType of cellTypes) {
@@ -74,13 +83,24 @@ export const trainBundle = async (dataset: LoadableDataset, options: BundleOptio
       folder: join(out, "training", cellType.replaceAll(/[^\w.-]/g, "_")),
     });
     const metrics = score === undefined ? {} : { validation: { ...score, experiments: validationOf(cellType) } };
-    const manifest = manifestOf(options, { ...architecture, classes: names.length }, names, classes, groups);
+    const manifest = {
+      copies: copies(names),
+      ...manifestOf(options, { ...architecture, classes: names.length }, names, classes, groups),
+    };
     await store(out, manifest, cellType, weights, { trained: true, serving, metrics });
     if (before === undefined) continue;
     const place = `before-${recipe.stages.at(-1)!.name}`;
     const earlier = { ...manifest, name: `${manifest.name}-${place}` };
     await store(join(out, "training", place), earlier, cellType, before, { trained: true, serving, metrics: {} });
   }
+
+  const last = recipe.stages.at(-1)!;
+  const names = cellTypes.flatMap(validationOf);
+  const learntFromAll = recipe.stages.slice(0, -1).some(({ images }) => images === "all");
+  if (last.images === "controls" || learntFromAll) return { experiments: [], bundle: out };
+  if (last.images === "training") return { experiments: names, bundle: out };
+  const place = join(out, "training", `before-${last.name}`);
+  return { experiments: (await stat(place).catch(() => undefined)) === undefined ? [] : names, bundle: place };
 
   function validationOf(cellType: string): string[] {
     return experiments.filter((each) => each.cellType === cellType && heldOut.has(each.id)).map(({ id }) => id);

@@ -93,12 +93,14 @@ const modelMessage = ({
   featureCount,
   classes,
   controls,
+  copies,
   serving,
   ...same
 }: ModelInfo): Model => ({
   ...same,
   classes: [...classes],
   controls: [...controls],
+  copies: [...copies],
   cell_type: cellType,
   plate_groups: plateGroups.map((group) => ({ classes: [...group] })),
   feature_count: featureCount,

@@ -2,6 +2,7 @@
 
 import type { PlateGroup as _platestream_v1_PlateGroup, PlateGroup__Output as _platestream_v1_PlateGroup__Output } from '../../platestream/v1/PlateGroup.ts';
 import type { Serving as _platestream_v1_Serving, Serving__Output as _platestream_v1_Serving__Output } from '../../platestream/v1/Serving.ts';
+import type { Confidence as _platestream_v1_Confidence, Confidence__Output as _platestream_v1_Confidence__Output } from '../../platestream/v1/Confidence.ts';
 
 export interface Model {
   'name'?: (string);
@@ -17,6 +18,8 @@ export interface Model {
   'plates'?: (number);
   'feature_count'?: (number);
   'serving'?: (_platestream_v1_Serving | null);
+  'confidence'?: (_platestream_v1_Confidence | null);
+  'copies'?: (number)[];
 }
 
 export interface Model__Output {
@@ -33,4 +36,6 @@ export interface Model__Output {
   'plates': (number);
   'feature_count': (number);
   'serving': (_platestream_v1_Serving__Output | null);
+  'confidence': (_platestream_v1_Confidence__Output | null);
+  'copies': (number)[];
 }

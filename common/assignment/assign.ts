@@ -1,5 +1,6 @@
 /** Linear assignment: the only file that imports the solver (Jonker-Volgenant, Crouse 2016). */
 import { linearSumAssignment } from "linear-sum-assignment";
+import { PlatestreamError } from "../errors.ts";
 
 /** Score of a pair that may not be: below anything that a whole experiment's evidence adds up to. */
 export const forbidden = -1e9;
@@ -26,6 +27,10 @@ export const evidence = (probabilities: Float32Array): Float64Array => {
  * themselves, so no column is given more often than it has to be.
  */
 export const assignOnce = (scores: readonly Float64Array[]): number[] => {
+  // The solver never ends on what is no number.
+  if (!scores.every((row) => row.length > 0 && row.every(Number.isFinite))) {
+    throw new PlatestreamError("internal", "wells can be assigned by finite scores only");
+  }
   const given = new Array<number>(scores.length).fill(-1);
   let open = scores.map((_, row) => row);
   while (open.length > 0) {
@@ -37,4 +42,18 @@ export const assignOnce = (scores: readonly Float64Array[]): number[] => {
     open = open.filter((row) => given[row]! < 0);
   }
   return given;
+};
+
+/**
+ * Gives every row one of the columns `open` to it all, each as often as it has copies, or once. Rows that are open to the
+ * same few columns are assigned by themselves: four assignments of 277 take a tenth of one of 1,108.
+ */
+export const assignCopies = (
+  scores: readonly Float64Array[],
+  open: readonly number[],
+  copies: readonly number[] = [],
+): number[] => {
+  const columns = open.flatMap((k) => new Array<number>(copies[k] === undefined ? 1 : copies[k]).fill(k));
+  const narrow = scores.map((row) => Float64Array.from(columns, (k) => row[k]!));
+  return assignOnce(narrow).map((at) => columns[at]!);
 };
