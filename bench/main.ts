@@ -10,6 +10,7 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   memory: async () => (await import("./memory.ts")).memory,
   ladder: async () => (await import("./ladder.ts")).ladder,
   train: async () => (await import("./train.ts")).train,
+  intake: async () => (await import("./intake.ts")).intake,
   scale: async () => (await import("./scale.ts")).scale,
 };
 
