@@ -32,7 +32,7 @@ export const observeStage = (
   items: Observable<unknown>,
   link: Link,
   context: Context,
-  reach: Reach,
+  reach = startOfReach(),
 ): Observable<unknown> => {
   const position = ++reach.stages;
   let last: unknown;

@@ -1,10 +1,15 @@
 /** Where files lie. A new kind of store is a file that opens `Bytes`, and a line here. */
 import { unreadable } from "../unreadable.ts";
 import type { Bytes } from "./bytes.ts";
+import { openUrl } from "./http.ts";
 import { openLocalFile } from "./local-file.ts";
+import { openS3 } from "./s3.ts";
 
 const stores: Readonly<Record<string, (location: string) => Promise<Bytes>>> = {
   file: openLocalFile,
+  http: openUrl,
+  https: openUrl,
+  s3: openS3,
 };
 
 export const openLocation = (location: string): Promise<Bytes> => {
