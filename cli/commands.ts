@@ -11,6 +11,7 @@ export const commands = [
   import("./gateway/command.ts"),
   import("./status/command.ts"),
   import("./results/command.ts"),
+  import("./view/command.ts"),
   import("./dead-letters/command.ts"),
   import("./token/command.ts"),
 ] as const;

@@ -55,3 +55,10 @@ export const writeGreyImage = async (path: string, pixels: Pixels, width: number
     path,
   );
 };
+
+/** Encodes one channel of 8 bit for a screen, row-major [height, width]. */
+export const encodeGreyPng = (pixels: Uint8Array, width: number, height: number): Promise<Buffer> =>
+  sharp(pixels, { raw: { width, height, channels: 1 } })
+    .toColourspace("b-w")
+    .png({ compressionLevel: 1 })
+    .toBuffer();

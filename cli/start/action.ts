@@ -47,6 +47,10 @@ export const startRun = async (options: StartOptions): Promise<number> => {
     const interrupted = url === undefined && (drain.aborted || signal.aborted);
     if (url === undefined || results.done().size > 0) process.stdout.write(renderSummary(summary, { json }));
     if (resolved.demo && !interrupted) await scoreRungs(workers, AbortSignal.any([drain, signal]), json);
+    if (!interrupted) {
+      interrupts.close();
+      await work.linger();
+    }
     return interrupted ? 130 : summary.failedNow.length > 0 ? 1 : 0;
   } finally {
     await opened.close();

@@ -82,6 +82,7 @@ export const openBusWork = async (parts: NodeParts, url: string): Promise<Work> 
     concurrentExperiments: config.concurrentExperiments,
     requeues: config.attempts,
     settle: async () => undefined,
+    linger: async () => undefined,
   };
 };
 

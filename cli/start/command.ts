@@ -66,6 +66,11 @@ export const command = (): Command =>
       "--results-listen <host:port>",
       "serve calls and states to subscribers while they appear, see `pipeline results`; --tokens and limits are for them",
     )
+    .addOption(
+      new Option("--view [host:port]", "show the plates in a browser while they are called, see `pipeline view`")
+        .preset("127.0.0.1:8080")
+        .conflicts("bus"),
+    )
     .option("--json", "write every event as one line of JSON, the last one with the summary")
     .addHelpText(
       "after",
@@ -78,6 +83,7 @@ Examples:
   pipeline start --data plates/load_data.csv --model models/mine --set batch-by-experiment.within=experiment
   pipeline start --config run.yaml --json | jq .type
   pipeline start --data rxrx1 --model models/mine --results-listen 127.0.0.1:7413
+  pipeline start --view                                         the demo, in a browser
   pipeline start --bus nats://10.0.0.2 --data-root /data --out /results/node-1
 
 Ctrl-C finishes the experiments that are running and stops; SIGTERM the same, within --grace seconds; a second of either

@@ -46,6 +46,8 @@ export interface Work {
   readonly requeues: number;
   /** Called after the last experiment: what was published is stored, and subscribers have read it. */
   settle(): Promise<void>;
+  /** Called at the very end: resolves when nobody looks at the plates any more. */
+  linger(): Promise<void>;
 }
 
 export const openNodeParts = async (options: StartOptions, { config, folder }: ResolvedConfig): Promise<NodeParts> => {

@@ -10,6 +10,7 @@ import { choose } from "../shared/choose-experiments.ts";
 import { tellNotes } from "../shared/open-dataset.ts";
 import { openWorkers } from "../shared/open-workers.ts";
 import type { NodeParts, Work } from "./node-parts.ts";
+import { openRunView } from "./run-view.ts";
 import { openResultsService } from "./serve-results.ts";
 
 /** How long subscribers may take to read the rest when a run is over. */
@@ -46,6 +47,10 @@ export const openOwnWork = async (parts: NodeParts): Promise<Work> => {
   opened.add(events.close);
   const service = await openResultsService(options, events, (detail) => onStatus({ type: "results-service", detail }));
   opened.add(() => service.close(0));
+  const say = (detail: string) => onStatus({ type: "plate-map", detail });
+  const plates = await openRunView(options, { dir: results.dir, events, dataset, experiments }, say);
+  opened.add(plates.close);
+  parts.follow(plates.next);
   const cellTypes = new Map(experiments.map(({ id, cellType }) => [id, cellType]));
   const publisher = openEventPublisher(events, parts.node, (id) => cellTypes.get(id)!);
   parts.follow(publisher.next);
@@ -69,5 +74,6 @@ export const openOwnWork = async (parts: NodeParts): Promise<Work> => {
       events.end();
       await service.close(readTheRestMs);
     },
+    linger: plates.stay,
   };
 };

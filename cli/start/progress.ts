@@ -21,7 +21,7 @@ export interface Progress {
   close(): void;
 }
 
-const quiet = ["experiment-done", "experiment-failed", "bus", "damage", "results-service"] as const;
+const quiet = ["experiment-done", "experiment-failed", "bus", "damage", "results-service", "plate-map"] as const;
 
 /** People read `err`, so that `out` stays free for what a run gives; only `json` goes to `out`. */
 export const renderProgress = (mode: ProgressMode, { out, err }: Streams): Progress => {
@@ -68,6 +68,7 @@ const sentence = (status: Status): string | undefined => {
       return `bus: ${status.detail}`;
     case "damage":
     case "results-service":
+    case "plate-map":
       return status.detail;
     case "draining":
       return status.reason;

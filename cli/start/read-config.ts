@@ -31,6 +31,8 @@ export interface StartOptions
   readonly memory?: string;
   readonly fresh?: boolean;
   readonly json?: boolean;
+  /** `host:port` of the plate map. */
+  readonly view?: string;
   readonly bus?: string;
   readonly dataRoot?: string[];
   readonly node?: string;

@@ -46,6 +46,7 @@ const lineOf = (status: Status): Line | undefined => {
     case "damage":
       return ["warn", status.detail];
     case "results-service":
+    case "plate-map":
       return ["info", status.detail];
     case "bus":
       return [severity(status.state), `bus ${status.state}`, { detail: status.detail }];

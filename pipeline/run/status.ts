@@ -48,5 +48,7 @@ export type Status =
   | { readonly type: "results-service"; readonly detail: string }
   /** Something that an earlier process had stored is lost, and what is done about it. */
   | { readonly type: "damage"; readonly detail: string }
+  /** Of the page that shows the plates. */
+  | { readonly type: "plate-map"; readonly detail: string }
   | { readonly type: "draining"; readonly reason: string }
   | { readonly type: "run-done"; readonly seconds: number };

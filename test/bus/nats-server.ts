@@ -1,5 +1,5 @@
 /** A real nats-server on a free port, with a store of its own. */
-import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connectNats, parseBusUrl } from "../../pipeline/bus/nats/connection.ts";
+import { debianProgram } from "../kit/debian.ts";
 
 export interface NatsServer {
   readonly url: string;
@@ -21,20 +22,8 @@ export interface NatsServer {
   close(): Promise<void>;
 }
 
-const install = "apt-get update && apt-get install -y nats-server";
-
 /** Path of nats-server; installs Debian's package where root may do so. */
-export const findServer = (): string => {
-  const path = ["nats-server", "/usr/sbin/nats-server"].find((each) => spawnSync(each, ["-v"]).status === 0);
-  if (path !== undefined) return path;
-  if (process.getuid?.() !== 0 || spawnSync("apt-get", ["--version"]).status !== 0) {
-    throw new Error(`the tests of the bus need nats-server on the PATH; install it with: ${install}`);
-  }
-  const unlessThere = `command -v nats-server || { ${install}; }`; // test files run side by side, and apt-get cannot
-  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
-  execFileSync("flock", [join(tmpdir(), "platestream-install-nats"), "sh", "-c", unlessThere], { stdio: "pipe", env });
-  return findServer();
-};
+export const findServer = (): string => debianProgram(["nats-server", "/usr/sbin/nats-server"], "-v", "nats-server");
 
 export const freePort = async (): Promise<number> => {
   const server = createServer().listen(0, "127.0.0.1");
