@@ -2,6 +2,7 @@
  * Reads and writes safetensors: 8 bytes length (little-endian), a JSON header, the tensors' bytes.
  * Format: https://github.com/huggingface/safetensors
  */
+import { z } from "zod";
 import { PlatestreamError } from "./errors.ts";
 
 export interface StoredTensor {
@@ -9,14 +10,14 @@ export interface StoredTensor {
   readonly data: Float32Array | Uint8Array | BigInt64Array;
 }
 
-const readers: Record<string, (bytes: ArrayBuffer) => StoredTensor["data"]> = {
-  F32: (bytes) => new Float32Array(bytes),
-  F64: (bytes) => Float32Array.from(new Float64Array(bytes)),
-  F16: (bytes) => Float32Array.from(new Uint16Array(bytes), fromHalf),
-  BF16: (bytes) => new Float32Array(Uint32Array.from(new Uint16Array(bytes), (bits) => bits << 16).buffer),
-  U8: (bytes) => new Uint8Array(bytes),
-  I64: (bytes) => new BigInt64Array(bytes),
-};
+const readers = {
+  F32: (bytes: ArrayBuffer) => new Float32Array(bytes),
+  F64: (bytes: ArrayBuffer) => Float32Array.from(new Float64Array(bytes)),
+  F16: (bytes: ArrayBuffer) => Float32Array.from(new Uint16Array(bytes), fromHalf),
+  BF16: (bytes: ArrayBuffer) => new Float32Array(Uint32Array.from(new Uint16Array(bytes), (bits) => bits << 16).buffer),
+  U8: (bytes: ArrayBuffer) => new Uint8Array(bytes),
+  I64: (bytes: ArrayBuffer) => new BigInt64Array(bytes),
+} satisfies Record<string, (bytes: ArrayBuffer) => StoredTensor["data"]>;
 
 const fromHalf = (bits: number): number => {
   const sign = bits & 0x8000 ? -1 : 1;
@@ -30,37 +31,71 @@ const fromHalf = (bits: number): number => {
 const names = (data: StoredTensor["data"]): string =>
   data instanceof Float32Array ? "F32" : data instanceof Uint8Array ? "U8" : "I64";
 
-interface Header {
-  readonly dtype: string;
-  readonly shape: number[];
-  readonly data_offsets: [number, number];
-}
+const tensorSchema = z.object({
+  dtype: z.enum(["F32", "F64", "F16", "BF16", "U8", "I64"]),
+  shape: z.array(z.int().min(0)),
+  data_offsets: z.tuple([z.int().min(0), z.int().min(0)]),
+});
 
-/** Reads all tensors; half precision and double become float32. `source` names the file in errors. */
-export const readSafetensors = (bytes: Uint8Array, source: string): Map<string, StoredTensor> => {
-  const invalid = (why: string) => new PlatestreamError("invalid-model", `${source} is no safetensors file: ${why}`);
+const widths = { F32: 4, F64: 8, F16: 2, BF16: 2, U8: 1, I64: 8 } as const;
+
+/** Splits the bytes of the file and parses its header. */
+const readHeader = (bytes: Uint8Array, invalid: (why: string) => PlatestreamError) => {
   if (bytes.byteLength < 8) throw invalid(`it holds ${bytes.byteLength} bytes`);
   const length = Number(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true));
   if (length > bytes.byteLength - 8)
     throw invalid(`its header claims ${length} bytes, the file holds ${bytes.byteLength}`);
-  let header: Record<string, Header>;
+  let header: unknown;
   try {
     header = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset + 8, length).toString("utf8"));
   } catch (cause) {
     throw invalid(`its header is not JSON (${(cause as Error).message})`);
   }
-  const tensors = new Map<string, StoredTensor>();
-  for (const [name, { dtype, shape, data_offsets }] of Object.entries(header)) {
-    if (name === "__metadata__") continue;
-    const read = readers[dtype];
-    if (read === undefined)
-      throw invalid(`tensor ${name} has type ${dtype}; known are ${Object.keys(readers).join(", ")}`);
-    const [from, to] = data_offsets;
-    if (8 + length + to > bytes.byteLength) throw invalid(`tensor ${name} ends after the end of the file (truncated?)`);
-    const start = bytes.byteOffset + 8 + length;
-    tensors.set(name, { shape, data: read(bytes.buffer.slice(start + from, start + to) as ArrayBuffer) });
+  if (typeof header !== "object" || header === null || Array.isArray(header)) {
+    throw invalid("its header is no JSON object");
   }
-  return tensors;
+  const { __metadata__: metadata = {}, ...tensors } = header as Record<string, unknown>;
+  return { metadata: metadata as Record<string, unknown>, tensors, data: bytes.subarray(8 + length) };
+};
+
+/** The free text beside the tensors. */
+export const safetensorsMetadata = (bytes: Uint8Array, source: string): Readonly<Record<string, unknown>> =>
+  readHeader(bytes, (why) => new PlatestreamError("invalid-model", `${source} is no safetensors file: ${why}`))
+    .metadata;
+
+/**
+ * Reads all tensors; half precision and double become float32. Their bytes must follow each other without gap or overlap,
+ * as the format says. `source` names the file in errors.
+ */
+export const readSafetensors = (bytes: Uint8Array, source: string): Map<string, StoredTensor> => {
+  const invalid = (why: string) => new PlatestreamError("invalid-model", `${source} is no safetensors file: ${why}`);
+  const { tensors: header, data } = readHeader(bytes, invalid);
+  const all = Object.entries(header).map(([name, value]) => {
+    const parsed = tensorSchema.safeParse(value);
+    if (!parsed.success) {
+      const [{ path, message }] = parsed.error.issues as [z.core.$ZodIssue];
+      throw invalid(`tensor ${name}: ${path.join(".")}: ${message}`);
+    }
+    return { name, ...parsed.data };
+  });
+  let expected = 0;
+  for (const { name, dtype, shape, data_offsets } of all.toSorted((a, b) => a.data_offsets[0] - b.data_offsets[0])) {
+    const [from, to] = data_offsets;
+    const size = shape.reduce((product, length) => product * length, widths[dtype]);
+    if (to > data.byteLength) throw invalid(`tensor ${name} ends after the end of the file (truncated?)`);
+    if (to - from !== size)
+      throw invalid(`tensor ${name} [${shape}] of ${dtype} takes ${size} bytes, not ${to - from}`);
+    if (from !== expected)
+      throw invalid(`tensor ${name} begins at byte ${from}, the one before it ends at ${expected}`);
+    expected = to;
+  }
+  return new Map(
+    all.map(({ name, dtype, shape, data_offsets: [from, to] }) => {
+      const start = data.byteOffset + from;
+      const own = data.buffer.slice(start, start + to - from) as ArrayBuffer;
+      return [name, { shape, data: readers[dtype](own) }];
+    }),
+  );
 };
 
 /** Writes tensors in the given order; equal tensors give equal bytes. */

@@ -20,7 +20,9 @@ import { announceOnBus } from "./announce-worker.ts";
 export interface WorkerOptions extends OperationsOptions, ServerSecurityOptions, BusSecurityOptions {
   readonly model: string[];
   readonly listen: string;
-  readonly provider: "auto" | "cpu" | "cuda" | "webgpu";
+  readonly runtime: string;
+  readonly provider: string;
+  readonly precision: "float32" | "float16";
   readonly threads: number;
   readonly maxBatch: number;
   readonly sessions: number;
@@ -33,7 +35,7 @@ export interface WorkerOptions extends OperationsOptions, ServerSecurityOptions,
 
 /** Resolves when the worker has been told to end and everything under way is finished. */
 export const runWorker = async (options: WorkerOptions): Promise<void> => {
-  const { model, listen, provider, threads, maxBatch, sessions } = options;
+  const { model, listen, runtime, provider, precision, threads, maxBatch, sessions } = options;
   const queueBytes = options.queueMemory * 2 ** 20;
   let log = openLogOn(process.stderr, options);
   const security = await readServerSecurity(options, (problem) => log.warn(problem.rawMessage));
@@ -45,7 +47,16 @@ export const runWorker = async (options: WorkerOptions): Promise<void> => {
   try {
     const bundles = await Promise.all(model.map(readBundle));
     const observe = (execution: Execution) => watched?.numbers.execution(execution);
-    const engine = await openEngine(bundles, { provider, threads, maxBatch, sessions, queueBytes, observe });
+    const engine = await openEngine(bundles, {
+      runtime,
+      provider,
+      precision,
+      threads,
+      maxBatch,
+      sessions,
+      queueBytes,
+      observe,
+    });
     try {
       const server = await startServer(engine, {
         listen,

@@ -1,4 +1,5 @@
 import { Command, Option } from "commander";
+import { providerNames, runtimeNames } from "../../gpu-worker/runtime/runtimes.ts";
 import { withOperations } from "../shared/observe-options.ts";
 import { withBusSecurity, withServerSecurity } from "../shared/security-options.ts";
 import { atLeast } from "../shared/whole-number.ts";
@@ -13,11 +14,24 @@ export const command = (): Command =>
     .requiredOption("-m, --model <dir>", "bundle; may be given several times", collect)
     .option("-l, --listen <host:port>", "where to listen; port 0 takes any that is free", "127.0.0.1:7411")
     .addOption(
-      new Option("--provider <name>", "what computes; auto takes the first of cuda, webgpu and cpu that runs")
-        .choices(["auto", "cpu", "cuda", "webgpu"])
+      new Option("--runtime <name>", "library that computes; tfjs needs packages of its own (docs/gpu.md)")
+        .choices(runtimeNames)
+        .default("onnxruntime"),
+    )
+    .addOption(
+      new Option(
+        "--provider <name>",
+        "what it computes on; auto takes the first of the runtime's that runs and is right",
+      )
+        .choices(["auto", ...providerNames])
         .default("auto"),
     )
-    .option("--threads <n>", "threads that one operation is spread over; 0 is one per core", atLeast(0), 0)
+    .addOption(
+      new Option("--precision <type>", "of feature maps and weights; float16 is faster on GPUs that have it")
+        .choices(["float32", "float16"])
+        .default("float32"),
+    )
+    .option("--threads <n>", "threads that one operation is spread over; 0 is one per physical core", atLeast(0), 0)
     .option("--max-batch <images>", "largest batch that is taken", atLeast(1), 128)
     .option("--queue-memory <MiB>", "pixels of batches that may wait; more are refused", atLeast(1), 1024)
     .option("--sessions <n>", "networks kept ready at once, one per kind of statistics", atLeast(1), 8)

@@ -11,14 +11,14 @@ import {
   packStatistics,
   statisticsId,
 } from "../network/statistics.ts";
-import type { PixelType, Precision } from "../runtime/runtime.ts";
+import type { NetworkOutputs, PixelType, Precision } from "../runtime/runtime.ts";
 import { findRuntime } from "../runtime/runtimes.ts";
 import { threadCount } from "../runtime/threads.ts";
 import { type ComputingThread, startComputingThread } from "./computing-thread.ts";
 import type { Device, Engine, Execution, ExecutionTimes } from "./engine.ts";
 import type { Job, JobMode } from "./job.ts";
 import { choose, type Served, serve } from "./served.ts";
-import { validateImages } from "./validate.ts";
+import { validateImages, validateSpread } from "./validate.ts";
 
 export interface EngineOptions {
   /** One of `runtimes`, or the URL of a file, see `findRuntime`. */
@@ -147,7 +147,7 @@ const engineOn = (
         `the bytes of statistics "${id}" have the id "${actual}": they were changed or cut off on their way`,
       );
     }
-    const packed = packStatistics(of.network.architecture, decodeStatistics(data, of.network.architecture));
+    const packed = packStatistics(of.network.architecture, decodeStatistics(data, of.network.architecture, of.model));
     known.set(key, packed);
     return packed;
   };
@@ -167,9 +167,10 @@ const engineOn = (
     async predict(choice, images, statistics, { signal, transfer = false } = {}) {
       const of = choose(served, choice);
       validateImages(of.model, images, maxBatch);
+      if (statistics.kind === "batch") validateSpread(of, images);
       const packed = fixed(of, statistics);
       const job = jobFor(of, images, statistics.kind, packed);
-      const { logits, features } = await thread.run(job, transfer, signal);
+      const { logits, features } = finite(of, await thread.run(job, transfer, signal));
       return { model: of.model, statistics: statisticsName(statistics), logits: logits!, features: features! };
     },
     calibrate(choice, sourceWeight, signal) {
@@ -185,17 +186,19 @@ const engineOn = (
       return {
         model: of.model,
         async add(batch, transfer = false) {
-          if ("data" in batch) return estimate.addEstimate(decodeStatistics(batch.data, architecture), batch.images);
+          if ("data" in batch)
+            return estimate.addEstimate(decodeStatistics(batch.data, architecture, of.model), batch.images);
           const [count] = batch.shape;
           // Whatever the plate, the statistics are the same: only the classifier reads it.
           const images = { ...batch, plates: new Array<number>(count > 0 ? count : 0).fill(0) };
           validateImages(of.model, images, maxBatch);
+          validateSpread(of, images);
           const job = jobFor(of, images, "calibration");
-          const { mean, variance } = await thread.run(job, transfer, signal);
+          const { mean, variance } = finite(of, await thread.run(job, transfer, signal));
           estimate.add({ mean: mean!, variance: variance! }, count);
         },
         async finish() {
-          const { id, data } = encodeStatistics(estimate.finish(weights, sourceWeight));
+          const { id, data } = encodeStatistics(estimate.finish(weights, sourceWeight), of.model);
           calibrated(of, id, data);
           return { id, data, images: estimate.images };
         },
@@ -203,6 +206,17 @@ const engineOn = (
     },
     close: () => thread.close(),
   };
+};
+
+/** Scales and statistics that are finite can still lead beyond what a number holds. */
+const finite = ({ model }: Served, outputs: NetworkOutputs): NetworkOutputs => {
+  const wrong = Object.entries(outputs).find(([, values]) => !values.every(Number.isFinite));
+  if (wrong === undefined) return outputs;
+  throw new PlatestreamError(
+    "invalid-request",
+    `the ${wrong[0]} of ${model.name} ${model.cellType} are not finite: pixel * scale + offset, or the statistics, are far ` +
+      "beyond what the network was trained with",
+  );
 };
 
 const jobFor = (

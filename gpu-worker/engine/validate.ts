@@ -2,6 +2,8 @@
 import { listProblems, PlatestreamError } from "../../common/errors.ts";
 import type { Images } from "../../common/inference.ts";
 import type { ModelInfo } from "../../common/model-info.ts";
+import { lastMaps } from "../network/architecture.ts";
+import type { Served } from "./served.ts";
 
 /** Throws "invalid-request" unless the images can be computed. */
 export const validateImages = (
@@ -44,8 +46,20 @@ export const validateImages = (
     const wrong = values.findIndex((value) => !Number.isFinite(value));
     if (wrong >= 0) problems.push(`${name} holds ${values[wrong]} at ${wrong}`);
   }
+  const wrong = pixels instanceof Float32Array ? pixels.findIndex((value) => !Number.isFinite(value)) : -1;
+  if (wrong >= 0) problems.push(`pixels hold ${pixels[wrong]} at ${wrong}`);
   if (model.plates > 0) problems.push(...plateProblems(model, images, plates));
   if (problems.length > 0) throw invalid(model, problems);
+};
+
+/** Throws "invalid-request" where a layer would normalise single values, which leaves nothing of them. */
+export const validateSpread = ({ model, network }: Served, { shape: [images, , height, width] }: Images): void => {
+  const { architecture } = network;
+  if (images * lastMaps(height, architecture) * lastMaps(width, architecture) > 1) return;
+  throw invalid(model, [
+    `the last feature maps of a ${height}x${width} image are single values, and statistics of one value are none: ` +
+      "send at least 2 images, or use calibrated or running statistics",
+  ]);
 };
 
 const plateProblems = (model: ModelInfo, images: number, plates: readonly number[]): string[] => {

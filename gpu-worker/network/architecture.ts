@@ -44,7 +44,7 @@ export const architectureSchema = z
   });
 
 /** Height or width of the last feature maps. */
-const lastMaps = (
+export const lastMaps = (
   pixels: number,
   { stem, blocks }: { stem: keyof typeof stems; blocks: readonly unknown[] },
 ): number => {

@@ -7,7 +7,7 @@
  */
 import { createHash } from "node:crypto";
 import { PlatestreamError } from "../../common/errors.ts";
-import { readSafetensors, writeSafetensors } from "../../common/safetensors.ts";
+import { readSafetensors, safetensorsMetadata, writeSafetensors } from "../../common/safetensors.ts";
 import { type Architecture, normLayers, type Weights } from "./architecture.ts";
 
 /** Means and variances of all BatchNorm layers, one layer after the other in the order of `normLayers`. */
@@ -97,31 +97,70 @@ export const estimateStatistics = (architecture: Architecture): StatisticsEstima
   };
 };
 
+/** Whose statistics they are: those of one network mean nothing to another. */
+export interface StatisticsOwner {
+  /** Of the bundle. */
+  readonly version: string;
+  readonly cellType: string;
+}
+
 /** Statistics as safetensors, and their content address: the first 16 hex digits of the SHA-256 of those bytes. */
-export const encodeStatistics = (statistics: Weights): { id: string; data: Uint8Array } => {
+export const encodeStatistics = (statistics: Weights, owner?: StatisticsOwner): { id: string; data: Uint8Array } => {
   const tensors = [...statistics].map(([name, data]) => [name, { shape: [data.length], data }] as const);
-  const data = writeSafetensors(new Map(tensors));
+  const metadata = owner === undefined ? {} : { version: owner.version, cell_type: owner.cellType };
+  const data = writeSafetensors(new Map(tensors), metadata);
   return { id: statisticsId(data), data };
 };
 
 export const statisticsId = (data: Uint8Array): string => createHash("sha256").update(data).digest("hex").slice(0, 16);
 
-/** Reads statistics and checks that they are those of this architecture: every layer, finite, no negative variance. */
-export const decodeStatistics = (data: Uint8Array, architecture: Architecture): Weights => {
-  const stored = readSafetensors(data, "the statistics");
+const invalidStatistics = (why: string) =>
+  new PlatestreamError("invalid-request", `the statistics do not fit the network: ${why}; calibrate with this model`);
+
+/** What is wrong with the means or variances of one layer. */
+const layerProblem = (key: string, values: unknown, maps: number): string | undefined => {
+  if (!(values instanceof Float32Array)) return `they lack ${key}`;
+  if (values.length !== maps) return `${key} has ${values.length} values, the layer has ${maps} maps`;
+  const variances = key.endsWith("var");
+  const wrong = values.findIndex((value) => !(Number.isFinite(value) && value >= (variances ? 0 : -Infinity)));
+  if (wrong >= 0) return `${key} is ${values[wrong]} at ${wrong}`;
+  if (variances && values.every((value) => value === 0)) {
+    return `${key} is zero for all maps: no image differs from another, nor one pixel from the next`;
+  }
+  return undefined;
+};
+
+/**
+ * Reads statistics and checks that they are those of this architecture, and of `owner` where they name theirs: every layer,
+ * finite, no negative variance, no layer without any.
+ */
+export const decodeStatistics = (data: Uint8Array, architecture: Architecture, owner?: StatisticsOwner): Weights => {
+  const read = <T>(reader: (bytes: Uint8Array, source: string) => T): T => {
+    try {
+      return reader(data, "the statistics");
+    } catch (thrown) {
+      throw new PlatestreamError("invalid-request", PlatestreamError.from(thrown).rawMessage, { cause: thrown });
+    }
+  };
+  const stored = read(readSafetensors);
+  const { version = owner?.version, cell_type: cellType = owner?.cellType } = read(safetensorsMetadata);
+  if (owner !== undefined && (version !== owner.version || cellType !== owner.cellType)) {
+    throw invalidStatistics(
+      `they belong to cell type ${cellType} of version ${version}, not to ${owner.cellType} of ${owner.version}`,
+    );
+  }
   const statistics = new Map<string, Float32Array>();
-  const invalid = (why: string) =>
-    new PlatestreamError("invalid-request", `the statistics do not fit the network: ${why}; calibrate with this model`);
   for (const { name, maps } of normLayers(architecture)) {
     for (const key of [`${name}.running_mean`, `${name}.running_var`]) {
-      const values = stored.get(key)?.data;
-      if (!(values instanceof Float32Array)) throw invalid(`they lack ${key}`);
-      if (values.length !== maps) throw invalid(`${key} has ${values.length} values, the layer has ${maps} maps`);
-      const least = key.endsWith("var") ? 0 : -Infinity;
-      const wrong = values.findIndex((value) => !(Number.isFinite(value) && value >= least));
-      if (wrong >= 0) throw invalid(`${key} is ${values[wrong]} at ${wrong}`);
-      statistics.set(key, values);
+      const tensor = stored.get(key);
+      const problem = layerProblem(key, tensor?.data, maps);
+      if (problem !== undefined) throw invalidStatistics(problem);
+      if (String(tensor?.shape) !== String(maps))
+        throw invalidStatistics(`${key} has shape [${tensor?.shape}], not [${maps}]`);
+      statistics.set(key, tensor?.data as Float32Array);
     }
   }
+  const unknown = [...stored.keys()].find((key) => !statistics.has(key));
+  if (unknown !== undefined) throw invalidStatistics(`${unknown} is not part of them`);
   return statistics;
 };

@@ -1,4 +1,4 @@
-/** The list of runtimes: to add one, add its folder and a line here. */
+/** The list of runtimes: to add one, add its folder and a line here. Nothing is loaded before it is opened. */
 import "./no-telemetry.ts";
 import { PlatestreamError } from "../../common/errors.ts";
 import type { Runtime, RuntimeKind, RuntimeOptions } from "./runtime.ts";
@@ -16,6 +16,9 @@ export const runtimes: readonly RuntimeKind[] = [
     open: async (provider, options) => (await import("./tfjs/runtime.ts")).openTfjsRuntime(provider, options),
   },
 ];
+
+export const runtimeNames = runtimes.map(({ name }) => name);
+export const providerNames = [...new Set(runtimes.flatMap(({ providers }) => providers))];
 
 /** What all others are held against. */
 const reference = { runtime: "onnxruntime", provider: "cpu" } as const;
@@ -41,8 +44,15 @@ export const openRuntime = async (name: string, provider: string, options: Runti
       `the runtime ${name} has no provider "${provider}"; choose ${providers.join(", ")} or auto`,
     );
   }
+  const isReference = name === reference.runtime && provider === reference.provider;
+  if (isReference && options.precision === "float16") {
+    throw new PlatestreamError(
+      "invalid-config",
+      "processors have no arithmetic for float16: on the provider cpu it would be slower; leave --precision out",
+    );
+  }
   const runtime = await open(provider, options);
-  if (name === reference.runtime && provider === reference.provider) return runtime;
+  if (isReference) return runtime;
   const right = await findRuntime(reference.runtime);
   return checkedRuntime(runtime, await right.open(reference.provider, { ...options, precision: "float32" }));
 };

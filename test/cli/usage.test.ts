@@ -14,7 +14,7 @@ const mistakes: readonly (readonly [line: string, problem: string])[] = [
   ["worker", "required option '-m, --model <dir>' not specified; see `pipeline worker --help`"],
   [
     "worker --model demo --provider abacus",
-    "option '--provider <name>' argument 'abacus' is invalid. Allowed choices are auto, cpu, cuda, webgpu; see `pipeline worker --help`",
+    "option '--provider <name>' argument 'abacus' is invalid. Allowed choices are auto, cuda, webgpu, cpu, tensorflow-gpu, tensorflow, wasm; see `pipeline worker --help`",
   ],
 ];
 

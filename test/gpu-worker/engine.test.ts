@@ -183,3 +183,60 @@ test("two networks need a name, and a wrong name gets the list", async (t) => {
     /\[unknown-model\] this worker holds no network for cell type "U2OS"; it holds tiny HUVEC, tiny RPE/,
   );
 });
+
+test("statistics of another cell type are refused, whatever their bytes and id", async (t) => {
+  const engine = await start(t, {}, { cellTypes: ["HUVEC", "RPE"] });
+  const calibration = engine.calibrate({ cellType: "HUVEC" }, 0);
+  await calibration.add(images(0, 8));
+  const { id, data } = await calibration.finish();
+  await engine.predict({ cellType: "HUVEC" }, images(0, 1), { kind: "calibrated", id, data });
+  await assert.rejects(engine.predict({ cellType: "RPE" }, images(0, 1), { kind: "calibrated", id, data }), {
+    code: "invalid-request",
+    message: /they belong to cell type HUVEC of version \w+, not to RPE/,
+  });
+});
+
+test("pixels that are no numbers, and scales that lead beyond all numbers, are refused and not computed", async (t) => {
+  const engine = await start(t);
+  const { shape, plates } = images(0, 1);
+  const pixels = new Float32Array(shape.reduce((product, size) => product * size, 1));
+  const of = (value: number, scale: number) => {
+    pixels[7] = value;
+    return engine.predict(
+      any,
+      { pixels, shape, scale: [scale, 1, 1, 1, 1, 1], offset: [], plates },
+      { kind: "running" },
+    );
+  };
+  await assert.rejects(of(Number.NaN, 1), { code: "invalid-request", message: /pixels hold NaN at 7/ });
+  await assert.rejects(of(Infinity, 1), { code: "invalid-request", message: /pixels hold Infinity at 7/ });
+  await assert.rejects(of(3e38, 3e38), {
+    code: "invalid-request",
+    message: /(logits|features) of tiny HUVEC are not finite/,
+  });
+});
+
+test("one image whose last maps are single values has no statistics of its own, and is told so", async (t) => {
+  const network = { ...tiny, architecture: { ...tiny.architecture, height: 16, width: 16 } };
+  const engine = await start(t, {}, { network });
+  const { channels } = tiny.architecture;
+  const of = (count: number): Images => ({
+    ...images(0, 1),
+    pixels: pixelsOf(tiny, 0, 8).slice(0, count * channels * 256),
+    shape: [count, channels, 16, 16],
+  });
+  const refusal = { code: "invalid-request", message: /single values, .*send at least 2 images/ };
+  await assert.rejects(engine.predict(any, of(1), { kind: "batch" }), refusal);
+  await assert.rejects(engine.calibrate(any, 0).add(of(1)), refusal);
+  const { logits } = await engine.predict(any, of(2), { kind: "batch" });
+  assert.ok(logits.some((value) => value !== 0));
+  await engine.predict(any, of(1), { kind: "running" });
+});
+
+test("black images leave no statistics to calibrate with", async (t) => {
+  const engine = await start(t);
+  const { shape, pixels, ...rest } = images(0, 8);
+  const calibration = engine.calibrate(any, 0);
+  await calibration.add({ ...rest, shape, pixels: new Uint8Array(pixels.length) });
+  await assert.rejects(calibration.finish(), /zero for all maps: no image differs from another/);
+});

@@ -1,7 +1,7 @@
 /** The network as an ONNX graph for inference. */
 import { featureCount, type Network, normLayers, type Weights } from "../../network/architecture.ts";
 import { statisticsCount } from "../../network/statistics.ts";
-import type { NetworkMode, PixelType } from "../runtime.ts";
+import type { NetworkMode, PixelType, Precision } from "../runtime.ts";
 import { blockedNetwork } from "./blocked.ts";
 import { OnnxGraph, type Value } from "./graph.ts";
 import type { NetworkParts } from "./network-parts.ts";
@@ -45,6 +45,8 @@ export interface GraphFormat {
   readonly block?: number;
   /** In portable ONNX, convolutions read their channels filled up with zeros to a multiple of this power of two. */
   readonly channelMultiple?: number;
+  /** In portable ONNX, of feature maps and filters; statistics, sums and outputs are float32. */
+  readonly precision?: Precision;
 }
 
 /**
@@ -58,7 +60,7 @@ export const emitNetwork = (
   network: Network,
   mode: GraphMode,
   pixelType: PixelType,
-  { block = 1, channelMultiple = 1 }: GraphFormat = {},
+  { block = 1, channelMultiple = 1, precision = "float32" }: GraphFormat = {},
 ): Uint8Array => {
   const { architecture } = network;
   const { channels, plates, classes } = architecture;
@@ -77,7 +79,8 @@ export const emitNetwork = (
     report: (layer, mean, variance) => measured.set(layer, [mean, variance]),
   };
   // The kernel that reads row-major pixels takes fewer channels than a block.
-  const { features, logits } = channels < block ? blockedNetwork(parts, block) : plainNetwork(parts, channelMultiple);
+  const { features, logits } =
+    channels < block ? blockedNetwork(parts, block) : plainNetwork(parts, { channelMultiple, precision });
   if (mode === "calibration") {
     const all = normLayers(architecture).map(({ name }) => measured.get(name)!);
     ["mean", "variance"].forEach((name, what) => {

@@ -2,8 +2,15 @@
 
 import { epsilon, parameters } from "../../network/architecture.ts";
 import { densenet, type Operations, type Window } from "../../network/densenet.ts";
-import type { Value } from "./graph.ts";
+import type { Precision } from "../runtime.ts";
+import { elementTypes, type Value } from "./graph.ts";
 import type { NetworkParts } from "./network-parts.ts";
+
+export interface PlainFormat {
+  /** A power of two, see `padded`. */
+  readonly channelMultiple: number;
+  readonly precision: Precision;
+}
 
 const shapeOf = ({ kernel, stride, padding }: Window) => ({
   kernel_shape: [kernel, kernel],
@@ -11,7 +18,7 @@ const shapeOf = ({ kernel, stride, padding }: Window) => ({
   pads: [padding, padding, padding, padding],
 });
 
-const plainOperations = (parts: NetworkParts, channelMultiple: number): Operations<Value> => {
+const plainOperations = (parts: NetworkParts, { channelMultiple, precision }: PlainFormat): Operations<Value> => {
   const { graph, architecture, weights, fixed } = parts;
   const shapes = new Map(parameters(architecture).map(({ name, shape }) => [name, shape]));
   const constant = (name: string): Value => graph.constant(name, weights.get(name)!, shapes.get(name)!);
@@ -36,47 +43,62 @@ const plainOperations = (parts: NetworkParts, channelMultiple: number): Operatio
     ];
   };
 
+  const halves = precision === "float16";
+  const lower = (value: Value): Value => (halves ? graph.node("Cast", [value], { to: elementTypes.float16 }) : value);
+  const raise = (value: Value): Value => (halves ? graph.node("Cast", [value], { to: elementTypes.float32 }) : value);
+  const vector = (name: string) =>
+    graph.constant(`${name}.maps`, weights.get(name)!, [weights.get(name)!.length, 1, 1]);
+  const deviation = (variance: Value) => graph.node("Sqrt", [graph.node("Add", [variance, graph.scalar(epsilon)])]);
+
   /** Two passes, mean first: written out because not every provider has BatchNormalization's training mode. */
-  const normaliseWithOwn = (maps: Value, layer: string): Value => {
-    const [channels] = shapes.get(`${layer}.weight`)! as [number];
-    const vector = (name: string) => graph.constant(`${name}.maps`, weights.get(name)!, [channels, 1, 1]);
-    const mean = averageOf(maps);
-    const centred = graph.node("Sub", [maps, mean]);
+  const normaliseWithOwn = (exact: Value, layer: string): Value => {
+    const mean = averageOf(exact);
+    const centred = graph.node("Sub", [exact, mean]);
     const variance = averageOf(graph.node("Mul", [centred, centred]));
-    const size = graph.node("Cast", [graph.node("Size", [maps])], { to: 1 });
-    const count = graph.node("Div", [size, graph.scalar(channels)]);
+    const size = graph.node("Cast", [graph.node("Size", [exact])], { to: elementTypes.float32 });
+    const count = graph.node("Div", [size, graph.scalar(weights.get(`${layer}.weight`)!.length)]);
     const unbias = graph.node("Div", [count, graph.node("Sub", [count, graph.scalar(1)])]);
     parts.report(layer, flat(mean), graph.node("Mul", [flat(variance), unbias]));
-    const deviation = graph.node("Sqrt", [graph.node("Add", [variance, graph.scalar(epsilon)])]);
-    const factor = graph.node("Div", [vector(`${layer}.weight`), deviation]);
+    const factor = graph.node("Div", [vector(`${layer}.weight`), deviation(variance)]);
     return graph.node("Add", [graph.node("Mul", [centred, factor]), vector(`${layer}.bias`)]);
+  };
+
+  /** Factor and term per channel in float32, applied to halves. */
+  const normaliseHalves = (maps: Value, layer: string, [mean, variance]: readonly [Value, Value]): Value => {
+    const tall = (value: Value) => graph.node("Unsqueeze", [value, graph.ints(1, 2)]);
+    const factor = graph.node("Div", [vector(`${layer}.weight`), tall(deviation(variance))]);
+    const term = graph.node("Sub", [vector(`${layer}.bias`), graph.node("Mul", [tall(mean), factor])]);
+    return graph.node("Add", [graph.node("Mul", [maps, lower(factor)]), lower(term)]);
   };
 
   return {
     batchNorm(maps, layer) {
-      if (fixed === undefined) return normaliseWithOwn(maps, layer);
+      const raw = layer === "bn"; // over the pixels, which are float32 in either precision
+      if (fixed === undefined) return lower(normaliseWithOwn(raw ? maps : raise(maps), layer));
+      if (halves && !raw) return normaliseHalves(maps, layer, fixed(layer));
       const inputs = [maps, constant(`${layer}.weight`), constant(`${layer}.bias`), ...fixed(layer)];
-      return graph.node("BatchNormalization", inputs, { epsilon: { float: epsilon } });
+      return lower(graph.node("BatchNormalization", inputs, { epsilon: { float: epsilon } }));
     },
     convolution(maps, layer, window) {
-      const bias = weights.has(`${layer}.bias`) ? [constant(`${layer}.bias`)] : [];
-      return graph.node("Conv", [...padded(maps, layer, window), ...bias], shapeOf(window));
+      const bias = weights.has(`${layer}.bias`) ? [lower(constant(`${layer}.bias`))] : [];
+      const [input, filters] = padded(maps, layer, window);
+      return graph.node("Conv", [input, lower(filters), ...bias], shapeOf(window));
     },
     relu: (maps) => graph.node("Relu", [maps]),
     maxPool: (maps, window) => graph.node("MaxPool", [maps], shapeOf(window)),
     averagePool: (maps) => graph.node("AveragePool", [maps], shapeOf({ kernel: 2, stride: 2, padding: 0 })),
     concat: (maps) => (maps.length === 1 ? maps[0]! : graph.node("Concat", maps, { axis: 1 })),
-    globalAveragePool: (maps) => graph.node("Flatten", [graph.node("GlobalAveragePool", [maps])], { axis: 1 }),
+    globalAveragePool: (maps) => graph.node("Flatten", [graph.node("GlobalAveragePool", [raise(maps)])], { axis: 1 }),
     appendPlates: (features) => graph.node("Concat", [features, parts.plate!], { axis: 1 }),
     linear: (features, layer) =>
       graph.node("Gemm", [features, constant(`${layer}.weight`), constant(`${layer}.bias`)], { transB: 1 }),
   };
 };
 
-/** Writes the network into the graph; returns its outputs. `channelMultiple`: a power of two, see `padded`. */
-export const plainNetwork = (parts: NetworkParts, channelMultiple: number): { features: Value; logits: Value } => {
+/** Writes the network into the graph; returns its outputs. */
+export const plainNetwork = (parts: NetworkParts, format: PlainFormat): { features: Value; logits: Value } => {
   const { graph, pixels, scale, offset } = parts;
   const wide = (rows: Value) => graph.node("Unsqueeze", [rows, graph.ints(2, 3)]);
   const input = graph.node("Add", [graph.node("Mul", [pixels, wide(scale)]), wide(offset)]);
-  return densenet(parts.architecture, plainOperations(parts, channelMultiple), input);
+  return densenet(parts.architecture, plainOperations(parts, format), input);
 };

@@ -1,5 +1,4 @@
 /** ONNX Runtime as a runtime: writes a network as a graph, loads it, and runs batches in pieces that suit the provider. */
-import { PlatestreamError } from "../../../common/errors.ts";
 import type { NetworkInputs, Runtime, RuntimeOptions } from "../runtime.ts";
 import { runInPieces } from "./batch-pieces.ts";
 import { emitNetwork } from "./network-graph.ts";
@@ -27,15 +26,14 @@ const typeOf = (pixels: NetworkInputs["pixels"]) =>
 export const openOnnxRuntime = (provider: string, { threads, precision }: RuntimeOptions): Runtime => {
   const known = provider as Provider;
   const sessions = onnxSessions(known);
-  if (precision === "float16") throw new PlatestreamError("invalid-config", "float16 is not there yet");
   return {
     name: "onnxruntime",
     provider,
     precision,
     async open(network, mode, pixelType) {
-      const block = await sessions.block();
+      const block = precision === "float32" ? await sessions.block() : 1;
       const session = await sessions.load(
-        emitNetwork(network, mode, pixelType, { block, channelMultiple: provider === "webgpu" ? 4 : 1 }),
+        emitNetwork(network, mode, pixelType, { block, channelMultiple: provider === "webgpu" ? 4 : 1, precision }),
         {
           threads,
           unoptimized: block > 1,
