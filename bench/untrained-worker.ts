@@ -31,6 +31,7 @@ export const withWorker = async (
     classes: Array.from({ length: fullSize.classes }, (_, index) => String(index)),
     controls: [],
     plateGroups: [],
+    channelNames: [],
     input: { scale: 1 / 255, offset: 0 },
     cellTypes: { [cellType]: { trained: false } },
   };

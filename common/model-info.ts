@@ -15,6 +15,8 @@ export interface ModelInfo {
   /** Groups of class indices that occur together on one plate; empty where none were learnt. */
   readonly plateGroups: readonly (readonly number[])[];
   readonly channels: number;
+  /** Names of the channels in the order of the input; empty where the bundle does not know them. */
+  readonly channelNames: readonly string[];
   readonly height: number;
   readonly width: number;
   /** Length of the plate one-hot input, 0 for none. */

@@ -1,5 +1,6 @@
-/** Names of channels: chosen by the user, and compared between datasets and networks. */
+/** Which channels of a dataset are read: all, or those that the user chose. */
 import { PlatestreamError } from "../common/errors.ts";
+import { sameChannel } from "../screen/channels.ts";
 import type { Opening } from "./opening.ts";
 
 export interface ChosenChannel {
@@ -7,15 +8,6 @@ export interface ChosenChannel {
   /** Position among all channels of the dataset. */
   readonly index: number;
 }
-
-/** `OrigDNA`, `dna` and `DNA` are one channel. */
-export const sameChannel = (a: string, b: string): boolean => plain(a) === plain(b);
-
-const plain = (name: string): string =>
-  name
-    .toLowerCase()
-    .replace(/^orig/, "")
-    .replaceAll(/[^a-z0-9]/g, "");
 
 /**
  * All channels of the dataset, or those of `--channels` in the order given there.

@@ -24,6 +24,8 @@ export interface SiteList {
 
 export interface SiteListOptions {
   readonly problems: Problems;
+  /** The channels that the user named, if he did. */
+  readonly channels?: readonly string[] | undefined;
   /** Rows of the same site are planes of a stack, of which the maximum is taken. */
   readonly projects?: boolean;
 }
@@ -57,7 +59,7 @@ const numbering = () => {
 const wellOrder = (well: string): number =>
   well.length * 1e8 + well.charCodeAt(0) * 1e6 + Number.parseInt(well.slice(1), 36);
 
-export const siteList = ({ problems, projects = false }: SiteListOptions): SiteList => {
+export const siteList = ({ problems, channels, projects = false }: SiteListOptions): SiteList => {
   const experiments = numbering();
   const cellTypes = numbering();
   const plates = numbering();
@@ -207,7 +209,13 @@ export const siteList = ({ problems, projects = false }: SiteListOptions): SiteL
         sites,
         async load(id) {
           const all = [...sites(id)];
-          return { id, cellType: all[0]!.cellType, plates: [...new Set(all.map(({ plate }) => plate))], sites: all };
+          return {
+            id,
+            cellType: all[0]!.cellType,
+            plates: [...new Set(all.map(({ plate }) => plate))],
+            channels: { names: about.channels, chosen: channels !== undefined },
+            sites: all,
+          };
         },
       };
     },

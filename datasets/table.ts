@@ -7,7 +7,8 @@
  */
 import { basename, dirname, join, relative, sep } from "node:path";
 import { PlatestreamError } from "../common/errors.ts";
-import { chooseChannels, sameChannel } from "./channels.ts";
+import { sameChannel } from "../screen/channels.ts";
+import { chooseChannels } from "./channels.ts";
 import { readTable, type Table } from "./csv-table.ts";
 import type { SiteAddress } from "./dataset.ts";
 import type { RoleColumns } from "./find-roles.ts";
@@ -78,7 +79,7 @@ const openTables = async (paths: readonly string[], root: string, opening: Openi
   const names = opened.flatMap(({ channels }) => channels.map(({ name }) => name));
   const all = names.filter((name, index) => names.findIndex((other) => sameChannel(other, name)) === index);
   const chosen = chooseChannels(all, opening);
-  const list = siteList({ problems: opening.problems, projects: opening.plane === "max" });
+  const list = siteList({ ...opening, projects: opening.plane === "max" });
   for (const { table, channels } of opened) {
     const wanted = chosen.flatMap(({ name }) => channels.find((channel) => sameChannel(channel.name, name)) ?? []);
     if (wanted.length < chosen.length) {

@@ -22,10 +22,19 @@ export interface Site {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
+export interface Channels {
+  /** In the order of a site's images. */
+  readonly names: readonly string[];
+  /** The user named them one by one, in this order. */
+  readonly chosen: boolean;
+}
+
 /** One run of a few plates: the unit of work. */
 export interface Experiment {
   readonly id: string;
   readonly cellType: string;
   readonly plates: readonly string[];
+  /** Absent where they have no names. */
+  readonly channels?: Channels;
   readonly sites: readonly Site[];
 }

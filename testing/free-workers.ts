@@ -20,6 +20,7 @@ export const freeModel = (cellType: string, classes: number, size: number, chann
   height: size,
   width: size,
   plates: 0,
+  channelNames: [],
   featureCount: 4,
 });
 

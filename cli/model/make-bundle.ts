@@ -39,6 +39,7 @@ interface Plan {
   readonly plateGroups: readonly (readonly number[])[];
   readonly cellTypes: readonly string[];
   readonly channels: number;
+  readonly channelNames: readonly string[];
 }
 
 const wrong = (message: string) => new PlatestreamError("invalid-config", message);
@@ -104,7 +105,7 @@ const planFor = async (options: NetworkOptions, classes = options.classes): Prom
     if (classes === undefined) throw wrong("say how many classes there are with --classes, or give a --layout");
     if (cellTypes === undefined) throw wrong("say which cell types there are with --cell-types, or give a --layout");
     const names = Array.from({ length: classes }, (_, index) => String(index));
-    return { classes: names, controls: [], plateGroups: [], cellTypes, channels: channels ?? 6 };
+    return { classes: names, controls: [], plateGroups: [], cellTypes, channels: channels ?? 6, channelNames: [] };
   }
   if (options.classes !== undefined) throw wrong("--layout gives the classes: leave out --classes");
   const learnt = await learnLayout(layout);
@@ -135,12 +136,13 @@ const learnLayout = async (dir: string): Promise<Plan> => {
     plateGroups: learnPlateGroups(experiments).map((group) => group.map((name) => place.get(name)!)),
     cellTypes: [...new Set(dataset.experiments.map(({ cellType }) => cellType))].sort(compare),
     channels: dataset.channels.length,
+    channelNames: dataset.channels,
   };
 };
 
 const manifestFor = (
   { arch, size, plates, name, out }: NetworkOptions,
-  { classes, controls, plateGroups, cellTypes, channels }: Plan,
+  { classes, controls, plateGroups, cellTypes, channels, channelNames }: Plan,
   trained: boolean,
 ): NewManifest => {
   const told = { ...variants[arch], channels, ...size, classes: classes.length, plates };
@@ -152,6 +154,7 @@ const manifestFor = (
     classes: [...classes],
     controls: [...controls],
     plateGroups: plateGroups.map((group) => [...group]),
+    channelNames: channels === channelNames.length ? [...channelNames] : [],
     input: { scale: 1 / 255, offset: 0 },
     cellTypes: Object.fromEntries(cellTypes.map((cellType) => [cellType, { trained }])),
   };

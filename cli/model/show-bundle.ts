@@ -19,12 +19,14 @@ export const showBundle = async (dir: string, json: boolean): Promise<void> => {
   const weights = weightCount(manifest.architecture);
   if (json) return void process.stdout.write(`${JSON.stringify({ version, parameters: weights, ...manifest })}\n`);
 
-  const { name, variant, architecture, classes, controls, plateGroups, input, cellTypes, created } = manifest;
+  const { name, variant, architecture, classes, controls, plateGroups, channelNames, input, cellTypes, created } =
+    manifest;
   const { channels, height, width, plates } = architecture;
   const rows: [string, string][] = [
     ["version", version],
     ["network", `${variant}, ${weights.toLocaleString("en")} parameters, ${featureCount(architecture)} features`],
     ["images", `${channels} channels of ${height}x${width} pixels, times ${input.scale}, plus ${input.offset}`],
+    ["channels", channelNames.length === 0 ? "not named" : channelNames.join(", ")],
     ["classes", `${classes.length}, ${controls.length} of them controls`],
     ["plate groups", plateGroups.length === 0 ? "none" : plateGroups.map(({ length }) => length).join(" + ")],
     ...(plates > 0 ? [["plate input", `${plates} positions`] as [string, string]] : []),

@@ -5,7 +5,8 @@ import { openEmbeddedBus } from "../../pipeline/bus/embedded.ts";
 import { openFileEvents } from "../../pipeline/events/file.ts";
 import { openEventPublisher, publishThenStore } from "../../pipeline/events/publish.ts";
 import { openRunFolder } from "../../pipeline/results/run-folder.ts";
-import { checkChain } from "../../pipeline/stage/chain.ts";
+import { checkChain, usableModels } from "../../pipeline/stage/chain.ts";
+import { channelOrder } from "../../screen/channels.ts";
 import { choose } from "../shared/choose-experiments.ts";
 import { tellNotes } from "../shared/open-dataset.ts";
 import { openWorkers } from "../shared/open-workers.ts";
@@ -25,6 +26,11 @@ export const openOwnWork = async (parts: NodeParts): Promise<Work> => {
   opened.add(workers.close);
   const models = await workers.models();
   checkChain(chain, experiments, models);
+  const channels = { names: dataset.channels, chosen: config.channels !== undefined };
+  for (const network of usableModels(chain, models)) {
+    if (experiments.some(({ cellType }) => cellType === network.cellType))
+      channelOrder(channels, network, dataset.root);
+  }
 
   const out = resolve(config.out);
   const damaged = (detail: string) => onStatus({ type: "damage", detail });

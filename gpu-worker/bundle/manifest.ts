@@ -41,6 +41,10 @@ const manifestSchema = z
       .array(z.int().positive())
       .default([])
       .describe("per class, wells of an experiment that hold it at most; empty: every class once"),
+    channelNames: z
+      .array(z.string().min(1))
+      .default([])
+      .describe("names of the channels in the order of the input; empty: not known"),
     input: z
       .strictObject({ scale: perChannel, offset: perChannel })
       .describe("pixel * scale + offset is what the network reads; one number, or one per channel"),
@@ -48,10 +52,13 @@ const manifestSchema = z
     recipe: z.unknown().optional().describe("how it was trained"),
     created: z.iso.datetime(),
   })
-  .superRefine(({ architecture, classes, controls, plateGroups, input }, { addIssue }) => {
+  .superRefine(({ architecture, classes, controls, plateGroups, channelNames, input }, { addIssue }) => {
     const fail = (path: (string | number)[], message: string) => addIssue({ code: "custom", path, message });
     if (classes.length !== architecture.classes) {
       fail(["classes"], `names ${classes.length} classes, the architecture has ${architecture.classes}`);
+    }
+    if (channelNames.length > 0 && channelNames.length !== architecture.channels) {
+      fail(["channelNames"], `names ${channelNames.length} channels, the architecture has ${architecture.channels}`);
     }
     if (new Set(classes).size !== classes.length) fail(["classes"], "names a class twice");
     for (const index of [...controls, ...plateGroups.flat()]) {
@@ -79,16 +86,8 @@ export const parseManifest = (value: unknown, source: string): Manifest => {
  * Identity of a bundle: the first 12 hex digits of a SHA-256 over everything that a prediction depends on. The date, the
  * recipe and the metrics are not part of it.
  */
-export const bundleVersion = ({
-  name,
-  architecture,
-  classes,
-  controls,
-  plateGroups,
-  copies,
-  input,
-  cellTypes,
-}: Manifest) => {
+export const bundleVersion = (manifest: Manifest) => {
+  const { name, architecture, classes, controls, plateGroups, copies, channelNames, input, cellTypes } = manifest;
   const weights = Object.entries(cellTypes)
     .map(
       ([cellType, { sha256, trained, serving, confidence }]) =>
@@ -98,5 +97,6 @@ export const bundleVersion = ({
   const { growth, blocks, init, bottleneck, stem, channels, height, width, plates } = architecture;
   const shape = [growth, blocks, init, bottleneck, stem, channels, height, width, plates];
   const essentials = [name, shape, classes, controls, plateGroups, copies, input.scale, input.offset, weights];
+  if (channelNames.length > 0) essentials.push(channelNames);
   return createHash("sha256").update(JSON.stringify(essentials)).digest("hex").slice(0, 12);
 };

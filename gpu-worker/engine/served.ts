@@ -55,6 +55,7 @@ const servedBy = ({ manifest, version, weights }: Bundle): Omit<Served, "index">
       controls: manifest.controls,
       plateGroups: manifest.plateGroups,
       channels: architecture.channels,
+      channelNames: manifest.channelNames,
       height: architecture.height,
       width: architecture.width,
       plates: architecture.plates,

@@ -1,8 +1,10 @@
 /** One experiment through the chain: the unit of work, an Observable from its first site to its last call. */
 import { from, fromEvent, lastValueFrom, type Observable, takeUntil, toArray } from "rxjs";
 import { PlatestreamError } from "../../common/errors.ts";
+import type { ModelInfo } from "../../common/model-info.ts";
 import { seededShuffle } from "../../common/random.ts";
 import { type Serving, sourceServing } from "../../common/serving.ts";
+import { inNetworkOrder } from "../../screen/channels.ts";
 import type { Experiment, Site } from "../../screen/experiment.ts";
 import { readInputs } from "../results/inputs.ts";
 import type { ExperimentResult, LeftOut } from "../results/result.ts";
@@ -30,7 +32,7 @@ export interface ExperimentRun {
 
 /** Runs all stages to the end. Rejects with the error of the stage that failed, or "cancelled". */
 export const runExperiment = async ({
-  experiment,
+  experiment: loaded,
   chain,
   workers,
   memoryBytes,
@@ -41,13 +43,15 @@ export const runExperiment = async ({
 }: ExperimentRun): Promise<ExperimentResult> => {
   if (signal.aborted) throw cancelled(signal);
   const started = new Date();
-  const inputs = await readInputs(experiment);
+  const inputs = await readInputs(loaded);
+  const network = await networkFor(chain, workers, loaded.cellType);
+  const experiment = network === undefined ? loaded : inNetworkOrder(loaded, network);
   const leftOut: LeftOut[] = [];
   const notes: string[] = [];
   const done = new Set<Site>();
   let images = 0;
   const memory = new PixelMemory(memoryBytes);
-  const serving = await servingFor(chain, workers, experiment.cellType);
+  const serving = network?.serving ?? sourceServing; // without a network, predicting will say what is missing
 
   const siteDone = (site: Site) => {
     if (done.has(site)) return;
@@ -108,11 +112,9 @@ export const runExperiment = async ({
   };
 };
 
-/** How the network wants to be served that the chain will ask. */
-const servingFor = async (chain: Chain, workers: Workers, cellType: string): Promise<Serving> => {
-  const chosen = usableModels(chain, await workers.models()).find((each) => each.cellType === cellType);
-  return chosen === undefined ? sourceServing : chosen.serving; // predicting will say what is missing
-};
+/** The network that the chain will ask. */
+const networkFor = async (chain: Chain, workers: Workers, cellType: string): Promise<ModelInfo | undefined> =>
+  usableModels(chain, await workers.models()).find((each) => each.cellType === cellType);
 
 /** The sites in the order of the last stage that plans one; else plate after plate, each in a seeded random order. */
 const plan = (chain: Chain, experiment: Experiment, serving: Serving): readonly Site[] => {

@@ -54,11 +54,13 @@ export const modelInfo = ({
   feature_count,
   serving,
   confidence,
+  channel_names,
   ...same
 }: Model__Output): ModelInfo => ({
   ...same,
   cellType: cell_type,
   plateGroups: plate_groups.map(({ classes }) => classes),
+  channelNames: channel_names,
   featureCount: feature_count,
   confidence: confidence === null ? unfitted : confidence,
   serving: servingOf(serving, `network ${same.name} ${cell_type}`),

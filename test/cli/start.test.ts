@@ -62,7 +62,7 @@ test("a table of 16-bit TIFFs in three channels: every well is called but the on
   assert.match(flags("B02"), /,1 2,[^,]*,untrained[^,]*,$/);
   assert.match(
     flags("B03"),
-    /,2,[^,]*,sites-missing untrained[^,]*,site 1: .*B03_1_ER\.tiff: Input file is missing \(decode\)$/,
+    /,2,[^,]*,sites-missing untrained[^,]*,site 1: .*B03_1_ER\.tiff: the file is missing \(decode\)$/,
   );
   assert.match(flags("B04"), /,not-called,.*B04_1_DNA\.tiff.*B04_2_RNA\.tiff/);
   const [header, ...rows] = (await readFile(join(folder, "gone/submission.csv"), "utf8")).trimEnd().split("\n");

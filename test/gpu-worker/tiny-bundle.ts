@@ -16,6 +16,7 @@ export const tinyManifest = (network: ParityCase, cellTypes: readonly string[], 
     [0, 1],
     [2, 3],
   ],
+  channelNames: [],
   input: { scale: 1 / 255, offset: 0 },
   cellTypes: Object.fromEntries(cellTypes.map((cellType) => [cellType, { trained: true }])),
 });

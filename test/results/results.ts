@@ -20,6 +20,7 @@ export const model: ModelInfo = {
   height: 8,
   width: 8,
   plates: 0,
+  channelNames: [],
   featureCount: 3,
   serving: sourceServing,
   confidence: unfitted,

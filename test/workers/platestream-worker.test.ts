@@ -34,6 +34,7 @@ test("a worker tells what it holds", async (t) => {
     height: 2,
     width: 2,
     plates: 4,
+    channelNames: [],
     featureCount: 1,
     confidence: { temperature: 2, slope: 1, offset: 0, wells: 50 },
     copies: [],

@@ -85,7 +85,13 @@ export const trainBundle = async (dataset: LoadableDataset, options: BundleOptio
     const metrics = score === undefined ? {} : { validation: { ...score, experiments: validationOf(cellType) } };
     const manifest = {
       copies: copies(names),
-      ...manifestOf(options, { ...architecture, classes: names.length }, names, classes, groups),
+      ...manifestOf(
+        { ...options, channels: dataset.channels },
+        { ...architecture, classes: names.length },
+        names,
+        classes,
+        groups,
+      ),
     };
     await store(out, manifest, cellType, weights, { trained: true, serving, metrics });
     if (before === undefined) continue;
@@ -169,7 +175,7 @@ const imageArchitecture = async (
 };
 
 const manifestOf = (
-  { name, recipe }: BundleOptions,
+  { name, recipe, channels }: BundleOptions & { readonly channels: readonly string[] },
   architecture: Architecture,
   names: readonly string[],
   { controls }: Classes,
@@ -185,6 +191,7 @@ const manifestOf = (
     classes: [...names],
     controls: last.images === "controls" ? names.map((_, k) => k) : known(controls.map(index)),
     plateGroups: groups.map((group) => known(group.map(index))).filter((group) => group.length > 0),
+    channelNames: channels.length === architecture.channels ? [...channels] : [],
     input: { scale: recipe.pixelScale, offset: 0 },
     recipe,
     cellTypes: {},
@@ -192,12 +199,17 @@ const manifestOf = (
 };
 
 /** Throws "invalid-config" where a bundle that is there tells other classes apart, or has another network. */
-const checkAgreement = async (out: string, { architecture, classes }: NewManifest): Promise<void> => {
+const checkAgreement = async (out: string, { architecture, channelNames, classes }: NewManifest): Promise<void> => {
   const there = await readManifest(out);
   const differing = [
     ...(String(there.classes) === String(classes)
       ? []
       : [`classes: ${there.classes.length} there, ${classes.length} here, or others`]),
+    ...(there.channelNames.length === 0 || String(there.channelNames) === String(channelNames)
+      ? []
+      : [
+          `channels: ${there.channelNames.join(", ")} there, ${channelNames.join(", ")} here; order them with --channels`,
+        ]),
     ...Object.entries(architecture)
       .filter(([key, value]) => String(there.architecture[key as keyof Architecture]) !== String(value))
       .map(

@@ -91,6 +91,7 @@ const modelMessage = ({
   cellType,
   plateGroups,
   featureCount,
+  channelNames,
   classes,
   controls,
   copies,
@@ -103,6 +104,7 @@ const modelMessage = ({
   copies: [...copies],
   cell_type: cellType,
   plate_groups: plateGroups.map((group) => ({ classes: [...group] })),
+  channel_names: [...channelNames],
   feature_count: featureCount,
   serving: {
     domain: serving.domain,

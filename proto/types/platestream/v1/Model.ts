@@ -20,6 +20,7 @@ export interface Model {
   'serving'?: (_platestream_v1_Serving | null);
   'confidence'?: (_platestream_v1_Confidence | null);
   'copies'?: (number)[];
+  'channel_names'?: (string)[];
 }
 
 export interface Model__Output {
@@ -38,4 +39,5 @@ export interface Model__Output {
   'serving': (_platestream_v1_Serving__Output | null);
   'confidence': (_platestream_v1_Confidence__Output | null);
   'copies': (number)[];
+  'channel_names': (string)[];
 }
