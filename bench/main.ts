@@ -9,6 +9,7 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   pipeline: async () => (await import("./pipeline.ts")).pipeline,
   memory: async () => (await import("./memory.ts")).memory,
   ladder: async () => (await import("./ladder.ts")).ladder,
+  confidence: async () => (await import("./confidence.ts")).confidence,
   train: async () => (await import("./train.ts")).train,
   intake: async () => (await import("./intake.ts")).intake,
   scale: async () => (await import("./scale.ts")).scale,
