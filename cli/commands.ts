@@ -3,6 +3,7 @@ export const commands = [
   import("./start/command.ts"),
   import("./worker/command.ts"),
   import("./train/command.ts"),
+  import("./adapt/command.ts"),
   import("./evaluate/command.ts"),
   import("./data/command.ts"),
   import("./model/command.ts"),

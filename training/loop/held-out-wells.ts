@@ -22,6 +22,8 @@ export interface Validation {
   readonly controls: boolean;
   /** Images of a batch. */
   readonly images: number;
+  /** Which samples are predicted; absent: those that can be scored. */
+  readonly scores?: (sample: Sample) => boolean;
 }
 
 export interface HeldOutWell {
@@ -51,10 +53,11 @@ export const predictHeldOut = async (
   how: Serving | NetworkStatistics,
 ): Promise<HeldOutWell[]> => {
   const { learner, pictures, classes, images, samples } = validation;
+  const { scores = (sample: Sample) => isScored(sample, validation) } = validation;
   const wells = new Map<string, { readonly sample: Sample; readonly sums: Float64Array; count: number }>();
   const { network } = "domain" in how ? await learner.state() : { network: how };
   for (const domain of "domain" in how ? domainsOf(samples, how) : [samples]) {
-    const wanted = domain.filter((sample) => isScored(sample, validation));
+    const wanted = domain.filter(scores);
     if (wanted.length === 0) continue;
     const statistics = "domain" in how ? await calibrate(domain, network, how, validation) : how;
     for (const [b, batch] of batchesOf(wanted, images).entries()) {
