@@ -3,6 +3,8 @@ import { stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { PlatestreamError } from "../common/errors.ts";
 import { reasonOf } from "../common/read-file.ts";
+import type { Site } from "../screen/experiment.ts";
+import { type PrefixMap, relocate } from "../screen/prefix-map.ts";
 import type { Dataset } from "./dataset.ts";
 import { namesIn } from "./folders.ts";
 import type { Layout, Place } from "./layout.ts";
@@ -40,7 +42,7 @@ export const openDataset = async (
     took: (what, from) => void (taken.has(what) || taken.set(what, from)),
   };
   const opened = await layout.open(place, opening);
-  const dataset = { ...opened, notes, taken: [...taken].map(([what, from]) => ({ what, from })) };
+  const dataset = { ...withMap(opened, options.map), notes, taken: [...taken].map(([what, from]) => ({ what, from })) };
   if (dataset.experiments.length === 0 && problems.found.length === 0) {
     problems.add({ place: dataset.root, rule: "a dataset lists sites", detail: ", this one lists no site" });
   }
@@ -51,6 +53,21 @@ export const openDataset = async (
   }
   onProblems(problems.found);
   return dataset;
+};
+
+const withMap = <T extends Pick<Dataset, "sites" | "load">>(opened: T, map: PrefixMap = {}): T => {
+  if (Object.keys(map).length === 0) return opened;
+  const moved = (site: Site): Site => ({ ...site, images: site.images.map((image) => relocate(image, map)) });
+  return {
+    ...opened,
+    *sites(id: string) {
+      for (const site of opened.sites(id)) yield moved(site);
+    },
+    async load(id: string) {
+      const experiment = await opened.load(id);
+      return { ...experiment, sites: experiment.sites.map(moved) };
+    },
+  };
 };
 
 /** Downloads unpack into a folder of these names. */

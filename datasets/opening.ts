@@ -1,5 +1,6 @@
 /** How a dataset is to be opened, and what comes up while it is. */
 import { PlatestreamError } from "../common/errors.ts";
+import type { PrefixMap } from "../screen/prefix-map.ts";
 import type { Problems } from "./problems.ts";
 import type { Role } from "./roles.ts";
 
@@ -18,6 +19,8 @@ export interface OpenOptions {
   readonly time?: number | undefined;
   /** How tables are encoded, by a name of the Encoding Standard; found out from the bytes when absent. */
   readonly encoding?: string | undefined;
+  /** Images that lie elsewhere than the tables say: prefix of a location to what stands in its place. */
+  readonly map?: PrefixMap | undefined;
   /** Tables must really lie under one of these folders, wherever links lead; anywhere when absent. */
   readonly within?: readonly string[] | undefined;
 }

@@ -36,6 +36,12 @@ const runConfig = z.strictObject({
     .optional()
     .describe("plane of z-stacks to read, or the maximum over all"),
   time: z.int().nonnegative().optional().describe("time point to read, where there are several"),
+  map: z
+    .record(z.string(), z.string())
+    .default({})
+    .describe(
+      "images that lie elsewhere than the tables say: prefix of a location (s3://bucket) to what stands in its place",
+    ),
   encoding: z.string().optional().describe("encoding of tables; found out from their bytes where it is not told"),
   experiments: z.array(z.string()).default([]).describe("experiments to run; none: all of the dataset"),
   out: z.string().min(1).default("runs/latest").describe("folder that the results go to"),

@@ -9,18 +9,21 @@ import { requireWithin } from "../../datasets/text-file.ts";
 import type { ExperimentRef } from "../../pipeline/bus/bus.ts";
 import type { Experiment } from "../../screen/experiment.ts";
 import { locationsOf } from "../../screen/image-source.ts";
+import { isUrl, liesBelow } from "../../screen/prefix-map.ts";
 
 /** The folders themselves, whatever links led to them. Throws `invalid-config` where one is no folder. */
 export const realRoots = (dirs: readonly string[]): Promise<string[]> =>
   Promise.all(
-    dirs.map((dir) =>
-      realpath(dir).catch(() => {
-        throw new PlatestreamError(
-          "invalid-config",
-          `--data-root must be a folder, and there is none at ${resolve(dir)}`,
-        );
-      }),
-    ),
+    dirs
+      .filter((dir) => !isUrl(dir))
+      .map((dir) =>
+        realpath(dir).catch(() => {
+          throw new PlatestreamError(
+            "invalid-config",
+            `--data-root must be a folder, and there is none at ${resolve(dir)}`,
+          );
+        }),
+      ),
   );
 
 /** What a cache of datasets needs to know of one. */
@@ -92,11 +95,25 @@ export const openDataRoots = async (
   };
   return async ({ id, data }) => {
     const experiment = await (await datasetAt(data)).load(id);
-    const files = new Set(experiment.sites.flatMap(({ images }) => images.flatMap(locationsOf)));
+    const all = new Set(experiment.sites.flatMap(({ images }) => images.flatMap(locationsOf)));
+    const files = new Set([...all].filter((file) => !isUrl(file)));
+    for (const url of all) if (isUrl(url)) requireAllowed(url, dirs);
     for (const folder of new Set([...files].map((file) => dirname(file)))) {
       await requireWithin(folder, roots);
       await checkLinks(folder, (name) => files.has(join(folder, name)));
     }
     return experiment;
   };
+};
+
+/** A node fetches from the addresses that it was given, whatever a table names. */
+const requireAllowed = (url: string, dirs: readonly string[]): void => {
+  const allowed = dirs.filter(isUrl);
+  const climbs = /(^|\/)(\.|%2e){1,2}(\/|$)/i.test(url.replace(/^[a-z0-9+.-]+:\/\//i, ""));
+  if (!climbs && allowed.some((prefix) => liesBelow(url, prefix))) return;
+  throw new PlatestreamError(
+    "invalid-data",
+    `a node fetches images from its data roots only (${allowed.join(", ") || "no address among them"}), and the job names ` +
+      `${url}; allow it with --data-root, as --data-root ${url.split("/").slice(0, 3).join("/")}`,
+  );
 };

@@ -1,8 +1,10 @@
 /** The options of every command that opens a dataset. */
+import { resolve } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { layouts } from "../../datasets/layouts.ts";
 import type { OpenOptions } from "../../datasets/opening.ts";
 import { roles } from "../../datasets/roles.ts";
+import { isUrl } from "../../screen/prefix-map.ts";
 
 export interface DatasetOptions {
   readonly layout?: string;
@@ -12,6 +14,7 @@ export interface DatasetOptions {
   readonly plane?: number | "max";
   readonly time?: number;
   readonly encoding?: string;
+  readonly map?: Readonly<Record<string, string>>;
 }
 
 const choice = (text: string, previous: Readonly<Record<string, string>> = {}): Record<string, string> => {
@@ -19,6 +22,13 @@ const choice = (text: string, previous: Readonly<Record<string, string>> = {}): 
   if (role === undefined || column === undefined)
     throw new InvalidArgumentError("It is ROLE=NAME, as class=Metadata_compound.");
   return { ...previous, [role]: column };
+};
+
+const prefix = (text: string, previous: Readonly<Record<string, string>> = {}): Record<string, string> => {
+  const [, from, to] = /^([^=]+)=(.+)$/s.exec(text) ?? [];
+  if (from === undefined || to === undefined)
+    throw new InvalidArgumentError("It is PREFIX=PLACE, as s3://bucket=/mnt/bucket.");
+  return { ...previous, [from]: isUrl(to) ? to : resolve(to) };
 };
 
 const names = (text: string): string[] => text.split(",").map((name) => name.trim());
@@ -48,6 +58,11 @@ export const withDatasetOptions = (command: Command): Command =>
       text === "max" ? text : wholeNumber(text),
     )
     .option("--time <number>", "time point to read, where there are several", wholeNumber)
+    .option(
+      "--map <prefix=place>",
+      "images that lie elsewhere than the tables say, as s3://bucket=/mnt/bucket; may be given several times",
+      prefix,
+    )
     .option("--encoding <name>", "encoding of tables (default: found out from their bytes)");
 
 export const openOptionsOf = ({ column, ...options }: DatasetOptions): OpenOptions => ({
@@ -58,4 +73,5 @@ export const openOptionsOf = ({ column, ...options }: DatasetOptions): OpenOptio
   plane: options.plane,
   time: options.time,
   encoding: options.encoding,
+  map: options.map,
 });

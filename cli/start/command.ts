@@ -54,7 +54,11 @@ export const command = (): Command =>
       "-b, --bus <url>",
       "be a node that takes experiments from this bus until it is told to leave, nats://HOST:PORT[/NAMESPACE]",
     )
-    .option("--data-root <dir>", "with --bus: experiments must lie under it; may be given several times", collect)
+    .option(
+      "--data-root <dir>",
+      "with --bus: experiments must lie under it; an address (s3://bucket) allows images there; may be given several times",
+      collect,
+    )
     .option("--node <name>", "with --bus: name of this node (default: host name and process number)")
     .option("--until-empty", "with --bus: leave when no experiment that it can call is left")
     .option(

@@ -6,6 +6,7 @@ import type { ClientSecurityOptions } from "../../common/grpc/client-security.ts
 import { readOptionFile } from "../../common/read-file.ts";
 import type { BusSecurityOptions } from "../../pipeline/bus/nats/security.ts";
 import { parseRunConfig, type RunConfig, withSettings } from "../../pipeline/config.ts";
+import { isUrl } from "../../screen/prefix-map.ts";
 import { usualChain } from "../../stages/built-in.ts";
 import { type DatasetOptions, openOptionsOf } from "../shared/dataset-options.ts";
 import type { OperationsOptions } from "../shared/observe-options.ts";
@@ -55,7 +56,7 @@ export const readConfig = (options: StartOptions): Promise<ResolvedConfig> =>
 /** A node has no dataset: in its place stand the folders that experiments may lie under. */
 const dataOfNode = ({ dataRoot: roots = [], data, experiment }: StartOptions): string => {
   if (roots.length > 0 && data === undefined && experiment === undefined) {
-    return roots.map((root) => resolve(root)).join(delimiter);
+    return roots.map((root) => (isUrl(root) ? root : resolve(root))).join(delimiter);
   }
   throw new PlatestreamError(
     "invalid-config",

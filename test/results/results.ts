@@ -31,6 +31,7 @@ export const config: ResultsConfig = {
   data: "plates",
   layout: "auto",
   columns: {},
+  map: {},
   experiments: [],
   out: "runs/latest",
   workers: [],

@@ -106,3 +106,18 @@ test("a dataset that was right is looked at again for every job", async (t) => {
 test("a data root must be there", async () => {
   await assert.rejects(openDataRoots(["/no/such/folder"], {}), /\[invalid-config\] --data-root must be a folder/);
 });
+
+test("a node fetches images from the addresses that it was given, and from no other", async (t) => {
+  const { root, write } = await setup(t);
+  const load = await openDataRoots([root, "s3://screen/plates"], {});
+  const read = async (image: string) =>
+    load({ id: "E", cellType: "unknown", data: await write(join(root, "a"), image) });
+  assert.equal((await read("s3://screen/plates/1/x.tif")).sites.length, 1);
+  const elsewhere = ["s3://screen/other/x.tif", "s3://screen/plates2/x.tif", "s3://screen/plates/../other/x.tif"];
+  for (const image of [...elsewhere, "s3://screen/plates/%2e%2e/other/x.tif", "http://169.254.169.254/latest"])
+    await assert.rejects(
+      read(image),
+      /a node fetches images from its data roots only \(s3:\/\/screen\/plates\)/,
+      image,
+    );
+});
