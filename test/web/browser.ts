@@ -20,7 +20,7 @@ export interface Opened {
   problems(expected?: RegExp): string[];
 }
 
-export const openBrowser = async (t: TestContext, url: string): Promise<Opened> => {
+export const openBrowser = async (t: Pick<TestContext, "after">, url: string): Promise<Opened> => {
   const executablePath = debianProgram(["/usr/bin/chromium", "chromium"], "--version", "chromium");
   const browser = await chromium.launch({ executablePath, args: quiet, timeout: 60_000 });
   t.after(() => browser.close());
@@ -30,8 +30,10 @@ export const openBrowser = async (t: TestContext, url: string): Promise<Opened> 
   const found: string[] = [];
   page.on("pageerror", ({ message }) => found.push(`error: ${message}`));
   page.on("console", (message) => found.push(`console: ${message.text()}`));
+  const { origin } = new URL(url);
   page.on("request", (request) => {
-    if (!/^(blob|data):/.test(request.url()) && !request.url().startsWith(url)) found.push(`request: ${request.url()}`);
+    if (!/^(blob|data):/.test(request.url()) && !request.url().startsWith(origin))
+      found.push(`request: ${request.url()}`);
   });
   await page.goto(url);
   return { page, context, problems: (expected) => found.filter((each) => !(expected?.test(each) ?? false)) };
@@ -41,7 +43,7 @@ export const coloured = "g.well:not(.empty)";
 
 /** Asks until an expression holds in the page: its policy forbids the browser's own way of waiting for one. */
 export const eventually = async (page: Page, expression: string, most = 30_000): Promise<void> => {
-  for (const until = Date.now() + most; Date.now() < until; await page.waitForTimeout(50)) {
+  for (const until = Date.now() + most; Date.now() < until; await page.waitForTimeout(10)) {
     if (await page.evaluate<boolean>(expression)) return;
   }
   throw new Error(`it did not come true in ${most} ms: ${expression}`);

@@ -19,6 +19,7 @@ const standalone = (svg: SVGSVGElement): string => {
   copy.setAttribute("height", String(Math.round(height)));
   const from = svg.querySelectorAll("*");
   for (const [index, element] of copy.querySelectorAll("*").entries()) {
+    if (element.tagName === "title") continue;
     const style = getComputedStyle(from[index]!);
     for (const name of [
       "fill",

@@ -128,7 +128,7 @@ const collator = new Intl.Collator("en", { numeric: true });
 
 /** Row Z stands before row AA. */
 const byPlace = (a: WellRow, b: WellRow): number =>
-  collator.compare(a.plate, b.plate) ||
+  (a.plate === b.plate ? 0 : collator.compare(a.plate, b.plate)) ||
   a.well.length - b.well.length ||
   (a.well < b.well ? -1 : a.well > b.well ? 1 : 0);
 

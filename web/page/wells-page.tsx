@@ -12,8 +12,8 @@ const numeric = new Set(["Confidence", "Probability", "Margin"]);
 
 export const WellsPage = ({ screen, place }: { screen: Screen; place: Place }) => {
   const filter = place.filter ?? "";
-  const calibrated = [...screen.wells.values()].some(({ confidence }) => confidence !== undefined);
   const all = useMemo(() => [...screen.experiments.keys()].flatMap((id) => screen.wellsOf(id)), [screen.version]);
+  const calibrated = useMemo(() => all.some(({ confidence }) => confidence !== undefined), [all]);
   const found = useMemo(() => all.filter(matching(filter)), [all, filter]);
   const [top, setTop] = useState(0);
   const [height, setHeight] = useState(600);
@@ -138,13 +138,18 @@ const testOf = (word: string): ((row: WellRow) => boolean) => {
   if (word === "wrong") return (row) => known(row) && row.call !== row.treatment;
   if (word === "right") return (row) => known(row) && row.call === row.treatment;
   const text = word.toLowerCase();
-  const has = (own: string | undefined) => own?.toLowerCase().includes(text) ?? false;
-  return ({ experiment, plate, well, wellType, treatment, call, flags }) =>
-    has(experiment) ||
-    has(well) ||
-    plate.toLowerCase() === text ||
-    has(treatment) ||
-    has(call) ||
-    has(wellType) ||
-    flags.some(has);
+  return (row) => row.plate.toLowerCase() === text || searchTextOf(row).includes(text);
+};
+
+const searchTexts = new WeakMap<WellRow, string>();
+
+/** Everything that a word is looked for in; made once a row. */
+const searchTextOf = (row: WellRow): string => {
+  let text = searchTexts.get(row);
+  if (text === undefined) {
+    const { experiment, well, treatment = "", call = "", wellType, flags } = row;
+    text = [experiment, well, treatment, call, wellType, ...flags].join("\n").toLowerCase();
+    searchTexts.set(row, text);
+  }
+  return text;
 };
