@@ -93,6 +93,8 @@ await writeBundle(
     classes,
     controls: [6],
     plateGroups: [],
+    copies: [],
+    channelNames: [],
     input: { scale: 1 / 255, offset: 0 },
     recipe: recipeSchema.parse({ microBatch: 4, controlsAsClasses: true }),
     cellTypes: { A: { trained: true } },
