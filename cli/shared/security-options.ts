@@ -52,6 +52,9 @@ export const withServerSecurity = (command: Command): Command =>
     new Option("--max-call-time <seconds>", "how long a call may take; streams without an end are exempt")
       .argParser(atLeast(1))
       .default(600),
+    new Option("--max-silence <seconds>", "how long the first message of a call may take to arrive")
+      .argParser(atLeast(1))
+      .default(60),
   ]);
 
 /** Adds what `readClientSecurity` reads. */

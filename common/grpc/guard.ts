@@ -9,6 +9,7 @@ import {
 } from "@grpc/grpc-js";
 import { PlatestreamError } from "../errors.ts";
 import { authorise, type Role } from "../security/tokens.ts";
+import { UnreadableMessage } from "./readable.ts";
 import type { ServerSecurity } from "./server-security.ts";
 import { serviceError } from "./service-error.ts";
 
@@ -64,6 +65,7 @@ export const openGuard = ({ tokens, limits }: ServerSecurity, rules: MethodRules
   const interceptor: ServerInterceptor = (method, call) => {
     const rule = rules[method.path];
     let done = (): void => undefined;
+    let heard = (): void => undefined;
     const admit = (metadata: Metadata): void => {
       const [header] = metadata.get("authorization");
       // From here on nobody needs it, least of all a log.
@@ -75,6 +77,11 @@ export const openGuard = ({ tokens, limits }: ServerSecurity, rules: MethodRules
       const ask = () => (tokens === undefined ? undefined : authorise(tokens(), header?.toString(), rule?.role));
       const entry = ask();
       const leave = count(entry === undefined ? peerOf(call) : `token ${entry.name}`, rule !== undefined);
+      const waits = setTimeout(
+        () => call.sendStatus(serviceError(silent(limits.maxSilenceMs))),
+        Math.min(limits.maxSilenceMs, longestMs),
+      );
+      heard = () => clearTimeout(waits);
       const askAgain = () => {
         try {
           ask();
@@ -90,6 +97,7 @@ export const openGuard = ({ tokens, limits }: ServerSecurity, rules: MethodRules
           );
       done = () => {
         clearTimeout(timer);
+        heard();
         leave();
       };
     };
@@ -103,6 +111,11 @@ export const openGuard = ({ tokens, limits }: ServerSecurity, rules: MethodRules
           return call.sendStatus(serviceError(error));
         }
         next(metadata);
+      })
+      .withOnReceiveMessage((message, next) => {
+        heard();
+        if (message instanceof UnreadableMessage) return call.sendStatus(serviceError(message.error));
+        next(message);
       })
       // Comes at the end of every call, however it ends.
       .withOnCancel(() => {
@@ -134,6 +147,12 @@ const tooMany = (most: number): PlatestreamError =>
   new PlatestreamError(
     "too-many-calls",
     `a client may have ${most} calls under way here, and this one has; wait for one to end, or start the server with another --max-calls`,
+  );
+
+const silent = (ms: number): PlatestreamError =>
+  new PlatestreamError(
+    "deadline",
+    `no message came for ${ms / 1000} s after the call was opened; open it when there is something to send, or start the server with another --max-silence`,
   );
 
 const late = (ms: number): PlatestreamError =>

@@ -7,6 +7,7 @@ import { PlatestreamError } from "../errors.ts";
 import { hostAndPort, type ListenRule, listenAddress } from "../security/listen-address.ts";
 import { type MethodRule, type MethodRules, type OnRefused, openGuard } from "./guard.ts";
 import { loadProtos } from "./protos.ts";
+import { readable } from "./readable.ts";
 import type { ServerSecurity } from "./server-security.ts";
 
 /** A service that a server can be given. `Handlers` is the generated type of its methods. */
@@ -44,6 +45,12 @@ export interface RunningServer {
   close(graceMs: number): Promise<{ readonly unfinished: number }>;
 }
 
+/**
+ * Clients are asked whether they are there. One that was stopped, or whose network is gone, would hold its calls for
+ * ever; and Node before release 22 keeps the socket of a connection that broke HTTP/2's rules until it is asked.
+ */
+const keepalive = { "grpc.keepalive_time_ms": 5_000, "grpc.keepalive_timeout_ms": 20_000 };
+
 /** How long the last answers may take to leave. */
 const flushMs = 2_000;
 
@@ -65,16 +72,17 @@ export const serve = async (
     "grpc.max_receive_message_length": limits.maxMessageBytes,
     "grpc.max_send_message_length": limits.maxMessageBytes,
     "grpc.max_concurrent_streams": limits.maxStreams,
+    ...keepalive,
     interceptors: [guard.interceptor],
   });
   const definition = loadProtos(...new Set(services.map(({ proto }) => proto)), healthProto);
   for (const { name, implement } of services) {
     const phases = { draining: draining.signal, ending: ending.signal };
-    server.addService(definition[name] as ServiceDefinition, implement(phases));
+    server.addService(readable(definition[name] as ServiceDefinition), implement(phases));
   }
   const names = ["", ...services.map(({ name }) => name)];
   const health = new HealthImplementation(Object.fromEntries(names.map((name) => [name, "SERVING" as const])));
-  health.addToServer(server);
+  health.addToServer({ addService: (service, handlers) => server.addService(readable(service), handlers) } as Server);
   new ReflectionService(definition).addToServer(server);
 
   const bound = await new Promise<number>((resolve, reject) => {

@@ -13,6 +13,8 @@ export interface ServerLimits {
   readonly maxCalls: number;
   /** How long a call may take, milliseconds; streams without an end are exempt. */
   readonly maxCallMs: number;
+  /** How long the first message of a call may take to arrive, milliseconds. */
+  readonly maxSilenceMs: number;
 }
 
 export const defaultServerLimits: ServerLimits = {
@@ -20,6 +22,7 @@ export const defaultServerLimits: ServerLimits = {
   maxStreams: 32,
   maxCalls: 64,
   maxCallMs: 600_000,
+  maxSilenceMs: 60_000,
 };
 
 export interface ServerSecurity {
@@ -52,6 +55,8 @@ export interface ServerSecurityOptions extends Omit<TlsFiles, "tlsCa"> {
   readonly maxCalls: number;
   /** Seconds */
   readonly maxCallTime: number;
+  /** Seconds */
+  readonly maxSilence: number;
 }
 
 /** Reads the files. Throws "invalid-config"; what is wrong with a token file that changes later is told. */
@@ -84,6 +89,7 @@ export const readServerSecurity = async (
       maxStreams: options.maxStreams,
       maxCalls: options.maxCalls,
       maxCallMs: options.maxCallTime * 1000,
+      maxSilenceMs: options.maxSilence * 1000,
     },
   };
 };

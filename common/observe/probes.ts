@@ -30,23 +30,24 @@ export const serveProbes = async ({ listen, insecure, identity, metrics, notRead
   const who = "the server of metrics";
   const rule = { option: "--metrics-listen", who, encrypted: identity !== undefined, insecure };
   const { host, port } = listenAddress(listen, rule);
-  const respond = async ({ method, url = "/" }: IncomingMessage, response: ServerResponse) => {
-    if (method !== "GET" && method !== "HEAD") return answer(response, 405, "only GET is answered\n");
-    switch (new URL(url, "http://localhost").pathname) {
-      case "/metrics":
-        return metrics.text().then(
-          (text) => answer(response, 200, text, metrics.contentType),
-          (error: Error) => answer(response, 500, `${error.message}\n`),
-        );
-      case "/healthz":
-        return answer(response, 200, "alive\n");
-      case "/readyz": {
-        const reason = notReady();
-        return reason === undefined ? answer(response, 200, "ready\n") : answer(response, 503, `${reason}\n`);
-      }
-      default:
-        return answer(response, 404, "there are /metrics, /healthz and /readyz\n");
-    }
+  const scrape = (response: ServerResponse): Promise<void> =>
+    metrics.text().then(
+      (text) => answer(response, 200, text, metrics.contentType),
+      (error: Error) => answer(response, 500, `${error.message}\n`),
+    );
+  const ready = (response: ServerResponse): void => {
+    const reason = notReady();
+    if (reason === undefined) answer(response, 200, "ready\n");
+    else answer(response, 503, `${reason}\n`);
+  };
+  // Throws for no path, however odd: what a handler throws would end the process.
+  const respond = ({ method, url = "/" }: IncomingMessage, response: ServerResponse): void => {
+    const [path] = url.split("?", 1);
+    if (method !== "GET" && method !== "HEAD") answer(response, 405, "only GET is answered\n");
+    else if (path === "/metrics") void scrape(response);
+    else if (path === "/healthz") answer(response, 200, "alive\n");
+    else if (path === "/readyz") ready(response);
+    else answer(response, 404, "there are /metrics, /healthz and /readyz\n");
   };
   const encrypted = identity !== undefined && !isLoopback(host);
   const server = encrypted ? createEncryptedServer({ ...identity }, respond) : createServer(respond);

@@ -1,6 +1,8 @@
 /** Bearer tokens: who may ask what of a server. A server holds their hashes only. */
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { watchFile } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { parse as parseYaml } from "yaml";
 import { z } from "zod";
 import { listProblems, PlatestreamError } from "../errors.ts";
@@ -49,7 +51,9 @@ export const readTokens = async (path: string): Promise<readonly TokenEntry[]> =
 
 /**
  * The tokens of a file, now and after it has changed: it is looked at every other second, for as long as the process lives.
- * One that is wrong by then is told, and changes nothing.
+ *
+ * A file that is gone or empty when it is looked at twice revokes every token: whoever deletes it wants nobody let in.
+ * One that is damaged changes nothing. `onProblem` is told of both at that moment.
  */
 export const followTokens = async (
   path: string,
@@ -57,17 +61,38 @@ export const followTokens = async (
   everyMs = 2_000,
 ): Promise<() => readonly TokenEntry[]> => {
   let entries = await readTokens(path);
-  const readAgain = (): void => {
-    readTokens(path).then(
-      (read) => {
-        entries = read;
-      },
-      (error) => onProblem(PlatestreamError.from(error)),
+  const revokeAll = (what: string): void => {
+    entries = [];
+    onProblem(
+      new PlatestreamError("invalid-config", `--tokens ${path} ${what}: every token is revoked, nobody is let in`),
     );
   };
-  watchFile(path, { interval: everyMs, persistent: false }, readAgain);
+  const readAgain = async (): Promise<void> => {
+    let text = await textOf(path);
+    if (isGone(text)) {
+      // It may be about to be written.
+      await sleep(everyMs, undefined, { ref: false });
+      text = await textOf(path);
+      if (isGone(text)) return revokeAll(text === undefined ? "is gone" : "is empty");
+    }
+    const read = await readTokens(path);
+    if (read.length === 0) return revokeAll("holds no token");
+    entries = read;
+  };
+  watchFile(path, { interval: everyMs, persistent: false }, () => {
+    readAgain().catch((error) => onProblem(PlatestreamError.from(error)));
+  });
   return () => entries;
 };
+
+/** Undefined: there is no such file. */
+const textOf = (path: string): Promise<string | undefined> =>
+  readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return undefined;
+    throw new PlatestreamError("invalid-config", `--tokens ${path} cannot be read: ${error.message}`, { cause: error });
+  });
+
+const isGone = (text: string | undefined): boolean => text === undefined || text.trim() === "";
 
 /** Neither text nor parser's complaint is repeated: a token may have been put there by mistake. */
 const parseText = (text: string, fail: (cause: unknown) => never): unknown => {

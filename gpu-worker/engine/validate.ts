@@ -46,6 +46,12 @@ export const validateImages = (
     const wrong = values.findIndex((value) => !Number.isFinite(value));
     if (wrong >= 0) problems.push(`${name} holds ${values[wrong]} at ${wrong}`);
   }
+  if (pixels instanceof Float32Array && scale.length === 0) {
+    problems.push(
+      "float pixels need a `scale`, because the model's own is for grey levels: 1 per channel where they are the " +
+        "network's input already, 1/255 where they are grey levels of 0 to 255",
+    );
+  }
   const wrong = pixels instanceof Float32Array ? pixels.findIndex((value) => !Number.isFinite(value)) : -1;
   if (wrong >= 0) problems.push(`pixels hold ${pixels[wrong]} at ${wrong}`);
   if (model.plates > 0) problems.push(...plateProblems(model, images, plates));

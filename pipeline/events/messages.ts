@@ -8,7 +8,12 @@ import { type BusEvent, type EventFilter, kinds, type Numbered, type StateEvent 
 /** Response header: the sequence number after which the stream begins. */
 export const afterHeader = "platestream-after";
 
-export const filterOf = ({ experiments, cell_types, plates, kinds: wanted }: SubscribeRequest__Output): EventFilter => {
+export const filterOf = (request: SubscribeRequest__Output): EventFilter => {
+  const { experiments, cell_types, plates, kinds: wanted } = request;
+  const { after = 0 } = request;
+  if (!Number.isSafeInteger(after)) {
+    throw new PlatestreamError("invalid-request", `\`after\` is a sequence number, less than 2^53, not ${after}`);
+  }
   const unknown = wanted.filter((kind) => !kinds.some((known) => known === kind));
   if (unknown.length > 0)
     throw new PlatestreamError(

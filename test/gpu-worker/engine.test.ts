@@ -240,3 +240,13 @@ test("black images leave no statistics to calibrate with", async (t) => {
   await calibration.add({ ...rest, shape, pixels: new Uint8Array(pixels.length) });
   await assert.rejects(calibration.finish(), /zero for all maps: no image differs from another/);
 });
+
+test("float pixels need a scale of their own", async (t) => {
+  const engine = await start(t);
+  const bytes = images(0, 2);
+  const floats = { ...bytes, pixels: Float32Array.from(bytes.pixels) };
+  const predict = (changes: Partial<Images>) => engine.predict(any, { ...floats, ...changes }, { kind: "running" });
+  await assert.rejects(predict({}), /\[invalid-request\] .*float pixels need a `scale`/);
+  const scaled = await predict({ scale: new Array(6).fill(1 / 255), offset: new Array(6).fill(0) });
+  assertClose(scaled.logits, (await engine.predict(any, bytes, { kind: "running" })).logits, "logits of float pixels");
+});

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { get as getEncrypted } from "node:https";
+import { connect } from "node:net";
 import { type TestContext, test } from "node:test";
 import { openMetrics } from "../../common/observe/metrics.ts";
 import { serveProbes } from "../../common/observe/probes.ts";
@@ -95,4 +96,17 @@ test("other hosts are answered encrypted, or when somebody says --insecure; loop
   const [response] = await once(getEncrypted(`https://127.0.0.1:${port}/readyz`, { ca }), "response");
   response.resume();
   assert.equal(response.statusCode, 200);
+});
+
+test("a path that is no URL gets an answer, and ends nothing", async (t) => {
+  const { probes, get } = await served(t);
+  const { port, hostname } = new URL(probes.url);
+  for (const path of ["//", "http://[", "/\\\\/%00", "*"]) {
+    const socket = connect(Number(port), hostname);
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`);
+    const [chunk] = (await once(socket, "data")) as [Buffer];
+    assert.match(chunk.toString(), /^HTTP\/1\.1 40[04] /, path);
+    socket.destroy();
+  }
+  assert.equal((await get("/healthz")).status, 200);
 });

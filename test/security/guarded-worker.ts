@@ -24,7 +24,7 @@ import { startServer } from "../../gpu-worker/services/server.ts";
 import type { WorkerClient } from "../../proto/types/platestream/v1/Worker.ts";
 import { temporaryFolder } from "../kit/experiment.ts";
 
-export const limits = { maxMessage: 1, maxStreams: 100, maxCalls: 100, maxCallTime: 60 };
+export const limits = { maxMessage: 1, maxStreams: 100, maxCalls: 100, maxCallTime: 60, maxSilence: 60 };
 
 export interface GuardedWorker {
   readonly address: string;

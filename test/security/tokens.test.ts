@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { unwatchFile } from "node:fs";
-import { writeFile } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -66,6 +66,27 @@ test("a token file that changes is read again; one that is wrong by then changes
   while (tokens()[0]?.name === "lab") await sleep(10);
   assert.deepEqual(tokens(), [viewer.entry]);
 });
+
+for (const [what, change] of [
+  ["deleted", (path: string) => rm(path)],
+  ["emptied", (path: string) => writeFile(path, "\n")],
+  ["without tokens", (path: string) => writeFile(path, "[]\n")],
+] as const) {
+  test(`a token file that is ${what} revokes every token, and says so; written again it lets in`, async (t) => {
+    const text = `- ${JSON.stringify(lab.entry)}`;
+    const path = await write(t, text);
+    t.after(() => unwatchFile(path));
+    const problems: string[] = [];
+    const tokens = await followTokens(path, ({ message }) => problems.push(message), 20);
+    await change(path);
+    while (problems.length === 0) await sleep(10);
+    assert.match(problems[0]!, /every token is revoked, nobody is let in/);
+    assert.deepEqual(tokens(), []);
+    await writeFile(path, text);
+    while (tokens().length === 0) await sleep(10);
+    assert.deepEqual(tokens(), [lab.entry]);
+  });
+}
 
 test("a token opens what its roles allow until it expires", () => {
   const day = Date.parse("2030-01-30T23:59:59Z");

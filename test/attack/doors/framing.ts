@@ -59,12 +59,12 @@ const breaks = (input: string, before: string, bytes: Uint8Array): Attack => ({
       socket.destroy();
     }
     let left = 20;
-    for (let tries = 0; tries < 20 && left > 2; tries++) {
+    for (let tries = 0; tries < 60 && left > 2; tries++) {
       await sleep(500);
       if (!worker.running()) return crashed(worker.complaints.at(-1) ?? "the worker ended");
       left = descriptors(worker) - count;
     }
-    if (left > 2) return unclear(`${left} descriptors are left after 10 s`);
+    if (left > 2) return unclear(`${left} descriptors are left after 30 s`);
     return answers(scene.client(worker.address), "every descriptor is given back");
   },
 });

@@ -1,0 +1,93 @@
+/** Clients that break the rules of HTTP/2, of the .proto files or of good manners. */
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { readdirSync } from "node:fs";
+import { connect as connectSocket } from "node:net";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Client, credentials, Metadata, makeGenericClientConstructor, type ServiceError, status } from "@grpc/grpc-js";
+import { service as healthService } from "grpc-health-check";
+import { clientOf, startGuardedWorker } from "./guarded-worker.ts";
+
+const frame = (type: number, flags: number, stream: number, payload: Uint8Array = Buffer.alloc(0)): Buffer => {
+  const head = Buffer.alloc(9);
+  head.writeUIntBE(payload.length, 0, 3);
+  head.writeUInt8(type, 3);
+  head.writeUInt8(flags, 4);
+  head.writeUInt32BE(stream, 5);
+  return Buffer.concat([head, payload]);
+};
+
+const [headers, settings, endHeaders] = [1, 4, 4];
+const preface = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+const undecodable = Buffer.concat([
+  preface,
+  frame(settings, 0, 0),
+  frame(headers, endHeaders, 1, Buffer.alloc(6, 255)),
+]);
+
+test("connections that break HTTP/2 leave no descriptor behind", { timeout: 90_000 }, async (t) => {
+  const { address } = await startGuardedWorker(t);
+  const [host, port] = address.split(":");
+  const descriptors = () => readdirSync("/proc/self/fd").length;
+  const before = descriptors();
+  for (let n = 0; n < 10; n++) {
+    const socket = connectSocket(Number(port), host).on("error", () => undefined);
+    await once(socket, "connect");
+    socket.write(undecodable);
+    await sleep(20);
+    socket.destroy();
+  }
+  const started = Date.now();
+  while (descriptors() > before + 2) {
+    assert.ok(Date.now() - started < 60_000, `${descriptors() - before} descriptors are left`);
+    await sleep(200);
+  }
+});
+
+test("a call whose first message does not come ends", { timeout: 30_000 }, async (t) => {
+  const { address } = await startGuardedWorker(t, { maxSilence: 1 });
+  const client = await clientOf(t, address);
+  await assert.rejects(client.streamEnds(), {
+    code: status.DEADLINE_EXCEEDED,
+    details:
+      "no message came for 1 s after the call was opened; open it when there is something to send, or start the server with another --max-silence",
+  });
+});
+
+test("a client may watch the health so often, and call all the same", { timeout: 30_000 }, async (t) => {
+  const { address } = await startGuardedWorker(t, { maxCalls: 2 });
+  const health = new (makeGenericClientConstructor(healthService, "Health"))(address, credentials.createInsecure());
+  t.after(() => health.close());
+  const watch = () => {
+    const call = health.watch!({ service: "" });
+    const ended = new Promise<ServiceError>((resolve) => call.on("error", resolve));
+    return { heard: new Promise((resolve) => call.once("data", resolve)), ended };
+  };
+  for (const { heard } of [watch(), watch()]) await heard;
+  const { code, details } = await watch().ended;
+  assert.equal(code, status.RESOURCE_EXHAUSTED);
+  assert.match(details, /a client may have 2 calls under way here/);
+  await (await clientOf(t, address)).listModels({});
+});
+
+test("bytes that are no message are the client's mistake", { timeout: 30_000 }, async (t) => {
+  const { address } = await startGuardedWorker(t);
+  const client = new Client(address, credentials.createInsecure());
+  t.after(() => client.close());
+  const same = (bytes: Buffer) => bytes;
+  const send = (path: string) =>
+    new Promise<ServiceError | null>((resolve) =>
+      client.makeUnaryRequest(path, same, same, Buffer.from("0affffffff", "hex"), new Metadata(), resolve),
+    );
+  for (const path of [
+    "/platestream.v1.Worker/Predict",
+    "/platestream.v1.Worker/ListModels",
+    "/grpc.health.v1.Health/Check",
+  ]) {
+    const error = await send(path);
+    assert.equal(error?.code, status.INVALID_ARGUMENT, path);
+    assert.match(error.details, /^the message is not what the \.proto file says: /);
+  }
+  await (await clientOf(t, address)).listModels({});
+});
