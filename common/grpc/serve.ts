@@ -112,11 +112,17 @@ export const serve = async (
       late.abort();
       const unfinished = guard.active;
       ending.abort();
-      const ended = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
-      // Answers are still on their way; those who watch the health never leave by themselves.
-      const timer = setTimeout(() => server.forceShutdown(), flushMs);
-      await ended;
-      clearTimeout(timer);
+      await new Promise<void>((resolve) => {
+        // Answers are still on their way; those who watch the health never leave by themselves.
+        const timer = setTimeout(() => {
+          server.forceShutdown();
+          resolve();
+        }, flushMs);
+        server.tryShutdown(() => {
+          clearTimeout(timer);
+          resolve();
+        });
+      });
       return { unfinished };
     },
   };
