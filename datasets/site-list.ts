@@ -12,7 +12,7 @@ export interface SiteSource {
   /** Columns that problems of a row are about. */
   readonly columns: { readonly site: string; readonly class: string; readonly wellType: string };
   /** One source per channel. */
-  images(row: number, site: SiteAddress): readonly PlaneSource[];
+  images(row: number, site: SiteAddress): readonly ImageSource[];
   metadata(row: number, site: SiteAddress): Readonly<Record<string, string>>;
 }
 
@@ -54,6 +54,8 @@ const numbering = () => {
     },
   };
 };
+
+const planesOf = (source: ImageSource): readonly PlaneSource[] => (source.kind === "plane" ? [source] : source.planes);
 
 /** Row Z stands before row AA. */
 const wellOrder = (well: string): number =>
@@ -123,9 +125,10 @@ export const siteList = ({ problems, channels, projects = false }: SiteListOptio
     }
   };
   const imagesOf = (site: SiteAddress, members: readonly number[]): readonly ImageSource[] => {
-    const planes = members.map((entry) => sources[entries.source[entry]!]!.images(entries.row[entry]!, site));
-    const [first] = planes;
-    return planes.length === 1 ? first! : first!.map((_, channel) => maximumOf(planes.map((each) => each[channel]!)));
+    const all = members.map((entry) => sources[entries.source[entry]!]!.images(entries.row[entry]!, site));
+    const [first] = all;
+    if (all.length === 1) return first!;
+    return first!.map((_, channel) => maximumOf(all.flatMap((each) => planesOf(each[channel]!))));
   };
 
   return {
