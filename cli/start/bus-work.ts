@@ -44,6 +44,7 @@ export const openBusWork = async (parts: NodeParts, url: string): Promise<Work> 
     cellTypes,
     untilEmpty: options.untilEmpty ?? false,
     onFull: () => {},
+    onMended: (detail) => onStatus({ type: "damage", detail }),
   });
   opened.add(() => queue.close());
   const cellTypeOf = new Map<string, string>();

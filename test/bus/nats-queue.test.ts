@@ -42,7 +42,7 @@ const open = async (
   return {
     parts,
     connection,
-    bus: await openNatsBus(parts, { node, cellTypes: () => cellTypes, untilEmpty: true, onFull }),
+    bus: await openNatsBus(parts, { node, cellTypes: () => cellTypes, untilEmpty: true, onFull, onMended: () => {} }),
   };
 };
 

@@ -12,6 +12,8 @@ import { debianProgram } from "../kit/debian.ts";
 export interface NatsServer {
   readonly url: string;
   readonly pid: number;
+  /** Folder of a stream's messages; touch it only while the server is dead. */
+  messagesOf(stream: string): string;
   /** A URL of its own namespace on this server. */
   namespace(): string;
   /** `kill -9`; the store stays. */
@@ -66,6 +68,7 @@ export const startNatsServer = async ({ jetStream = true, folder = tmpdir() } = 
       return child.pid!;
     },
     namespace: () => `${url}/test-${namespaces++}`,
+    messagesOf: (stream) => join(store, "jetstream", "$G", "streams", stream, "msgs"),
     kill,
     restart: start,
     async close() {

@@ -20,6 +20,7 @@ testBus("NATS", async (t) => {
       cellTypes: () => ["HUVEC"],
       untilEmpty: true,
       onFull: () => undefined,
+      onMended: () => undefined,
     });
     return { parts, bus };
   };

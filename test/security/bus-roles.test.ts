@@ -62,7 +62,13 @@ const lookAtBus = async (scene: Scene, as: Role) => overview(await scene.open(as
 const work = async (scene: Scene, as: Role): Promise<void> => {
   const parts = await scene.open(as);
   const cellTypes = () => ["HUVEC"];
-  const bus = await openNatsBus(parts, { node: "n", cellTypes, untilEmpty: true, onFull: () => {} });
+  const bus = await openNatsBus(parts, {
+    node: "n",
+    cellTypes,
+    untilEmpty: true,
+    onFull: () => {},
+    onMended: () => {},
+  });
   const presence = announceNode(parts.nodes, "n", cellTypes);
   const events = openEventPublisher(natsEvents(parts), "n", () => "HUVEC");
   const { signal } = new AbortController();

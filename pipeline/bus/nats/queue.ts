@@ -3,9 +3,11 @@ import { z } from "zod";
 import { PlatestreamError } from "../../../common/errors.ts";
 import { parse } from "../../../common/schema.ts";
 import type { Bus, Delivery } from "../bus.ts";
-import { answerMs, type Msg, nuid, retryUntilAnswered } from "./connection.ts";
+import { type Msg, nuid } from "./connection.ts";
+import { isOpen, queueAgain, tidyQueue } from "./mend.ts";
 import type { NatsBusParts } from "./open.ts";
 import type { DeadLetter, ExperimentRecord, QueuedExperiment } from "./records.ts";
+import { deliveryOf } from "./streams.ts";
 import { submitToNats } from "./submit.ts";
 
 export interface NatsBusOptions {
@@ -17,13 +19,15 @@ export interface NatsBusOptions {
   readonly untilEmpty: boolean;
   /** The queue takes no more for now; called once for every submission that waits. */
   readonly onFull: () => void;
+  /** Something that a damaged store held up was put right. */
+  readonly onMended: (what: string) => void;
 }
 
 /** Messages arrive at once; this finds what comes back: retries, and what a dead node had. */
 const lookAgainMs = 1_000;
 
 /** How often a node that has nothing to do looks for messages that nobody gets. */
-const tidyMs = 5_000;
+const longestTidyMs = 5_000;
 
 const queuedSchema = z.object({
   id: z.string(),
@@ -48,7 +52,9 @@ export const openNatsBus = async (parts: NatsBusParts, options: NatsBusOptions):
     await streams.openConsumers([cellType]);
   };
   let turn = 0;
-  let tidyAt = Date.now() + tidyMs;
+  const tidyMs = Math.min(longestTidyMs, streams.limits.ackWaitMs);
+  let tidyAt = performance.now() + tidyMs;
+  const tidy = tidyQueue(parts, streams.limits.ackWaitMs);
 
   /** The next message of any cell type; they take turns, so that none starves. */
   const nextMessage = async (): Promise<Msg | undefined> => {
@@ -89,9 +95,9 @@ export const openNatsBus = async (parts: NatsBusParts, options: NatsBusOptions):
         } else if (options.untilEmpty && (await isEmpty(parts, [...arrivals.keys()]))) {
           return undefined;
         } else {
-          if (Date.now() >= tidyAt) {
-            tidyAt = Date.now() + tidyMs;
-            await dropSettled(parts, [...arrivals.keys()]);
+          if (performance.now() >= tidyAt) {
+            tidyAt = performance.now() + tidyMs;
+            for (const what of await tidy([...arrivals.keys()])) options.onMended(what);
           }
           await pause(signal);
         }
@@ -105,24 +111,11 @@ export const openNatsBus = async (parts: NatsBusParts, options: NatsBusOptions):
   };
 };
 
-const isEmpty = async ({ streams }: NatsBusParts, cellTypes: readonly string[]): Promise<boolean> => {
+const isEmpty = async ({ streams, records }: NatsBusParts, cellTypes: readonly string[]): Promise<boolean> => {
   if (cellTypes.length === 0) return false;
   for (const cellType of cellTypes) if ((await streams.unsettled(cellType)) > 0) return false;
-  return true;
-};
-
-/** A server that was killed may have kept messages that it knows to be settled: it hands them to nobody. */
-const dropSettled = async ({ streams, records }: NatsBusParts, cellTypes: readonly string[]): Promise<void> => {
-  const { queue, experimentsOf } = streams.names;
-  for (const cellType of cellTypes) {
-    // One that is no experiment is not this one's to settle.
-    const waiting = await streams.last<QueuedExperiment>(queue, experimentsOf(cellType)).catch(() => []);
-    for (const { seq, value } of waiting) {
-      const { state, submission } = (await records.get(value.id))?.value ?? {};
-      const settled = submission === value.submission && (state === "done" || state === "failed");
-      if (settled) await streams.remove(queue, seq).catch(() => undefined); // gone by now
-    }
-  }
+  // What the queue has lost comes back from the records.
+  return !(await records.all()).some((record) => isOpen(record) && cellTypes.includes(record.cellType));
 };
 
 /** Notes that this node has it, and keeps it while it is worked on. Undefined: there is nothing to do for it. */
@@ -133,9 +126,16 @@ const receive = async (
   wake: () => void,
 ): Promise<Delivery | undefined> => {
   const { nc, streams, records } = parts;
-  const settle = async (what: string) => {
+  /** Takes it off the queue. Where the queue or its consumer was deleted meanwhile, there may be less to do, or more. */
+  const remove = async (reply: "+ACK" | "+TERM") => {
     clearInterval(heartbeat);
-    await retryUntilAnswered(nc, () => nc.request(message.reply!, what, { timeout: answerMs }));
+    if ((await streams.settle(message, reply)) === "orphaned")
+      await streams.remove(streams.names.queue, deliveryOf(message).seq);
+    wake();
+  };
+  const putBack = async (reply: string, queued: QueuedExperiment) => {
+    clearInterval(heartbeat);
+    if ((await streams.settle(message, reply)) === "gone") await queueAgain(parts, queued);
     wake();
   };
   const heartbeat = setInterval(() => {
@@ -150,7 +150,7 @@ const receive = async (
     const reason = PlatestreamError.from(error).message;
     const [, , cellType = "", id = ""] = message.subject.split(".");
     await storeDeadLetter(parts, { id, cellType, data: "", attempts: 0, reason, node, at: new Date().toISOString() });
-    await settle("+TERM");
+    await remove("+TERM");
     return undefined;
   }
 
@@ -170,7 +170,7 @@ const receive = async (
     return taken;
   });
   if (taken === undefined) {
-    await settle("+ACK");
+    await remove("+ACK");
     return undefined;
   }
 
@@ -197,11 +197,11 @@ const receive = async (
           ? undefined
           : { ...taken!, ...record, state: "done", node, since: new Date().toISOString() },
       );
-      await settle("+ACK");
+      await remove("+ACK");
     },
     async retry(reason, waitMs) {
       if (!(await update({ state: "waiting", reason }))) return letGo();
-      await settle(`-NAK ${JSON.stringify({ delay: waitMs * 1e6 })}`);
+      await putBack(`-NAK ${JSON.stringify({ delay: waitMs * 1e6 })}`, queued);
     },
     async fail(reason, stage, attempts) {
       if (!(await update({ reason, attempts }))) return letGo();
@@ -214,12 +214,12 @@ const receive = async (
         node,
         at,
       });
-      await settle("+TERM");
+      await remove("+TERM");
       await update({ state: "failed" });
     },
     async requeue() {
       if (!(await update({ state: "queued", attempts: attempt - 1 }))) return letGo();
-      await settle("-NAK");
+      await putBack("-NAK", queued);
     },
   };
 };

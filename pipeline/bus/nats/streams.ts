@@ -17,6 +17,7 @@ import {
   type StreamConfig,
 } from "@nats-io/jetstream";
 import { PlatestreamError } from "../../../common/errors.ts";
+import { noSuchEvent } from "../../events/store.ts";
 import {
   answerMs,
   type Connected,
@@ -37,6 +38,8 @@ export interface Limits {
   readonly queue: number;
   /** Silence after which an experiment goes to another node. */
   readonly ackWaitMs: number;
+  /** Servers of a cluster that keep every message; absent: as it is, one where nobody has said otherwise. */
+  readonly replicas?: number | undefined;
 }
 
 export const defaultLimits: Limits = { queue: 10_000, ackWaitMs: 30_000 };
@@ -58,8 +61,19 @@ export interface Streams {
   openConsumers(cellTypes: readonly string[]): Promise<void>;
   /** The next message of a cell type, if there is one now. */
   next(cellType: string): Promise<Msg | undefined>;
+  /**
+   * Settles a message of the queue by the reply that the server's protocol has for it. "gone": it is not in the queue any
+   * more; "orphaned": it is, and the consumer that delivered it is not.
+   */
+  settle(message: Msg, reply: string): Promise<"settled" | "gone" | "orphaned">;
   /** Messages of a cell type that are not settled yet. */
   unsettled(cellType: string): Promise<number>;
+  /** Whether messages of a cell type lie where its consumer has passed already, so that nobody will ever get them. */
+  isStuck(cellType: string): Promise<boolean>;
+  /** Makes the consumer of a cell type anew: it delivers all that is in the queue. */
+  restartConsumer(cellType: string): Promise<void>;
+  /** Subjects of a stream that fit, those that hold a message. */
+  subjects(stream: string, subject: string): Promise<ReadonlySet<string>>;
   /**
    * Stores one message, through lost connections and full disks, once. With `only`, the subject must hold none: else
    * "conflict". `onFull`: the stream takes no more for now.
@@ -100,6 +114,7 @@ export const openStreams = async ({ nc, serverIs }: Connected, namespace: string
   const manager = await openManager(nc);
   const layOut = async () => {
     for (const config of streamsOf(names, limits, serverIs("2.10"))) await ensureStream(nc, manager, config);
+    if (limits.replicas !== undefined) await setReplicas(nc, manager, names, limits.replicas);
   };
   await layOut();
   return streamsOn(nc, manager, jetstream(nc, { timeout: answerMs }), { names, limits, layOut });
@@ -151,17 +166,12 @@ const migrated = [
 ] as const;
 
 const ensureStream = async (nc: NatsConnection, manager: JetStreamManager, wanted: Wanted): Promise<void> => {
-  const find = () =>
-    retryUntilAnswered(nc, () => manager.streams.info(wanted.name)).catch((error: unknown) => {
-      if (codeOf(error) === streamNotFound) return undefined;
-      throw error;
-    });
-  let there = await find();
+  let there = await find(nc, manager, wanted.name);
   if (there === undefined) {
     await retryUntilAnswered(nc, () => manager.streams.add(wanted)).catch((error: unknown) => {
       if (codeOf(error) !== streamNameInUse) throw error;
     });
-    there = await find();
+    there = await find(nc, manager, wanted.name);
   }
   const { config } = there!;
   if (layoutOf(config.description) > layout) return;
@@ -172,6 +182,30 @@ const ensureStream = async (nc: NatsConnection, manager: JetStreamManager, wante
   const change = Object.fromEntries(changes.map((key) => [key, wanted[key]]));
   await retryUntilAnswered(nc, () => manager.streams.update(wanted.name, change));
 };
+
+/** @throws PlatestreamError `invalid-config` where the server has no cluster of so many */
+const setReplicas = async (nc: NatsConnection, manager: JetStreamManager, names: Names, replicas: number) => {
+  const streams = [names.queue, names.deadLetters, names.events];
+  for (const name of [...streams, ...[names.records, names.nodes, names.workers].map((bucket) => `KV_${bucket}`)]) {
+    const there = await find(nc, manager, name);
+    if (there === undefined || there.config.num_replicas === replicas) continue;
+    await retryUntilAnswered(nc, () => manager.streams.update(name, { num_replicas: replicas })).catch(
+      (cause: Error) => {
+        throw new PlatestreamError(
+          "invalid-config",
+          `--bus-replicas ${replicas} needs a cluster of at least so many servers with JetStream: ${cause.message}`,
+          { cause },
+        );
+      },
+    );
+  }
+};
+
+const find = (nc: NatsConnection, manager: JetStreamManager, name: string) =>
+  retryUntilAnswered(nc, () => manager.streams.info(name)).catch((error: unknown) => {
+    if (codeOf(error) === streamNotFound) return undefined;
+    throw error;
+  });
 
 const layoutOf = (description = ""): number => Number(/^Platestream layout (\d+)/.exec(description)?.[1] ?? 0);
 
@@ -233,6 +267,59 @@ const streamsOn = (
     return message.headers !== undefined && message.headers.code >= 400 ? undefined : message;
   },
 
+  async settle(message, reply) {
+    const { seq, consumer } = deliveryOf(message);
+    const stored = async () => {
+      const found = await retryUntilAnswered(nc, () => manager.streams.getMessage(names.queue, { seq })).catch(
+        (error) => {
+          if (codeOf(error) === noMessage || codeOf(error) === streamNotFound) return null;
+          throw error;
+        },
+      );
+      return found?.subject === message.subject && Buffer.from(found.data).equals(message.data);
+    };
+    // A queue or consumer that was deleted and made again knows other messages by the same numbers.
+    if (!(await stored())) return "gone";
+    return retryUntilAnswered(nc, async () => {
+      try {
+        await nc.request(message.reply!, reply, { timeout: answerMs });
+        return "settled" as const;
+      } catch (error) {
+        if (!isNoResponse(error)) throw error;
+        const lost = await manager.consumers.info(names.queue, consumer).then(
+          () => false,
+          (why: unknown) => codeOf(why) === consumerNotFound || codeOf(why) === streamNotFound,
+        );
+        if (!lost) throw error;
+        return (await stored()) ? ("orphaned" as const) : ("gone" as const);
+      }
+    });
+  },
+
+  async isStuck(cellType) {
+    const info = () => manager.consumers.info(names.queue, names.consumer(cellType));
+    const consumer = await retryUntilAnswered(nc, info).catch((error: unknown) => {
+      if (codeOf(error) === consumerNotFound || codeOf(error) === streamNotFound) return undefined;
+      throw error;
+    });
+    if (consumer === undefined || consumer.num_pending + consumer.num_ack_pending > 0) return false;
+    return (await this.unsettled(cellType)) > 0;
+  },
+
+  async restartConsumer(cellType) {
+    await retryUntilAnswered(nc, () => manager.consumers.delete(names.queue, names.consumer(cellType))).catch(
+      (error) => {
+        if (codeOf(error) !== consumerNotFound) throw error;
+      },
+    );
+    await this.openConsumers([cellType]);
+  },
+
+  async subjects(stream, subject) {
+    const { state } = await retryUntilAnswered(nc, () => manager.streams.info(stream, { subjects_filter: subject }));
+    return new Set(Object.keys(state.subjects ?? {}));
+  },
+
   async unsettled(cellType) {
     const { state } = await retryUntilAnswered(nc, () =>
       manager.streams.info(names.queue, { subjects_filter: names.experimentsOf(cellType) }),
@@ -287,6 +374,10 @@ const streamsOn = (
   async *follow<T>(stream: string, { subject, after, signal }: FollowOptions) {
     let last = after;
     while (!signal.aborted) {
+      // Numbers that fall are those of a store that was rolled back or made anew: what comes may have been seen, or not.
+      const there = await find(nc, manager, stream);
+      if (there === undefined) throw streamDeleted(stream);
+      if (there.state.last_seq < last) throw noSuchEvent(last, there.state.last_seq);
       const reader = await retryUntilAnswered(nc, () =>
         manager.consumers.add(stream, {
           name: `reader-${nuid.next()}`,
@@ -315,6 +406,20 @@ const streamsOn = (
     await retryUntilAnswered(nc, () => manager.streams.deleteMessage(stream, seq));
   },
 });
+
+const streamDeleted = (stream: string): PlatestreamError =>
+  new PlatestreamError(
+    "bus-unavailable",
+    `the stream ${stream} was deleted; nodes and \`pipeline repair\` make it again, and then it is to be read from the start`,
+  );
+
+/** Which message of the stream it is, and who delivered it: the subject that it is settled by says it. */
+export const deliveryOf = (message: Msg): { readonly seq: number; readonly consumer: string } => {
+  const tokens = message.reply!.split(".");
+  // Servers of a domain name it and the account before the stream.
+  const [consumer, , seq] = tokens.slice(tokens.length > 9 ? 5 : 3);
+  return { seq: Number(seq), consumer: consumer! };
+};
 
 /** Messages in their order without a gap. Ends when aborted, or when some are missing: the server or its answers were lost. */
 async function* readAll(consumer: Consumer, signal: AbortSignal): AsyncGenerator<JsMsg> {
