@@ -112,7 +112,13 @@ const embedded = async (): Promise<Opened> => {
 const onNats = async (url: string): Promise<Opened> => {
   const parts = await openNats({ url, name: "bench", onConnection: () => undefined });
   const cellTypes = () => ["HUVEC"];
-  const bus = await openNatsBus(parts, { node: "bench", cellTypes, untilEmpty: true, onFull: () => undefined, onMended: () => undefined });
+  const bus = await openNatsBus(parts, {
+    node: "bench",
+    cellTypes,
+    untilEmpty: true,
+    onFull: () => undefined,
+    onMended: () => undefined,
+  });
   const events = openEventPublisher(natsEvents(parts), "bench", () => "HUVEC");
   const presence = announceNode(parts.nodes, "bench", cellTypes);
   return {

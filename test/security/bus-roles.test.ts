@@ -160,7 +160,7 @@ test("with the documented configuration every role does its work, and is refused
   await streams.remove(streams.names.queue, kept!.seq);
 
   assert.deepEqual(scene.violations(), []);
-  await refusedTo(submit, scene, ["node", "worker", "subscriber"]);
+  await refusedTo(submit, scene, ["worker", "subscriber"]);
   await refusedTo(lookAtBus, scene, ["worker", "subscriber"]);
   await refusedTo(work, scene, ["submitter", "worker", "subscriber"]);
   await refusedTo(publishResult, scene, ["submitter", "worker", "subscriber"]);
