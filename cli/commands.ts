@@ -14,5 +14,6 @@ export const commands = [
   import("./results/command.ts"),
   import("./view/command.ts"),
   import("./dead-letters/command.ts"),
+  import("./repair/command.ts"),
   import("./token/command.ts"),
 ] as const;

@@ -5,6 +5,8 @@ import { type BusSecurityOptions, readBusSecurity } from "../../pipeline/bus/nat
 export interface BusOptions extends BusSecurityOptions {
   /** URL of its NATS server. */
   readonly bus: string;
+  /** Servers of a cluster that keep everything, where that is to change. */
+  readonly busReplicas?: number | undefined;
 }
 
 export const withBus = async <T>(options: BusOptions, use: (parts: NatsBusParts) => Promise<T>): Promise<T> => {
@@ -12,6 +14,7 @@ export const withBus = async <T>(options: BusOptions, use: (parts: NatsBusParts)
     url: options.bus,
     security: await readBusSecurity(options),
     name: "platestream command line",
+    limits: { replicas: options.busReplicas },
     onConnection: (_, detail) => void process.stderr.write(`${detail}\n`),
   });
   try {

@@ -3,11 +3,13 @@ import type { ModelInfo } from "../../common/model-info.ts";
 import type { Bus } from "../../pipeline/bus/bus.ts";
 import { natsEvents } from "../../pipeline/bus/nats/events.ts";
 import { announceNode } from "../../pipeline/bus/nats/nodes.ts";
-import { openNats } from "../../pipeline/bus/nats/open.ts";
+import { type NatsBusParts, openNats } from "../../pipeline/bus/nats/open.ts";
 import { openNatsBus } from "../../pipeline/bus/nats/queue.ts";
+import { restoreCalls, restoreHeld } from "../../pipeline/bus/nats/repair.ts";
 import { readBusSecurity } from "../../pipeline/bus/nats/security.ts";
-import { openEventPublisher, publishThenStore } from "../../pipeline/events/publish.ts";
-import { openRunFolder } from "../../pipeline/results/run-folder.ts";
+import { type EventPublisher, openEventPublisher, publishThenStore } from "../../pipeline/events/publish.ts";
+import { openRunFolder, type RunFolder } from "../../pipeline/results/run-folder.ts";
+import type { ResultStore } from "../../pipeline/run/node.ts";
 import type { Status } from "../../pipeline/run/status.ts";
 import { usableModels } from "../../pipeline/stage/chain.ts";
 import { openDataRoots } from "../shared/data-roots.ts";
@@ -23,7 +25,10 @@ export const openBusWork = async (parts: NodeParts, url: string): Promise<Work> 
     security: await readBusSecurity(options),
     name: `platestream node ${node}`,
     onConnection: (state, detail) => onStatus({ type: "bus", state, detail }),
-    ...(options.lostAfter === undefined ? {} : { limits: { ackWaitMs: options.lostAfter * 1_000 } }),
+    limits: {
+      replicas: options.busReplicas,
+      ...(options.lostAfter === undefined ? {} : { ackWaitMs: options.lostAfter * 1_000 }),
+    },
   });
   opened.add(() => nats.close());
   const results = await openRunFolder(config.out, {
@@ -65,6 +70,9 @@ export const openBusWork = async (parts: NodeParts, url: string): Promise<Work> 
   opened.add(() => service.close(0));
   const publisher = openEventPublisher(store, node, (experiment) => cellTypeOf.get(experiment)!);
   opened.add(() => publisher.settled());
+  const restore = restoring(nats, publisher, results, config.data, onStatus);
+  parts.follow(restore.next);
+  await restore.now();
   const presence = announceNode(nats.nodes, node, cellTypes);
   opened.add(() => presence.close());
   parts.follow(presence.next);
@@ -78,7 +86,7 @@ export const openBusWork = async (parts: NodeParts, url: string): Promise<Work> 
     bus,
     workers,
     load,
-    store: publishThenStore(results, publisher),
+    store: restore.afterWriting(publishThenStore(results, publisher)),
     results,
     concurrentExperiments: config.concurrentExperiments,
     requeues: config.attempts,
@@ -98,4 +106,41 @@ const sayCellTypes = (cellTypes: () => readonly string[], say: (what: string) =>
   };
   next();
   return ({ type }) => (type === "worker" ? next() : undefined);
+};
+
+/** Gives the bus back what it has lost of this node's results: at the start, and whenever the server was away. */
+const restoring = (
+  nats: NatsBusParts,
+  publisher: EventPublisher,
+  results: RunFolder,
+  data: string,
+  onStatus: (status: Status) => void,
+) => {
+  const say = (detail: string) => onStatus({ type: "damage", detail });
+  const restoreAll = async () => {
+    for await (const { report, wells } of results.eachHeld())
+      await restoreHeld(nats, publisher, { report, wells, data }, say);
+  };
+  let restored: Promise<void> = Promise.resolve();
+  let lost = false;
+  const now = () => {
+    restored = restored.then(restoreAll);
+    return restored;
+  };
+  return {
+    now,
+    /** While an experiment ran, the server may have lost calls of it that it had stored. */
+    afterWriting: (store: ResultStore): ResultStore => ({
+      ...store,
+      async write(result, reported) {
+        await store.write(result, reported);
+        await restoreCalls(nats, publisher, reported, say);
+      },
+    }),
+    next(status: Status) {
+      if (status.type !== "bus") return;
+      if (lost && status.state === "ready") now().catch(() => undefined); // the next time it is away, or at the next start
+      lost = status.state === "lost";
+    },
+  };
 };

@@ -62,6 +62,11 @@ export const command = (): Command =>
     .option("--node <name>", "with --bus: name of this node (default: host name and process number)")
     .option("--until-empty", "with --bus: leave when no experiment that it can call is left")
     .option(
+      "--bus-replicas <n>",
+      "with --bus: from now on, let so many servers of its cluster keep everything",
+      atLeast(1),
+    )
+    .option(
       "--lost-after <seconds>",
       "with --bus: silence of a node after which others take its experiments; the same for all nodes (default: 30)",
       atLeast(1),

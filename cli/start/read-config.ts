@@ -39,6 +39,7 @@ export interface StartOptions
   readonly node?: string;
   readonly untilEmpty?: boolean;
   readonly lostAfter?: number;
+  readonly busReplicas?: number;
 }
 
 export interface ResolvedConfig {

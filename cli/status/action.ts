@@ -33,7 +33,7 @@ export const showStatus = async (options: StatusOptions): Promise<void> => {
 
 /** A few lines for a terminal. */
 export const renderOverview = (seen: Overview, now: number = Date.now()): string => {
-  const { server, counts, running, nodes, workers, withoutNode, experiments } = seen;
+  const { server, counts, running, nodes, workers, withoutNode, experiments, damage, replicas } = seen;
   const { queued, waiting, done } = counts;
   const lines = [
     server,
@@ -61,6 +61,11 @@ export const renderOverview = (seen: Overview, now: number = Date.now()): string
   lines.push(...workers.map((worker) => `  ${renderWorker(worker, now)}`));
   if (withoutNode.length > 0)
     lines.push(`no node takes ${withoutNode.join(", ")}: start one whose workers have a network for it`);
+  lines.push(...damage.map((what) => `damaged: ${what}; \`pipeline repair --bus URL --results DIR...\` mends it`));
+  if (replicas === 1)
+    lines.push(
+      "one server keeps everything; after a power cut it has lost up to 2 minutes unless it has sync_interval: always",
+    );
   return lines.join("\n");
 };
 

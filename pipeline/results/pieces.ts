@@ -32,21 +32,34 @@ export const openPieces = async (
 ): Promise<Map<string, ExperimentReport>> => {
   await mkdir(folder, { recursive: true });
   const reports = new Map<string, ExperimentReport>();
-  for (const name of await readdir(folder)) {
-    const path = join(folder, name);
-    if (name.startsWith(temporary)) await rm(path, { recursive: true, force: true });
-    if (name.startsWith(".") || !(await isPiece(path))) continue;
-    const experiment = nameOfFile(name);
-    try {
-      const { report } = await readPiece(folder, experiment);
-      reports.set(experiment, report);
-    } catch (error) {
-      await Promise.all(pieceFiles.map((file) => rm(join(path, file), { force: true })));
-      onDamage({ experiment, reason: PlatestreamError.from(error).rawMessage });
-    }
+  for (const name of await readdir(folder))
+    if (name.startsWith(temporary)) await rm(join(folder, name), { recursive: true, force: true });
+  const damaged: Damage[] = [];
+  for await (const { report } of eachPiece(folder, (damage) => damaged.push(damage)))
+    reports.set(report.experiment, report);
+  for (const damage of damaged) {
+    const path = inFolder(folder, damage.experiment);
+    await Promise.all(pieceFiles.map((file) => rm(join(path, file), { force: true })));
+    onDamage(damage);
   }
   return reports;
 };
+
+/** Reads one after the other; what is damaged is named and passed over. */
+export async function* eachPiece(
+  folder: string,
+  onDamage: (damage: Damage) => void,
+): AsyncGenerator<ReportedExperiment> {
+  for (const name of (await readdir(folder)).sort()) {
+    if (name.startsWith(".") || !(await isPiece(join(folder, name)))) continue;
+    const experiment = nameOfFile(name);
+    const read = await readPiece(folder, experiment).catch((error: unknown) => {
+      onDamage({ experiment, reason: PlatestreamError.from(error).rawMessage });
+      return undefined;
+    });
+    if (read !== undefined) yield read;
+  }
+}
 
 const isPiece = async (path: string): Promise<boolean> => {
   const names = await readdir(path).catch(() => []);

@@ -15,7 +15,7 @@ import type { ResultStore } from "../run/node.ts";
 import { readInputs } from "./inputs.ts";
 import { checkOrigin, otherRun, type ResultsConfig } from "./origin.ts";
 import { claimFolder, clearFolder } from "./own-files.ts";
-import { type Damage, inOrder, openPieces, readPiece, writePiece } from "./pieces.ts";
+import { type Damage, eachPiece, inOrder, openPieces, readPiece, writePiece } from "./pieces.ts";
 import { profileWriter } from "./profiles.ts";
 import { type ExperimentReport, type ReportedExperiment, reportExperiment } from "./report.ts";
 import type { ExperimentFailure, ExperimentResult } from "./result.ts";
@@ -30,6 +30,8 @@ export interface RunFolder extends ResultStore {
    * Throws "invalid-config" with what has changed.
    */
   checkInputs(experiments: readonly string[], load: (experiment: string) => Promise<Experiment>): Promise<void>;
+  /** Experiments that it held when it was opened, and what it holds of each. */
+  eachHeld(): AsyncIterable<ReportedExperiment>;
   /** What it holds of a finished experiment. */
   read(experiment: string): Promise<ReportedExperiment>;
   /** Networks that workers hold which came later. Throws "invalid-config" where the folder's results come from others. */
@@ -115,6 +117,7 @@ const open = async (
       }
       if (changed.length > 0) throw otherRun(dir, changed);
     },
+    eachHeld: () => eachPiece(experiments, onDamage),
     read: (experiment) => readPiece(experiments, experiment),
     accept(models) {
       accepting = accepting

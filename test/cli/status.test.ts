@@ -12,6 +12,8 @@ const empty: Overview = {
   nodes: [],
   workers: [],
   withoutNode: [],
+  damage: [],
+  replicas: 3,
 };
 
 test("status - a bus with nobody on it says so", () => {

@@ -1,9 +1,14 @@
 /** Events on the server: one stream, one subject per well that was called and per state of an experiment. */
+import { PlatestreamError } from "../../../common/errors.ts";
 import { type BusEvent, type EventFilter, fits } from "../../events/event.ts";
 import { type EventStore, noSuchEvent } from "../../events/store.ts";
 import { retryUntilAnswered } from "./connection.ts";
 import type { Names } from "./names.ts";
 import type { NatsBusParts } from "./open.ts";
+
+/** Events that the stream counts and cannot give. */
+export const isUnreadable = (error: unknown): boolean =>
+  error instanceof PlatestreamError && error.code === "invalid-data";
 
 export const natsEvents = ({ nc, streams }: NatsBusParts): EventStore => {
   const { names, manager } = streams;
@@ -16,12 +21,9 @@ export const natsEvents = ({ nc, streams }: NatsBusParts): EventStore => {
       const lastNow = await last();
       if (after > lastNow) throw noSuchEvent(after, lastNow);
       const subject = names.eventsOf(oneOfEach(filter));
-      const upTo = storedOnly ? await streams.lastOf(names.events, subject) : Number.POSITIVE_INFINITY;
-      if (upTo <= after) return;
-      for await (const event of streams.follow<BusEvent>(names.events, { subject, after, signal })) {
+      const about = { subject, after, signal, ...(storedOnly ? { upTo: lastNow } : {}) };
+      for await (const event of streams.follow<BusEvent>(names.events, about))
         if (fits(filter, event.value)) yield event;
-        if (event.seq >= upTo) return;
-      }
     },
     last,
   };

@@ -1,8 +1,10 @@
 /** What a bus holds, for people who look at it. */
 import type { WorkerEntry } from "../../workers/directory.ts";
+import { retryUntilAnswered } from "./connection.ts";
 import type { NodeState, RunningExperiment } from "./nodes.ts";
 import type { NatsBusParts } from "./open.ts";
 import type { ExperimentRecord, ExperimentState } from "./records.ts";
+import { findDamage } from "./repair.ts";
 
 export interface RunningOn extends RunningExperiment {
   /** Undefined: its node is gone, and it goes to another one soon. */
@@ -18,6 +20,10 @@ export interface Overview {
   readonly workers: readonly WorkerEntry[];
   /** Cell types with experiments that wait, and no node that takes them. */
   readonly withoutNode: readonly string[];
+  /** What the server has lost, a sentence each. */
+  readonly damage: readonly string[];
+  /** Servers that keep every event; 1: a lost disk loses them. */
+  readonly replicas: number;
 }
 
 const collator = new Intl.Collator("en", { numeric: true });
@@ -40,5 +46,18 @@ export const overview = async (parts: NatsBusParts): Promise<Overview> => {
   const withoutNode = [...new Set(open.map(({ cellType }) => cellType))].filter(
     (cellType) => !nodes.some(({ cellTypes }) => cellTypes.includes(cellType)),
   );
-  return { server, counts, experiments, running, nodes, workers, withoutNode };
+  const damage = await findDamage(parts, experiments);
+  const { manager, names } = parts.streams;
+  const { config } = await retryUntilAnswered(parts.nc, () => manager.streams.info(names.events));
+  return {
+    server,
+    counts,
+    experiments,
+    running,
+    nodes,
+    workers,
+    withoutNode,
+    damage,
+    replicas: config.num_replicas,
+  };
 };

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import {
   AckPolicy,
   type Consumer,
+  type ConsumerInfo,
   DeliverPolicy,
   DiscardPolicy,
   JetStreamApiError,
@@ -16,6 +17,8 @@ import {
   StoreCompression,
   type StreamConfig,
 } from "@nats-io/jetstream";
+import { lastValueFrom, range, toArray } from "rxjs";
+import { mapOrdered } from "../../../common/concurrency.ts";
 import { PlatestreamError } from "../../../common/errors.ts";
 import { noSuchEvent } from "../../events/store.ts";
 import {
@@ -49,6 +52,8 @@ export type Published = "stored" | "duplicate" | "conflict";
 export interface FollowOptions {
   readonly subject: string;
   readonly after: number;
+  /** End when everything up to this number was read; absent: never. */
+  readonly upTo?: number;
   readonly signal: AbortSignal;
 }
 
@@ -85,9 +90,14 @@ export interface Streams {
   ): Promise<Published>;
   /** Last message of every subject of a stream, or of one that fits `subject`. */
   last<T>(stream: string, subject: string): Promise<readonly { readonly seq: number; readonly value: T }[]>;
-  /** Sequence number of the last message of a stream whose subject fits `subject`; 0: there is none. */
-  lastOf(stream: string, subject: string): Promise<number>;
-  /** From the first message after sequence number `after` on, then whatever comes, until aborted. */
+  /** Makes a stream anew, with its configuration and without messages; numbers go on after the last one. */
+  empty(stream: string): Promise<void>;
+  /** Every message of a stream that can be read, number by number: slow, and of use where the stream's files are damaged. */
+  readEach<T>(stream: string): Promise<readonly T[]>;
+  /**
+   * From the first message after sequence number `after` on, then whatever comes, until aborted. Throws "invalid-data" where
+   * the server counts messages that it cannot give, and "invalid-request" where its numbers have fallen.
+   */
   follow<T>(stream: string, options: FollowOptions): AsyncGenerator<{ readonly seq: number; readonly value: T }>;
   remove(stream: string, seq: number): Promise<void>;
 }
@@ -218,6 +228,7 @@ const noMessage = 10037;
 const reading = { max_messages: 200, expires: 3_000, idle_heartbeat: 1_000 };
 const forgetReaderMs = 300_000;
 const readAgainMs = 200;
+const readsAtATime = 64;
 
 const codeOf = (error: unknown): number | undefined => (error instanceof JetStreamApiError ? error.code : undefined);
 
@@ -361,18 +372,33 @@ const streamsOn = (
       .map((message) => ({ seq: message.seq, value: message.json<T>() }));
   },
 
-  async lastOf(stream, subject) {
-    const found = await retryUntilAnswered(nc, () =>
-      manager.streams.getMessage(stream, { last_by_subj: subject }),
-    ).catch((error) => {
-      if (codeOf(error) === noMessage) return null;
-      throw error;
-    });
-    return found?.seq ?? 0;
+  async empty(stream) {
+    const { config, state } = await retryUntilAnswered(nc, () => manager.streams.info(stream));
+    await retryUntilAnswered(nc, () => manager.streams.delete(stream));
+    await retryUntilAnswered(nc, () => manager.streams.add(config));
+    await retryUntilAnswered(nc, () => manager.streams.purge(stream, { seq: state.last_seq + 1 }));
   },
 
-  async *follow<T>(stream: string, { subject, after, signal }: FollowOptions) {
+  async readEach<T>(stream: string) {
+    const { state } = await retryUntilAnswered(nc, () => manager.streams.info(stream));
+    const read = async (seq: number): Promise<readonly T[]> => {
+      const message = await retryUntilAnswered(nc, () => manager.streams.getMessage(stream, { seq })).catch((error) => {
+        if (error instanceof JetStreamApiError) return null;
+        throw error;
+      });
+      try {
+        return message === null ? [] : [message.json<T>()];
+      } catch {
+        return []; // damaged
+      }
+    };
+    const numbers = range(state.first_seq, state.last_seq - state.first_seq + 1);
+    return (await lastValueFrom(numbers.pipe(mapOrdered(readsAtATime, read), toArray()))).flat();
+  },
+
+  async *follow<T>(stream: string, { subject, after, upTo = Number.POSITIVE_INFINITY, signal }: FollowOptions) {
     let last = after;
+    let fruitless = 0;
     while (!signal.aborted) {
       // Numbers that fall are those of a store that was rolled back or made anew: what comes may have been seen, or not.
       const there = await find(nc, manager, stream);
@@ -389,15 +415,24 @@ const streamsOn = (
           mem_storage: true,
         }),
       );
+      const before = last;
+      // A damaged stream skips what it cannot give: then no message says that it is the last.
+      const exhausted = new AbortController();
+      const onIdle = () => upTo < Number.POSITIVE_INFINITY && exhausted.abort();
+      const ending = AbortSignal.any([signal, exhausted.signal]);
       try {
-        for await (const message of readAll(client.consumers.getConsumerFromInfo(reader), signal)) {
+        if (upTo < Number.POSITIVE_INFINITY && reader.num_pending === 0) return;
+        for await (const message of readAll(client.consumers.getConsumerFromInfo(reader), ending, onIdle)) {
           last = message.seq;
           yield { seq: message.seq, value: message.json<T>() };
-          if (signal.aborted) return;
+          if (signal.aborted || last >= upTo || (upTo < Number.POSITIVE_INFINITY && message.info.pending === 0)) return;
         }
       } finally {
         manager.consumers.delete(stream, reader.name).catch(() => undefined);
       }
+      if (exhausted.signal.aborted) return;
+      fruitless = last === before && reader.num_pending > 0 ? fruitless + 1 : 0;
+      if (fruitless === patience) throw damagedStream(stream);
       if (!signal.aborted) await sleep(readAgainMs);
     }
   },
@@ -406,6 +441,16 @@ const streamsOn = (
     await retryUntilAnswered(nc, () => manager.streams.deleteMessage(stream, seq));
   },
 });
+
+/** How often a stream may give nothing although it counts something, until it counts as damaged. */
+const patience = 3;
+
+const damagedStream = (name: string): PlatestreamError =>
+  new PlatestreamError(
+    "invalid-data",
+    `the stream ${name} counts messages that it cannot give: the files of nats-server are damaged; ` +
+      "`pipeline repair --bus URL --results DIR...` publishes them again",
+  );
 
 const streamDeleted = (stream: string): PlatestreamError =>
   new PlatestreamError(
@@ -421,9 +466,11 @@ export const deliveryOf = (message: Msg): { readonly seq: number; readonly consu
   return { seq: Number(seq), consumer: consumer! };
 };
 
-/** Messages in their order without a gap. Ends when aborted, or when some are missing: the server or its answers were lost. */
-async function* readAll(consumer: Consumer, signal: AbortSignal): AsyncGenerator<JsMsg> {
+/** `onIdle`: there are no more for now. Messages in their order without a gap. Ends when aborted, or when some are missing: the server or its answers were lost. */
+async function* readAll(consumer: Consumer, signal: AbortSignal, onIdle: () => void): AsyncGenerator<JsMsg> {
   let delivered = 0;
+  let withheld = 0;
+  let unreadable: ConsumerInfo | undefined;
   while (!signal.aborted) {
     const messages = await consumer.fetch(reading);
     const stop = () => void messages.close();
@@ -436,13 +483,19 @@ async function* readAll(consumer: Consumer, signal: AbortSignal): AsyncGenerator
         yield message;
       }
       // What the server sent as the request ran out is missed by its number, and no message may follow that shows it.
-      const complete = messages.getReceived() === reading.max_messages;
-      if (!signal.aborted && !complete && (await consumer.info()).delivered.consumer_seq !== delivered) return;
+      const received = messages.getReceived();
+      if (signal.aborted || received === reading.max_messages) continue;
+      const info = await consumer.info();
+      if (info.delivered.consumer_seq !== delivered) return;
+      withheld = received === 0 && info.num_pending > 0 ? withheld + 1 : 0;
+      if (withheld === patience) unreadable = info;
+      if (received === 0 && info.num_pending === 0) onIdle();
     } catch {
       return;
     } finally {
       signal.removeEventListener("abort", stop);
       await messages.close();
     }
+    if (unreadable !== undefined) throw damagedStream(unreadable.stream_name);
   }
 }
