@@ -2,10 +2,9 @@
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openWorkers } from "../cli/shared/open-workers.ts";
-import { evidence } from "../common/assignment/assign.ts";
-import { shares } from "../common/assignment/balance.ts";
 import { calibrationError, reliability } from "../common/assignment/confidence.ts";
 import { findMixUps, type SeenWell } from "../common/mix-ups/find-mix-ups.ts";
+import { seenWells } from "../common/mix-ups/seen-wells.ts";
 import { packageFile } from "../common/package-file.ts";
 import { seededShuffle } from "../common/random.ts";
 import { openDataset } from "../datasets/open.ts";
@@ -18,20 +17,6 @@ import type { Call } from "../pipeline/stage/items.ts";
 import { stages, usualChain } from "../stages/built-in.ts";
 import type { Bench } from "./figure.ts";
 import { heldOut } from "./held-out.ts";
-
-const seenWells = (calls: readonly Call[]): SeenWell[] =>
-  calls.flatMap(({ prediction: { plate, well, treatment, probabilities, model } }) =>
-    treatment === undefined
-      ? []
-      : [
-          {
-            plate,
-            well,
-            claimed: model.classes.indexOf(treatment),
-            shares: shares(evidence(probabilities), [...model.classes.keys()], model.confidence.temperature),
-          },
-        ],
-  );
 
 /** The same wells with the layouts of two plates taken for each other. */
 const swapPlates = (wells: readonly SeenWell[], a: string, b: string): SeenWell[] => {
@@ -83,7 +68,10 @@ export const confidence: Bench = {
           ratio: value / plain,
         });
       }
-      reportMixUps(all.map(seenWells), report);
+      reportMixUps(
+        all.map((calls) => seenWells(calls.map(({ prediction }) => prediction))),
+        report,
+      );
     } finally {
       await workers.close();
     }

@@ -4,6 +4,7 @@ export const commands = [
   import("./worker/command.ts"),
   import("./train/command.ts"),
   import("./adapt/command.ts"),
+  import("./check/command.ts"),
   import("./evaluate/command.ts"),
   import("./data/command.ts"),
   import("./model/command.ts"),

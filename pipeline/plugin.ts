@@ -25,6 +25,7 @@ export { type ErrorCode, listProblems, PlatestreamError } from "../common/errors
 export type { RequestIdentity } from "../common/grpc/request-identity.ts";
 export type { CalibratedStatistics, Images, ModelChoice, Prediction, Statistics } from "../common/inference.ts";
 export { findMixUps } from "../common/mix-ups/find-mix-ups.ts";
+export { seenWells } from "../common/mix-ups/seen-wells.ts";
 export type { ModelInfo } from "../common/model-info.ts";
 export { seededRandom, seededShuffle } from "../common/random.ts";
 export { domainFor, type Serving } from "../common/serving.ts";

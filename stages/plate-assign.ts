@@ -10,6 +10,7 @@ import {
   findMixUps,
   PlatestreamError,
   type Strategy,
+  seenWells,
   shares,
   strategies,
   type WellPrediction,
@@ -126,23 +127,6 @@ const callWells = async (wells: readonly WellPrediction[], options: Config, cont
   noteConfidence(calls, options, context);
   for (const { sentence } of findMixUps(seenWells(wells))) context.note(`layout: ${sentence}`);
   return calls;
-};
-
-/** What the network sees beside what the dataset says, where it says anything. */
-const seenWells = (wells: readonly WellPrediction[]) => {
-  const [first] = wells;
-  if (first === undefined) return [];
-  const { classes, confidence } = first.model;
-  const every = [...classes.keys()];
-  const indexOf = new Map(classes.map((name, k) => [name, k]));
-  return wells
-    .filter(({ treatment }) => treatment !== undefined)
-    .map(({ plate, well, treatment, probabilities }) => ({
-      plate,
-      well,
-      claimed: indexOf.get(treatment!),
-      shares: shares(evidence(probabilities), every, confidence.temperature),
-    }));
 };
 
 const noteConfidence = (calls: readonly Call[], { minConfidence }: Config, { note }: Context): void => {
