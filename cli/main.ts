@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { Console } from "node:console";
 import { errorCodes, PlatestreamError } from "../common/errors.ts";
 import { catchEscapes } from "../pipeline/run/escapes.ts";
 import { program } from "./program.ts";
@@ -13,6 +14,8 @@ const report = (thrown: unknown): number => {
 };
 
 hideOwnLogins();
+// Standard output is for results: what a plugin or a library logs is read by people.
+globalThis.console = new Console(process.stderr);
 catchEscapes((thrown) => process.exit(report(thrown)));
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit(); // whoever reads has left, as head does

@@ -1,4 +1,5 @@
 /** Ctrl-C and SIGTERM as signals: the only place of a run that listens to them. */
+import { startWatchdog } from "../../common/observe/watchdog.ts";
 import type { Status } from "../../pipeline/run/status.ts";
 
 export interface Interruptible {
@@ -13,8 +14,8 @@ export interface Interruptible {
 const requeueMs = 10_000;
 
 /**
- * `graceMs`: how long what runs may take to finish after SIGTERM; then, or on the next signal, it is handed back, and a
- * signal after that ends the process. Undefined: SIGTERM stops at once, and nothing ends the process before it has finished.
+ * `graceMs`: how long what runs may take to finish after SIGTERM; then, or on the next signal, it is handed back. Undefined:
+ * SIGTERM stops at once. A third signal ends the process, even where code of a plugin does not let go of the main thread.
  */
 export const interruptible = (onStatus: (status: Status) => void, graceMs?: number): Interruptible => {
   const drain = new AbortController();
@@ -32,9 +33,10 @@ export const interruptible = (onStatus: (status: Status) => void, graceMs?: numb
       process.exit(1);
     });
   };
+  /** Whatever still runs: a third signal is the last. */
   const stopped = () => {
-    if (stop.signal.aborted && graceMs !== undefined) process.exit(130);
-    return stop.signal.aborted;
+    if (stop.signal.aborted) process.exit(130);
+    return false;
   };
   const onInterrupt = () => {
     if (stopped()) return;
@@ -49,6 +51,8 @@ export const interruptible = (onStatus: (status: Status) => void, graceMs?: numb
     drain.abort();
     after(graceMs, requeue);
   };
+  const watchdog = startWatchdog();
+  watchdog.countSignals();
   process.on("SIGINT", onInterrupt);
   process.on("SIGTERM", onTerminate);
   return {
@@ -56,6 +60,7 @@ export const interruptible = (onStatus: (status: Status) => void, graceMs?: numb
     signal: stop.signal,
     close() {
       for (const timer of timers) clearTimeout(timer);
+      watchdog.close();
       process.off("SIGINT", onInterrupt);
       process.off("SIGTERM", onTerminate);
     },

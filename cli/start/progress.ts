@@ -21,7 +21,15 @@ export interface Progress {
   close(): void;
 }
 
-const quiet = ["experiment-done", "experiment-failed", "bus", "damage", "results-service", "plate-map"] as const;
+const quiet = [
+  "note",
+  "experiment-done",
+  "experiment-failed",
+  "bus",
+  "damage",
+  "results-service",
+  "plate-map",
+] as const;
 
 /** People read `err`, so that `out` stays free for what a run gives; only `json` goes to `out`. */
 export const renderProgress = (mode: ProgressMode, { out, err }: Streams): Progress => {
@@ -56,7 +64,8 @@ const sentence = (status: Status): string | undefined => {
       return doneSentence(status.report);
     case "experiment-failed": {
       const { experiment, attempts, code, reason } = status.failure;
-      return `${experiment}: failed after ${count(attempts, "attempt")}: [${code}] ${reason}`;
+      const failed = `${experiment}: failed after ${count(attempts, "attempt")}: [${code}] ${reason}`;
+      return [failed, ...(status.stack ?? []).map((frame) => `    ${frame}`)].join("\n");
     }
     case "experiment-retried":
       return `${status.experiment}: attempt ${status.attempt} failed and is repeated: ${status.reason}`;
@@ -101,7 +110,7 @@ const compact = (status: Status): object => {
       };
     }
     case "experiment-failed":
-      return { type: status.type, ...status.failure };
+      return { type: status.type, ...status.failure, stack: status.stack };
     default:
       return status;
   }

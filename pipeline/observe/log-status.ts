@@ -39,7 +39,11 @@ const lineOf = (status: Status): Line | undefined => {
     }
     case "experiment-failed": {
       const { experiment, attempts: attempt, code, reason } = status.failure;
-      return ["error", "experiment failed", { experiment, attempt, code, stage: status.stage, reason }];
+      return [
+        "error",
+        "experiment failed",
+        { experiment, attempt, code, stage: status.stage, reason, stack: status.stack?.join("; ") },
+      ];
     }
     case "worker":
       return [severity(status.state), `worker ${status.state}`, { worker: status.address, detail: status.detail }];

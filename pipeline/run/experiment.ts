@@ -58,6 +58,10 @@ export const runExperiment = async ({
     done.add(site);
     onStatus({ type: "site-done", experiment: experiment.id, plate: site.plate });
   };
+  const note = (message: string) => {
+    notes.push(message);
+    onStatus({ type: "note", experiment: experiment.id, message });
+  };
   const contextOf = (stage: string): Context => ({
     experiment,
     signal,
@@ -74,10 +78,7 @@ export const runExperiment = async ({
       if (!done.has(site)) images += 1;
       siteDone(site);
     },
-    note: (message) => {
-      notes.push(message);
-      onStatus({ type: "note", experiment: experiment.id, message });
-    },
+    note,
   });
 
   const sites = plan(chain, experiment, serving);
@@ -99,6 +100,7 @@ export const runExperiment = async ({
     memories?.delete(memory),
   );
   if (signal.aborted) throw cancelled(signal);
+  for (const problem of memory.imbalances()) note(problem);
   return {
     experiment,
     inputs,

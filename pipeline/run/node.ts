@@ -1,6 +1,7 @@
 /** A node: takes experiments from the bus, runs a few side by side, stores their results, retries and fails them. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { errorCodes, PlatestreamError } from "../../common/errors.ts";
+import { ownFrames } from "../../common/stack.ts";
 import type { Experiment } from "../../screen/experiment.ts";
 import type { Bus, Delivery, ExperimentRef } from "../bus/bus.ts";
 import { type ReportedExperiment, reportExperiment } from "../results/report.ts";
@@ -134,8 +135,13 @@ const failExperiment = async (delivery: Delivery, attempts: number, error: Plate
   const failure = { experiment, cellType, attempts, code: error.code, reason: error.rawMessage };
   await whenThereIsRoom(() => options.results.fail(failure), experiment, options);
   await delivery.fail(error.message, error.stage, attempts);
-  options.onStatus({ type: "experiment-failed", failure, stage: error.stage });
+  options.onStatus({ type: "experiment-failed", failure, stage: error.stage, stack: stackOf(error) });
 };
+
+const stackOf = ({ code, cause }: PlatestreamError): string[] | undefined =>
+  code === "plugin-failed" && cause instanceof Error && !(cause instanceof PlatestreamError)
+    ? ownFrames(cause)
+    : undefined;
 
 const lookForRoomMs = 1_000;
 

@@ -1,8 +1,12 @@
 /** Looks at a stage from outside: names the culprit of an error, and tells of a stage that does not end. */
-import { catchError, finalize, Observable, throwError } from "rxjs";
+import { catchError, finalize, Observable, tap, throwError } from "rxjs";
 import { PlatestreamError } from "../../common/errors.ts";
+import { enter, labelled } from "../../common/observe/watchdog.ts";
+import { ownFrames } from "../../common/stack.ts";
+import type { Lease, SiteImage } from "../../screen/site-image.ts";
 import type { Link } from "../stage/chain.ts";
-import type { Context } from "../stage/stage.ts";
+import { itemProblem } from "../stage/check-item.ts";
+import type { AnyStage, Context } from "../stage/stage.ts";
 import { onBehalfOf } from "./escapes.ts";
 
 /** How long a stage may take to complete after its input, before it is named as the one that is waited for. */
@@ -38,19 +42,43 @@ export const observeStage = (
   let last: unknown;
   let watch: NodeJS.Timeout | undefined;
   const { stage, options } = link;
+  const label = labelOf(link);
 
   const fail = (thrown: unknown) => {
     const error = PlatestreamError.from(thrown, "plugin-failed");
     if (named.has(error) || error.code === "cancelled") return error;
     const item = last === undefined ? "" : `, item ${nameItem(last)}`;
-    const plugin = link.use === stage.name ? "" : ` of plugin ${link.use}`;
+    const plugin = link.use === stage.name ? "" : ` of plugin ${link.use}${placeOf(thrown)}`;
     const located = error.at(`stage ${stage.name}${plugin}, experiment ${context.experiment.id}${item}`, stage.name);
     named.add(located);
     return located;
   };
 
+  const heldBy = new WeakMap<Lease, { readonly seen: WeakSet<ArrayBufferLike>; bytes: number }>();
+  const checkOutput = (item: unknown) => {
+    const problem = itemProblem(stage.output, item);
+    if (problem !== undefined) throw new PlatestreamError("plugin-failed", problem);
+    if (stage.output === "site-image") account(item as SiteImage);
+  };
+  /** Images that share a lease may have pixels of their own, and new pixels may be larger than those that they replace. */
+  const account = ({ lease, pixels }: SiteImage) => {
+    const held = heldBy.get(lease) ?? { seen: new WeakSet(), bytes: 0 };
+    heldBy.set(lease, held);
+    if (held.seen.has(pixels.buffer)) return;
+    held.seen.add(pixels.buffer);
+    held.bytes += pixels.byteLength;
+    if (held.bytes > lease.bytes) context.memory.account(lease, held.bytes);
+  };
+
   return new Observable((given) => {
-    const inStage = <T>(work: () => T): T => onBehalfOf(fail, work);
+    const inStage = <T>(work: () => T): T => {
+      const leave = enter(label);
+      try {
+        return onBehalfOf(fail, work);
+      } finally {
+        leave();
+      }
+    };
     const entering = new Observable((taken) =>
       items.subscribe({
         next: (item) => {
@@ -69,12 +97,29 @@ export const observeStage = (
     return inStage(() =>
       applyStage(entering, link, options, context, fail)
         .pipe(
+          tap(checkOutput),
           catchError((thrown) => throwError(() => fail(thrown))),
           finalize(() => clearTimeout(watch)),
         )
         .subscribe(given),
     );
   });
+};
+
+/** ` (file:line:column)` of the code that threw: the first place in its stack that is no library's. */
+const placeOf = (thrown: unknown): string => {
+  if (!(thrown instanceof Error) || thrown instanceof PlatestreamError) return "";
+  const [place] = ownFrames(thrown);
+  return place === undefined ? "" : ` (${place.replace(/^.*\(|\)$|^at |file:\/\//g, "")})`;
+};
+
+const labels = new WeakMap<AnyStage, number>();
+
+const labelOf = ({ stage, use }: Link): number => {
+  const known =
+    labels.get(stage) ?? labelled(use === stage.name ? `stage ${use}` : `stage ${stage.name} of plugin ${use}`);
+  labels.set(stage, known);
+  return known;
 };
 
 const applyStage = (

@@ -11,7 +11,7 @@ interface Waiter {
 
 /** What a lease holds; kept apart from it, so that a forgotten lease can be collected while this stays. */
 interface Holding {
-  readonly bytes: number;
+  bytes: number;
   owners: number;
 }
 
@@ -31,6 +31,10 @@ export class PixelMemory implements Memory {
   #peak = 0;
   readonly #waiters: Waiter[] = [];
   readonly #forgotten = new FinalizationRegistry<Holding>((holding) => this.#free(holding));
+  readonly #holdings = new WeakMap<Lease, Holding>();
+  readonly #shared = new Set<Holding>();
+  #overReleased = 0;
+  #forgottenShared = 0;
   #stalled: NodeJS.Timeout | undefined;
 
   constructor(capacity: number) {
@@ -78,6 +82,26 @@ export class PixelMemory implements Memory {
     });
   }
 
+  account(lease: Lease, bytes: number): void {
+    const holding = this.#holdings.get(lease);
+    if (holding === undefined || holding.owners === 0) return;
+    this.#used += bytes - holding.bytes;
+    this.#peak = Math.max(this.#peak, this.#used);
+    holding.bytes = bytes;
+    this.#grant();
+  }
+
+  /** What was wrong with the stages' retaining and releasing, once they are through. */
+  imbalances(): string[] {
+    const kept = this.#shared.size + this.#forgottenShared;
+    return [
+      ...(this.#overReleased > 0
+        ? [`pixels were released ${this.#overReleased} times too often: a stage released what it had not retained`]
+        : []),
+      ...(kept > 0 ? [`the pixels of ${kept} images were retained more often than they were released`] : []),
+    ];
+  }
+
   #grant(): void {
     while (this.#waiters[0] !== undefined && this.#used + this.#waiters[0].bytes <= this.capacity) {
       const { bytes, grant } = this.#waiters.shift()!;
@@ -91,24 +115,33 @@ export class PixelMemory implements Memory {
 
   #lease(holding: Holding): Lease {
     const lease: Lease = {
-      bytes: holding.bytes,
+      get bytes() {
+        return holding.bytes;
+      },
       retain: () => {
         holding.owners += 1;
+        this.#shared.add(holding);
       },
       release: () => {
-        if (holding.owners === 0) return;
+        if (holding.owners === 0) {
+          this.#overReleased += 1;
+          return;
+        }
         holding.owners -= 1;
         if (holding.owners > 0) return;
+        this.#shared.delete(holding);
         this.#forgotten.unregister(holding);
         this.#used -= holding.bytes;
         this.#grant();
       },
     };
+    this.#holdings.set(lease, holding);
     this.#forgotten.register(lease, holding, holding);
     return lease;
   }
 
   #free(holding: Holding): void {
+    if (this.#shared.delete(holding)) this.#forgottenShared += 1;
     holding.owners = 0;
     this.#used -= holding.bytes;
     this.#grant();

@@ -35,7 +35,13 @@ export type Status =
       /** That failed, where one did. */
       readonly stage?: string | undefined;
     }
-  | { readonly type: "experiment-failed"; readonly failure: ExperimentFailure; readonly stage?: string | undefined }
+  | {
+      readonly type: "experiment-failed";
+      readonly failure: ExperimentFailure;
+      readonly stage?: string | undefined;
+      /** Where a plugin threw, innermost first; absent where it is not a plugin's error. */
+      readonly stack?: readonly string[] | undefined;
+    }
   | {
       readonly type: "worker";
       readonly address: string;

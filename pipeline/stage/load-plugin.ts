@@ -5,6 +5,7 @@ import { isAbsolute, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { z } from "zod";
 import { listProblems, PlatestreamError } from "../../common/errors.ts";
+import { enter, labelled, startWatchdog } from "../../common/observe/watchdog.ts";
 import type { AnyStage } from "./stage.ts";
 
 const isFile = (use: string): boolean => use.startsWith(".") || isAbsolute(use) || /\.[cm]?[jt]s$/.test(use);
@@ -15,10 +16,34 @@ const isFile = (use: string): boolean => use.startsWith(".") || isAbsolute(use) 
  * program's own, so that a plugin needs no installation.
  */
 export const loadPlugin = async (use: string, baseFolder: string, builtIn: readonly string[]): Promise<AnyStage> => {
-  const module = isFile(use)
-    ? await loadFile(resolve(baseFolder, use), use)
-    : await loadPackage(use, baseFolder, builtIn);
+  const module = await patiently(use, () =>
+    isFile(use) ? loadFile(resolve(baseFolder, use), use) : loadPackage(use, baseFolder, builtIn),
+  );
   return checkStage(module.default, use);
+};
+
+const patienceMs = 10_000;
+
+/** What runs while a module is loaded is its own code: it may wait for something that never comes, or never return. */
+const patiently = async <T>(use: string, load: () => Promise<T>): Promise<T> => {
+  const watchdog = startWatchdog();
+  const leave = enter(labelled(`plugin ${use}, while it is loaded,`));
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      const why = "it waits for something at its top level";
+      reject(
+        new PlatestreamError("invalid-config", `plugin ${use} has not loaded within ${patienceMs / 1_000} s: ${why}`),
+      );
+    }, patienceMs);
+  });
+  try {
+    return await Promise.race([load(), late]);
+  } finally {
+    clearTimeout(timer);
+    leave();
+    watchdog.close();
+  }
 };
 
 interface PluginModule {

@@ -24,6 +24,11 @@ export interface Memory {
   readonly capacity: number;
   /** Waits until `bytes` are free. Rejects at once when they exceed the capacity. */
   acquire(bytes: number, signal: AbortSignal): Promise<Lease>;
+  /**
+   * Says that what a lease stands for takes this many bytes now. Images that leave a stage with larger pixels than they
+   * came with are accounted for by the runner.
+   */
+  account(lease: Lease, bytes: number): void;
 }
 
 /** What a stage gets for one experiment. */

@@ -47,7 +47,7 @@ test("chain - an unknown option lists the known ones; a wrong one says what was 
     message: [
       "[invalid-config] stages[0] (decode):",
       "  - crop: Too small: expected number to be >0, got -1",
-      '  - unknown key "concurency"; known are concurrency, crop, resize',
+      '  - unknown key "concurency"; known are concurrency, crop, range, resize',
     ].join("\n"),
   });
 });
@@ -67,7 +67,7 @@ test("chain - what is wrong with several stages is told at once", async (t) => {
 test("config - an unknown key names its place", () => {
   assert.throws(() => parseRunConfig({ data: "d", memory: 5 }, "run.yaml", usualChain), {
     message:
-      '[invalid-config] run.yaml: unknown key "memory"; known are data, layout, experiments, out, model, workers, memoryMiB, ' +
+      '[invalid-config] run.yaml: unknown key "memory"; known are data, layout, columns, where, channels, plane, time, encoding, experiments, out, model, workers, memoryMiB, ' +
       "concurrentExperiments, attempts, stages",
   });
 });

@@ -51,7 +51,7 @@ test("plugin that throws outside its stream - the process ends with an error tha
     assert.equal(error.code, 1, `${place}: ${error.stderr}`);
     assert.match(
       error.stderr,
-      /^pipeline: \[plugin-failed\] stage mine of plugin .*\.mjs, experiment HUVEC-01, item plate 1 well \w+ site \d: escaped$/m,
+      /^pipeline: \[plugin-failed\] stage mine of plugin .*\.mjs \(.*\.mjs:5:\d+\), experiment HUVEC-01, item plate 1 well \w+ site \d: escaped$/m,
     );
     await writeFile(file!, plugin("items.subscribe(out);"));
     await pipeline("start", "--config", config!, "--fresh");

@@ -163,7 +163,7 @@ test("plugin that throws - the error names plugin, stage, experiment and item; r
   assert.equal(outcome.failures.length, 1);
   assert.match(
     outcome.failures[0]!.reason,
-    /^stage mine of plugin \.\/mine\.ts, experiment HUVEC-01, item plate \d well B03 site \d: no B03 here$/,
+    /^stage mine of plugin \.\/mine\.ts \(.*run\.test\.js:\d+:\d+\), experiment HUVEC-01, item plate \d well B03 site \d: no B03 here$/,
   );
   assert.equal(outcome.failures[0]!.attempts, 2);
   assert.equal(outcome.statuses.filter(({ type }) => type === "experiment-retried").length, 1);
