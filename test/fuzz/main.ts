@@ -1,8 +1,9 @@
 /**
- * `npm run fuzz -- [--only NAME]... [--seconds N] [--seed TEXT] [--keep] [--json]`: mutates inputs of every parser and door,
+ * `npm run fuzz -- [--only NAME]... [--seconds N] [--seed TEXT] [--keep] [--missed] [--json]`: mutates inputs of every parser and door,
  * keeps those that reach new branches, and goes on from them. N seconds (90) are shared by all targets. Reports inputs tried,
  * what was found, and the branches of every parser that were reached; exits with 1 when something was found, or when less
- * than 0.8 of a parser's branches were reached. --keep adds what was kept to the corpus in test/fuzz/corpus.
+ * than 0.8 of a parser's branches were reached. --keep adds what was kept to the corpus in test/fuzz/corpus;
+ * --missed shows the branches that were not reached.
  */
 import { createHash } from "node:crypto";
 import { once } from "node:events";
@@ -13,7 +14,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { Worker } from "node:worker_threads";
 import Table from "cli-table3";
-import coverageLibrary from "istanbul-lib-coverage";
+import coverageLibrary, { type FileCoverageData } from "istanbul-lib-coverage";
 import { packageFile } from "../../common/package-file.ts";
 import type { Finding, Task, Told } from "./fuzz-thread.ts";
 import type { Target } from "./target.ts";
@@ -81,6 +82,7 @@ const main = async (): Promise<number> => {
       seconds: { type: "string", default: "90" },
       seed: { type: "string", default: String(Date.now()) },
       keep: { type: "boolean", default: false },
+      missed: { type: "boolean", default: false },
       json: { type: "boolean", default: false },
     },
   });
@@ -118,6 +120,7 @@ const main = async (): Promise<number> => {
   } finally {
     await rm(folder, { recursive: true, force: true, maxRetries: 3 });
   }
+  if (values.missed) for (const file of map.files()) await sayMissed(file, map.fileCoverageFor(file).toJSON());
   const covered = map.files().map((file) => {
     const { covered: reached, total } = map.fileCoverageFor(file).toSummary().branches;
     return {
@@ -144,6 +147,17 @@ const main = async (): Promise<number> => {
   }
   const found = figures["fuzz.crashes"] + figures["fuzz.hangs"] + figures["fuzz.memory"];
   return found > 0 || figures["fuzz.coverage"] < leastCoverage ? 1 : 0;
+};
+
+const sayMissed = async (file: string, { branchMap, b }: FileCoverageData): Promise<void> => {
+  const lines = (await readFile(file, "utf8")).split("\n");
+  for (const [branch, { type, locations }] of Object.entries(branchMap)) {
+    for (const [arm, { start }] of locations.entries()) {
+      if (b[branch]![arm]! > 0) continue;
+      const at = start.line ?? branchMap[branch]!.loc.start.line;
+      say(`${relative(packageFile("dist"), file)}:${at} ${type} ${arm}: ${lines[at - 1]!.trim().slice(0, 110)}`);
+    }
+  }
 };
 
 const render = (rows: readonly [string, Told][]): string => {

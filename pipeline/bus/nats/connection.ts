@@ -54,8 +54,19 @@ const problemOf = (url: string): string => {
 };
 
 const loginOf = (text: string): BusLogin => {
-  const [user, password] = text.split(":", 2).map(decodeURIComponent);
+  const [user, password] = text.split(":", 2).map(decoded);
   return password === undefined ? { kind: "token", token: user! } : { kind: "user", user: user!, password };
+};
+
+const decoded = (part: string): string => {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    throw new PlatestreamError(
+      "invalid-config",
+      "the login in the URL of the bus holds a % that begins no character; write % itself as %25, or use --bus-creds FILE",
+    );
+  }
 };
 
 const authentication = (login: BusLogin | undefined): ConnectionOptions => {

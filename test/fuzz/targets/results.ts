@@ -63,14 +63,16 @@ export const results: readonly Target[] = [
       return async (input) => {
         for (const name of await readdir(folder)) await rm(join(folder, name));
         await writeFile(path, input);
-        const told = readAll(readFileEvents(path).follow({}, { after: 0, signal })).catch((error) => error);
-        const unreadable = await told;
+        const unreadable = await readAll(readFileEvents(path).follow({}, { after: 0, signal })).catch((error) => error);
         const open = await openFileEvents(path, { published: input.length % 3 === 0 ? ["A"] : [] });
-        const before = await open.last();
-        await open.append({ kind: "state", ...about, state: "queued" }, { id: "B queued", once: true });
-        if ((await open.last()) !== before + 1) throw new Error("an event has not the next number");
-        await readAll(open.follow({}, { after: 0, storedOnly: true, signal }));
-        await open.close();
+        try {
+          const before = await open.last();
+          await open.append({ kind: "state", ...about, state: "queued" }, { id: "Z queued", once: false });
+          if ((await open.last()) !== before + 1) throw new Error("an event has not the next number");
+          await readAll(open.follow({}, { after: 0, storedOnly: true, signal }));
+        } finally {
+          await open.close();
+        }
         if (input.length % 7 === 0) await restartFileEvents(path);
         if (unreadable instanceof Error) throw unreadable;
       };
@@ -129,8 +131,10 @@ export const results: readonly Target[] = [
         await writeFile(join(folder, "A", "wells.json"), second);
         await writeFile(join(folder, "A", "features.f32"), Buffer.alloc(8 * (input.length % 3)));
         if (input.length % 5 === 0) await mkdir(join(folder, ".part-B"));
-        inOrder((await openPieces(folder, () => undefined)).values());
-        if (input.length % 6 !== 0) return;
+        const found = await openPieces(folder, () => undefined);
+        inOrder(found.values());
+        if (input.length % 4 === 0) await writeFile(join(folder, "A", "notes.txt"), "of somebody else");
+        if (input.length % 2 !== 0 || found.has("A")) return;
         await writePiece(folder, { report, wells, features: new Float32Array(2) } as never);
         const again = await openPieces(folder, ({ reason }) => {
           throw new Error(reason);
