@@ -120,7 +120,7 @@ const main = async (): Promise<number> => {
   } finally {
     await rm(folder, { recursive: true, force: true, maxRetries: 3 });
   }
-  if (values.missed) for (const file of map.files()) await sayMissed(file, map.fileCoverageFor(file).toJSON());
+  if (values.missed) for (const file of map.files()) await sayMissed(file, map.fileCoverageFor(file).data);
   const covered = map.files().map((file) => {
     const { covered: reached, total } = map.fileCoverageFor(file).toSummary().branches;
     return {
