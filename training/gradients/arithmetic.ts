@@ -20,6 +20,8 @@ export interface Arithmetic {
   readonly images: number;
   /** `OnnxSessions.block`: maps are in the provider's blocked format (`blocked-maps.ts`) where it is above 1. */
   readonly block: number;
+  /** Whether the provider's MaxPool says where the maxima were; absent: it does. WebGPU's does not. */
+  readonly poolIndices?: boolean | undefined;
 }
 
 export interface MapShape {

@@ -24,6 +24,8 @@ export interface GraphOptions {
   readonly loss: Loss;
   /** What trains and measures is written in the memory format of `OnnxSessions.block` (see `usableBlock`) where this is above 1. */
   readonly block?: number;
+  /** As in `Arithmetic`. */
+  readonly poolIndices?: boolean;
 }
 
 export interface TrainingGraph {
@@ -100,10 +102,10 @@ const walk = (
  * nor below the lowest one that does.
  */
 export const trainingGraph = (options: GraphOptions, learns: (name: string) => boolean): TrainingGraph => {
-  const { architecture, images, precision, loss, block = 1 } = options;
+  const { architecture, images, precision, loss, block = 1, poolIndices } = options;
   const { classes } = architecture;
   const graph = new OnnxGraph("train");
-  const a: Arithmetic = { graph, precision, images, block };
+  const a: Arithmetic = { graph, precision, images, block, poolIndices };
   const index = flatIndex(architecture);
   const tape = new Tape();
   const { logits, gradients, measured } = walk(a, options, index, tape, learns);
@@ -132,9 +134,9 @@ export const trainingGraph = (options: GraphOptions, learns: (name: string) => b
 
 /** Outputs `means` and `variances` (unbiased) of a batch. */
 export const measuringGraph = (options: GraphOptions): Uint8Array => {
-  const { architecture, images, precision, block = 1 } = options;
+  const { architecture, images, precision, block = 1, poolIndices } = options;
   const graph = new OnnxGraph("measure");
-  const a: Arithmetic = { graph, precision, images, block };
+  const a: Arithmetic = { graph, precision, images, block, poolIndices };
   const index = flatIndex(architecture);
   const width = architecture.plates;
   const unread = () => ({ width, value: graph.constant("plates", new Float32Array(images * width), [images, width]) });

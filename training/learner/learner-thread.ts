@@ -2,6 +2,7 @@
 import { parentPort } from "node:worker_threads";
 import { PlatestreamError } from "../../common/errors.ts";
 import { onnxSessions } from "../../gpu-worker/runtime/onnx/session.ts";
+import { checkTraining } from "./check-provider.ts";
 import { type Learner, openLearner } from "./learner.ts";
 import type { Answer, Request } from "./remote-learner.ts";
 
@@ -10,7 +11,9 @@ let learner: Learner | undefined;
 const answer = async (request: Request): Promise<unknown> => {
   if (request.ask === "open") {
     const { provider, options, network, resumed } = request;
-    learner = openLearner(onnxSessions(provider), options, network, resumed);
+    const sessions = onnxSessions(provider);
+    if (provider !== "cpu") await checkTraining(sessions, options, network);
+    learner = openLearner(sessions, options, network, resumed);
     return;
   }
   if (learner === undefined) throw new PlatestreamError("internal", "nothing is learnt yet: open comes first");

@@ -127,7 +127,11 @@ export const openLearner = (
     pixels: PixelType,
   ): Promise<Session> => {
     const block = usableBlock(of, await runtime.block());
-    return runtime.load(graph({ ...of, block, pixels }), { threads, unplannedMemory: true, unoptimized: block > 1 });
+    return runtime.load(graph({ ...of, block, pixels, poolIndices: runtime.provider !== "webgpu" }), {
+      threads,
+      unplannedMemory: true,
+      unoptimized: block > 1,
+    });
   };
   const session = (name: string, open: () => Promise<Session>): Promise<Session> => {
     const opened = sessions.get(name) ?? open();
