@@ -11,8 +11,9 @@ import { onnxSessions } from "../gpu-worker/runtime/onnx/session.ts";
 import { float32 } from "../gpu-worker/runtime/onnx/tensor.ts";
 import type { CallOptions, Workers } from "../pipeline/workers/workers.ts";
 import type { Bench } from "./figure.ts";
+import { fullSize } from "./full-size.ts";
 import { median } from "./run-chain.ts";
-import { fullSize, withWorker } from "./untrained-worker.ts";
+import { withWorker } from "./untrained-worker.ts";
 
 const images = 8;
 const batchesPerTurn = 4;

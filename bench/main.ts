@@ -6,6 +6,8 @@ import type { Bench, Figure } from "./figure.ts";
 
 const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   infer: async () => (await import("./infer.ts")).infer,
+  providers: async () => (await import("./providers.ts")).providers,
+  gpu: async () => (await import("./gpu.ts")).gpu,
   pipeline: async () => (await import("./pipeline.ts")).pipeline,
   memory: async () => (await import("./memory.ts")).memory,
   ladder: async () => (await import("./ladder.ts")).ladder,

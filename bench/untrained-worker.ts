@@ -1,22 +1,12 @@
 /** A worker of its own for a bench: DenseNet-121 for 6x512x512 with fresh weights, over gRPC like any other. */
 
 import { writeBundle } from "../gpu-worker/bundle/bundle.ts";
-import { type Architecture, variants } from "../gpu-worker/network/architecture.ts";
 import { initialWeights } from "../gpu-worker/network/initialise.ts";
 import { startLocalWorker } from "../pipeline/workers/local-worker.ts";
 import { platestreamWorker } from "../pipeline/workers/platestream-worker.ts";
 import { workerPool } from "../pipeline/workers/pool.ts";
 import type { Workers } from "../pipeline/workers/workers.ts";
-
-export const fullSize: Architecture = {
-  ...variants.densenet121,
-  blocks: [...variants.densenet121.blocks],
-  channels: 6,
-  height: 512,
-  width: 512,
-  classes: 1139,
-  plates: 0,
-};
+import { fullSize } from "./full-size.ts";
 
 /** Writes the bundle into `folder`, starts a worker for it, and ends it afterwards. */
 export const withWorker = async (
