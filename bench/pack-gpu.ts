@@ -28,7 +28,7 @@ const other = [
   /\.es2017/,
   /\.fesm/,
   /\.min\.js$/,
-  /\/(src|docs|locales)\//,
+  /\/(zod|tfjs-[a-z]+)\/src\//,
   /\.md$/,
 ];
 const foreign = /(darwin|win32)[-/]|\/(linux\/)?arm64\/|linux-arm64/;
@@ -80,7 +80,7 @@ try {
   await rm(target, { recursive: true, force: true });
   await mkdir(target);
   const archive = join(target, "package.tar.xz");
-  execFileSync("tar", ["-cJf", archive, "-C", staging, "."], { env: { ...process.env, XZ_OPT: "-6 -T0" } });
+  execFileSync("tar", ["-cJf", archive, "-C", staging, "."], { env: { ...process.env, XZ_OPT: "-3 -T0" } });
   await writeFile(join(target, "run.sh"), runScript, { mode: 0o755 });
   const size = (await stat(archive)).size / 2 ** 20;
   process.stdout.write(`dist-gpu: ${size.toFixed(1)} MiB; on the host: sh dist-gpu/run.sh\n`);
