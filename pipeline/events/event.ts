@@ -18,6 +18,8 @@ export interface CallEvent extends About {
   readonly well: string;
   readonly treatment: string;
   readonly probability: number;
+  /** Probability that the call is right, where the run gives one. */
+  readonly confidence?: number;
   readonly margin: number;
   readonly alternatives: Call["alternatives"];
   readonly strategy: string;

@@ -48,7 +48,12 @@ export const toMessage = ({ seq, value }: Numbered): ResultEvent => {
 export const fromMessage = (message: ResultEvent__Output): Numbered => {
   const { seq, experiment, cell_type: cellType, node, at, call, state } = message;
   const about = { experiment, cellType, node, at };
-  return { seq, value: call ? { kind: "call", ...about, ...call } : stateEvent({ kind: "state", ...about }, state!) };
+  if (!call) return { seq, value: stateEvent({ kind: "state", ...about }, state!) };
+  const { _confidence, confidence, ...rest } = call;
+  return {
+    seq,
+    value: { kind: "call", ...about, ...rest, ...(_confidence === undefined ? {} : { confidence: confidence! }) },
+  };
 };
 
 const stateEvent = (

@@ -15,7 +15,8 @@ export const resultOf = (id: string, wells: number): ExperimentResult => {
       const about = { statistics: "s", features: new Float32Array(1), sites: [1], metadata: {} };
       const prediction = { plate, well: `B${w + 2}`, wellType: "treatment", model, ...about };
       const call = { prediction, treatment: String(w), probability: 0.5, margin: 0.1, alternatives: [], flags: [] };
-      return { ...call, strategy: "argmax" } as unknown as Call;
+      const confidence = w % 2 === 0 ? { confidence: 0.75 } : {};
+      return { ...call, ...confidence, strategy: "argmax" } as unknown as Call;
     }),
   );
   const experiment = { id, cellType: "HUVEC", plates: ["1", "2"], sites: [] };

@@ -104,8 +104,7 @@ export const openScreenState = (): ScreenState => {
         const { plate, well, treatment: call, flags, ...rest } = event;
         const before = wells.get(wellKey(experiment, plate, well));
         const row = before ?? unlisted(experiment, plate, well, flags);
-        const { probability, margin, strategy } = rest;
-        const { confidence } = rest as { confidence?: number };
+        const { probability, confidence, margin, strategy } = rest;
         const about = { probability, margin, strategy, ...(confidence === undefined ? {} : { confidence }) };
         setWell({ ...row, ...about, call, flags });
         const there = experiments.get(experiment);
@@ -185,8 +184,7 @@ const unlisted = (experiment: string, plate: string, well: string, flags: readon
 });
 
 const calledIn = (call: NonNullable<ReportedExperiment["wells"][number]["call"]>) => {
-  const { treatment, probability, margin, plateGroup, strategy, byStrategy } = call;
-  const { confidence } = call as { confidence?: number };
+  const { treatment, probability, confidence, margin, plateGroup, strategy, byStrategy } = call;
   return {
     call: treatment,
     probability,

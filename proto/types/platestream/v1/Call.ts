@@ -13,6 +13,8 @@ export interface Call {
   'flags'?: (string)[];
   'model'?: (string);
   'statistics'?: (string);
+  'confidence'?: (number | string);
+  '_confidence'?: "confidence";
 }
 
 export interface Call__Output {
@@ -26,4 +28,6 @@ export interface Call__Output {
   'flags': (string)[];
   'model': (string);
   'statistics': (string);
+  'confidence'?: (number);
+  '_confidence'?: "confidence";
 }
