@@ -5,7 +5,7 @@ import { natsEvents } from "../../pipeline/bus/nats/events.ts";
 import { announceNode } from "../../pipeline/bus/nats/nodes.ts";
 import { type NatsBusParts, openNats } from "../../pipeline/bus/nats/open.ts";
 import { openNatsBus } from "../../pipeline/bus/nats/queue.ts";
-import { restoreCalls, restoreHeld } from "../../pipeline/bus/nats/repair.ts";
+import { callAgain, restoreCalls, restoreHeld } from "../../pipeline/bus/nats/repair.ts";
 import { readBusSecurity } from "../../pipeline/bus/nats/security.ts";
 import { type EventPublisher, openEventPublisher, publishThenStore } from "../../pipeline/events/publish.ts";
 import { openRunFolder, type RunFolder } from "../../pipeline/results/run-folder.ts";
@@ -31,11 +31,14 @@ export const openBusWork = async (parts: NodeParts, url: string): Promise<Work> 
     },
   });
   opened.add(() => nats.close());
+  const damaged: string[] = [];
   const results = await openRunFolder(config.out, {
     config: { ...config, models: [] },
     fresh: options.fresh ?? false,
-    onDamage: ({ experiment, reason }) =>
-      onStatus({ type: "damage", detail: `${reason}; the results of ${experiment} are no longer here` }),
+    onDamage({ experiment, reason }) {
+      damaged.push(experiment);
+      onStatus({ type: "damage", detail: `${reason}; ${experiment} is called again` });
+    },
   });
   opened.add(results.close);
   const accept = (models: readonly ModelInfo[]) => results.accept(usableModels(chain, models));
@@ -73,6 +76,7 @@ export const openBusWork = async (parts: NodeParts, url: string): Promise<Work> 
   const restore = restoring(nats, publisher, results, config.data, onStatus);
   parts.follow(restore.next);
   await restore.now();
+  for (const experiment of damaged) await callAgain(nats, experiment);
   const presence = announceNode(nats.nodes, node, cellTypes);
   opened.add(() => presence.close());
   parts.follow(presence.next);

@@ -13,8 +13,8 @@ export interface Link {
   close(): Promise<void>;
 }
 
-/** A link to `host:port`. */
-export const openLink = async (target: string): Promise<Link> => {
+/** A link to `host:port`; everything takes `delayMs` longer, each way. */
+export const openLink = async (target: string, delayMs = 0): Promise<Link> => {
   const [host, port] = target.split(":") as [string, string];
   const sockets = new Set<Socket>();
   let whole = true;
@@ -26,7 +26,8 @@ export const openLink = async (target: string): Promise<Link> => {
       sockets.delete(socket);
       other.destroy();
     });
-    socket.pipe(other);
+    if (delayMs === 0) socket.pipe(other);
+    else socket.on("data", (data: Buffer) => void setTimeout(() => other.writable && other.write(data), delayMs));
   };
   const server = createServer((near) => {
     if (!whole) return near.destroy();

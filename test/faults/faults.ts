@@ -6,27 +6,13 @@ import { natsEvents } from "../../pipeline/bus/nats/events.ts";
 import { freePort } from "../bus/nats-server.ts";
 import { openLink } from "./cut-link.ts";
 import { mountDisk } from "./disk.ts";
-import type { Arrangement, Scene } from "./scene.ts";
-
-export const experiments = ["HUVEC-01", "HUVEC-02", "HUVEC-03", "HUVEC-04"];
-
-export interface Fault {
-  readonly name: string;
-  readonly arrange: Arrangement;
-  /** Does the damage and, where that belongs to it, repairs it; calls `scene.strike()` at the blow. */
-  readonly break: (scene: Scene) => Promise<void>;
-  /** An experiment that must end as a dead letter; all others must be called. */
-  readonly givenUp?: GivenUp;
-}
-
-export interface GivenUp {
-  readonly experiment: string;
-  readonly attempts: number;
-  readonly stage?: string;
-  readonly reason: RegExp;
-}
+import { experiments, type Fault } from "./fault.ts";
+import { processFaults } from "./process-faults.ts";
+import { storeFaults } from "./store-faults.ts";
 
 export const faults: readonly Fault[] = [
+  ...storeFaults,
+  ...processFaults,
   {
     name: "kill -9 of one of two workers, mid-batch",
     arrange: { workers: 2, nodes: 1 },

@@ -1,16 +1,33 @@
 /**
- * `npm run faults -- [NAME...]`: breaks real processes, one fault after the other, and prints what became of the
+ * `npm run faults -- [NAME...]`, or `npm run faults -- --random [--minutes N] [--seed N]`: breaks real processes, one fault after the other, and prints what became of the
  * experiments. Without a name, all of them; a name is any part of a fault's. Exits with 1 when any row is not as it must be.
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { parseArgs } from "node:util";
 import Table from "cli-table3";
+import type { Fault } from "./fault.ts";
 import { faults } from "./faults.ts";
 import { runPipeline } from "./processes.ts";
+import { randomFault } from "./random.ts";
 import { type Row, runFault, runUndisturbed } from "./row.ts";
 
 const say = (line: string) => process.stderr.write(`${line}\n`);
+
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { random: { type: "boolean" }, minutes: { type: "string" }, seed: { type: "string" } },
+});
+
+/** The chosen ones, or random ones until the time is over. */
+function* rowsToRun(chosen: readonly Fault[]): Generator<Fault> {
+  if (options.random !== true) return yield* chosen;
+  const seed = Number(options.seed ?? Math.floor(Math.random() * 1e6));
+  say(`random faults of seed ${seed}`);
+  const until = performance.now() + Number(options.minutes ?? 10) * 60_000;
+  for (let index = 0; performance.now() < until; index++) yield randomFault(seed, index);
+}
 
 const main = async (wanted: readonly string[]): Promise<number> => {
   const chosen = faults.filter(({ name }) => wanted.length === 0 || wanted.some((part) => name.includes(part)));
@@ -29,8 +46,8 @@ const main = async (wanted: readonly string[]): Promise<number> => {
       `undisturbed: ${reference.published.size} wells are called ${reference.seconds.toFixed(1)} s after the first process`,
     );
     const rows: Row[] = [];
-    for (const [index, fault] of chosen.entries()) {
-      const row = await runFault(fault, join(folder, String(index)), { data, model }, reference);
+    for (const fault of rowsToRun(chosen)) {
+      const row = await runFault(fault, join(folder, String(rows.length)), { data, model }, reference);
       say(`${row.problems.length === 0 ? "ok  " : "FAIL"} ${row.fault} (${row.seconds.toFixed(1)} s)`);
       for (const problem of row.problems) say(problem.replaceAll(/^/gm, "     "));
       rows.push(row);
@@ -55,4 +72,4 @@ const render = (rows: readonly Row[]): string => {
 };
 
 for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(130));
-process.exit(await main(process.argv.slice(2)));
+process.exit(await main(positionals));

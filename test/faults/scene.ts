@@ -1,6 +1,8 @@
 /** The processes of one row of the table: a nats-server, workers, nodes, and somebody who follows the events. */
-import { cp, mkdir, readdir, truncate } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { cp, mkdir, readdir, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { natsEvents } from "../../pipeline/bus/nats/events.ts";
 import { type NatsBusParts, openNats } from "../../pipeline/bus/nats/open.ts";
 import { type NatsServer, startNatsServer } from "../bus/nats-server.ts";
@@ -19,6 +21,10 @@ export interface Arrangement {
   readonly serverDisk?: string;
   /** An experiment whose images cannot be decoded. */
   readonly poison?: string;
+  /** Milliseconds that everything on the links takes longer, each way. */
+  readonly delayMs?: number;
+  /** A clock for the first node that can be set: libfaketime's. */
+  readonly clock?: boolean;
 }
 
 export interface Scene {
@@ -39,6 +45,8 @@ export interface Scene {
    * that serves results stays.
    */
   startNode(name: string, ...options: string[]): Process;
+  /** Submits all experiments again. */
+  submit(): Promise<unknown>;
   startWorker(listen: string): Promise<Worker>;
   /** What has to be undone in the end. */
   onClose(undo: () => unknown): void;
@@ -50,7 +58,10 @@ export interface Scene {
   /** Resolves when every one of these experiments is done or failed. */
   settled(experiments: readonly string[]): Promise<void>;
   /** All stored events, and the folders with results, each finished. */
-  finish(): Promise<{ readonly events: readonly Event[]; readonly folders: readonly string[] }>;
+  /** Sets the clock of the first node so many seconds away from the true time. */
+  setClock(seconds: number): Promise<void>;
+  /** `follow`: those who subscribed have to have seen everything. */
+  finish(follow?: boolean): Promise<{ readonly events: readonly Event[]; readonly folders: readonly string[] }>;
   close(): Promise<void>;
 }
 
@@ -63,6 +74,16 @@ const lostAfter = 2;
 /** A worker's time for one request; a batch takes a tenth of a second where nothing else runs. */
 const deadlineMs = 3_000;
 
+/** Debian's package faketime. */
+const faketime = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
+const underClock = (file: string): string[] => {
+  if (!existsSync(faketime)) throw new Error("a clock that can be set is needed: apt-get install faketime");
+  const settings = ["FAKETIME_NO_CACHE=1", "FAKETIME_DONT_FAKE_MONOTONIC=1", `FAKETIME_TIMESTAMP_FILE=${file}`];
+  return ["env", `LD_PRELOAD=${faketime}`, ...settings];
+};
+const setClock = (file: string, seconds: number): Promise<void> =>
+  writeFile(file, `${seconds < 0 ? "" : "+"}${seconds}s\n`);
+
 const startWorker = async (name: string, model: string, listen = "127.0.0.1:0"): Promise<Worker> => {
   const args = ["--model", model, "--provider", "cpu", "--threads", "1", "--listen", listen, "--json"];
   const worker = startPipeline(name, ["worker", ...args]);
@@ -74,7 +95,7 @@ const startWorker = async (name: string, model: string, listen = "127.0.0.1:0"):
 export const openScene = async (
   folder: string,
   { data: whole, model }: { readonly data: string; readonly model: string },
-  { workers: workerCount, nodes: nodeCount, links: linked, serverDisk, poison }: Arrangement,
+  { workers: workerCount, nodes: nodeCount, links: linked, serverDisk, poison, delayMs, clock = false }: Arrangement,
 ): Promise<Scene> => {
   const closing: (() => unknown)[] = [];
   const nodes: Process[] = [];
@@ -99,7 +120,8 @@ export const openScene = async (
     closing.push(() => Promise.all(workers.map((worker) => worker.kill())));
     for (let index = 1; index <= workerCount; index++) workers.push(await startWorker(`worker-${index}`, model));
     const targets = { workers: workers.map(({ address }) => address), bus: [server.url.slice("nats://".length)] };
-    const links = linked === undefined ? [] : await Promise.all(targets[linked].map(openLink));
+    const links =
+      linked === undefined ? [] : await Promise.all(targets[linked].map((target) => openLink(target, delayMs)));
     closing.push(() => Promise.all(links.map((link) => link.close())));
     const addresses = linked === "workers" ? links.map(({ address }) => address) : targets.workers;
     const urlOf = (node: string) =>
@@ -114,8 +136,11 @@ export const openScene = async (
       return subscriber;
     };
     const subscribe = () => keep(subscribeToBus(bus));
-    const { until } = subscribe();
-    await runPipeline("submit", "--bus", server.url, "--data", data);
+    subscribe();
+    const clockFile = join(folder, "clock");
+    if (clock) await setClock(clockFile, 0);
+    const submit = () => runPipeline("submit", "--bus", server.url, "--data", data);
+    await submit();
 
     const scene: Scene = {
       folder,
@@ -128,6 +153,7 @@ export const openScene = async (
       subscribers,
       subscribe,
       followResults: (address) => keep(subscribeAsProcess(address)),
+      submit,
       onClose: (undo) => void closing.push(undo),
       async startWorker(listen) {
         const worker = await startWorker(`worker-${workers.length + 1}`, model, listen);
@@ -136,13 +162,14 @@ export const openScene = async (
       },
       startNode(name, ...options) {
         const stay = options.includes("--results-listen");
-        const node = startPipeline(name, [
+        const args = [
           ...["start", "--json", "--bus", urlOf(name), "--node", name, "--data-root", data],
           ...["--out", join(folder, name), "--lost-after", String(lostAfter), ...(stay ? [] : ["--until-empty"])],
           ...["--set", `infer.deadlineMs=${deadlineMs}`, "--set", "infer.images=16"],
           ...addresses.flatMap((address) => ["--worker", address]),
           ...options,
-        ]);
+        ];
+        const node = startPipeline(name, args, clock && name === "node-1" ? underClock(clockFile) : []);
         nodes.push(node);
         return node;
       },
@@ -153,14 +180,15 @@ export const openScene = async (
       get struckAt() {
         return struckAt;
       },
-      settled: (experiments) =>
-        until((seen) => {
-          const ended = seen.flatMap(({ value }) =>
-            value.kind === "state" && (value.state === "done" || value.state === "failed") ? [value.experiment] : [],
-          );
-          return experiments.every((each) => ended.includes(each));
-        }),
-      async finish() {
+      setClock: (seconds) => setClock(clockFile, seconds),
+      async settled(experiments) {
+        const isSettled = async () => {
+          const states = new Map((await bus.records.all()).map(({ id, state }) => [id, state]));
+          return experiments.every((each) => states.get(each) === "done" || states.get(each) === "failed");
+        };
+        while (!(await isSettled())) await sleep(200);
+      },
+      async finish(follow = true) {
         // Who was killed is started again, and puts together what it had: nothing is left on the queue.
         const names = [...new Set(nodes.map(({ name }) => name))];
         for (const name of names) {
@@ -170,7 +198,7 @@ export const openScene = async (
           if (code !== 0) throw new Error(`${name} ended with ${code}: ${nodes.at(-1)!.complaints.join(" | ")}`);
         }
         const last = await natsEvents(bus).last();
-        await Promise.all(subscribers.map((each) => each.until((seen) => seen.at(-1)?.seq === last)));
+        if (follow) await Promise.all(subscribers.map((each) => each.until((seen) => seen.at(-1)?.seq === last)));
         const again = subscribe();
         await again.until((seen) => seen.at(-1)?.seq === last);
         const events = again.seen;

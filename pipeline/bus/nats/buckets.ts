@@ -30,13 +30,24 @@ export const openBucket = async <T>(nc: NatsConnection, name: string, forgetMs: 
   const keys = async (): Promise<string[]> => {
     const prefix = `$KV.${name}.`;
     const all = { subjects_filter: `${prefix}>` };
-    const { state } = await retryUntilAnswered(nc, () => manager.streams.info(`KV_${name}`, all));
+    const { state } = await retryUntilAnswered(nc, () =>
+      manager.streams.info(`KV_${name}`, all).catch((error: unknown) => {
+        if (isDeleted(error)) return open().then(() => manager.streams.info(`KV_${name}`, all));
+        throw error;
+      }),
+    );
     return Object.keys(state.subjects ?? {}).map((subject) => subject.slice(prefix.length));
   };
   const read = async (subject: string) => {
-    const entry = await retryUntilAnswered(nc, () => kv.get(subject));
+    const entry = await retryUntilAnswered(nc, () => kv.get(subject).catch(openAgain));
     if (entry === null || entry.operation !== "PUT") return undefined;
     return { value: entry.json<T>(), revision: entry.revision };
+  };
+
+  /** Somebody may have deleted the bucket: then nobody is there to answer. */
+  const openAgain = async (error: unknown): Promise<never> => {
+    if (isNoResponse(error)) await open();
+    throw error;
   };
 
   const bucket: Bucket<T> = {
@@ -46,17 +57,13 @@ export const openBucket = async <T>(nc: NatsConnection, name: string, forgetMs: 
       return (await lastValueFrom(values)).flatMap((found) => (found === undefined ? [] : [found.value]));
     },
     async put(key, value) {
-      await retryUntilAnswered(nc, () =>
-        kv.put(token(key), JSON.stringify(value)).catch(async (error: unknown) => {
-          // Somebody may have deleted the bucket: then nobody is there to answer.
-          if (isNoResponse(error)) await open();
-          throw error;
-        }),
-      );
+      await retryUntilAnswered(nc, () => kv.put(token(key), JSON.stringify(value)).catch(openAgain));
     },
     async replace(key, value, revision) {
       try {
-        await retryUntilAnswered(nc, () => kv.put(token(key), JSON.stringify(value), { previousSeq: revision }));
+        await retryUntilAnswered(nc, () =>
+          kv.put(token(key), JSON.stringify(value), { previousSeq: revision }).catch(openAgain),
+        );
         return true;
       } catch (error) {
         if (isConflict(error)) return false;
@@ -76,6 +83,8 @@ export const openBucket = async <T>(nc: NatsConnection, name: string, forgetMs: 
   };
   return bucket;
 };
+
+const isDeleted = (error: unknown): boolean => (error as { code?: unknown }).code === 10059;
 
 /** The server's "wrong last sequence". A repeated write whose first answer was lost gets it as well, and reads anew. */
 const isConflict = (error: unknown): boolean => (error as { code?: unknown }).code === 10071;

@@ -53,6 +53,15 @@ export const restoreHeld = async (
   if (known?.state !== "done") say(`${id} was ${known?.state ?? "unknown"} to the bus, and is done`);
 };
 
+/** Queues an experiment again that was done: its results are lost. Calls that are published stay as they are. */
+export const callAgain = async (parts: NatsBusParts, id: string): Promise<void> => {
+  await parts.records.change(id, (record) =>
+    record?.state === "done" ? { ...record, submission: nuid.next(), state: "queued", attempts: 0 } : undefined,
+  );
+  const record = await parts.records.get(id);
+  if (record?.value.state === "queued") await queueAgain(parts, record.value);
+};
+
 /**
  * Repairs everything that can be found: `held` is asked for what the nodes' folders hold. What was done and is held by nobody
  * is queued again.
@@ -80,11 +89,7 @@ export const repairBus = async (
   if (!(await eventsExpire(parts))) {
     for (const record of records) {
       if (record.state !== "done" || restored.has(record.id) || (await isPublished(parts, record))) continue;
-      await parts.records.change(record.id, (now) =>
-        now === undefined ? undefined : { ...now, submission: nuid.next(), state: "queued", attempts: 0 },
-      );
-      const { value } = (await parts.records.get(record.id))!;
-      await queueAgain(parts, value);
+      await callAgain(parts, record.id);
       say(`calls of ${record.id} were lost and no folder holds them: it is queued again`);
     }
   }
