@@ -53,7 +53,7 @@ export const subscribeToBus = (bus: NatsBusParts): Subscriber => {
     async close() {
       stop.abort();
       goOn();
-      await following;
+      await following.catch(() => undefined); // a store that was lost has ended it
     },
   };
 };
