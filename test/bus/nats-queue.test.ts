@@ -4,11 +4,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Bus } from "../../pipeline/bus/bus.ts";
 import { parseBusUrl } from "../../pipeline/bus/nats/connection.ts";
 import { chooseLetters, readDeadLetters, replayDeadLetters } from "../../pipeline/bus/nats/dead-letters.ts";
+import type { Limits } from "../../pipeline/bus/nats/layout.ts";
 import { announceNode } from "../../pipeline/bus/nats/nodes.ts";
 import { type NatsBusParts, openNats } from "../../pipeline/bus/nats/open.ts";
 import { overview } from "../../pipeline/bus/nats/overview.ts";
 import { openNatsBus } from "../../pipeline/bus/nats/queue.ts";
-import type { Limits } from "../../pipeline/bus/nats/streams.ts";
 import { type NatsServer, startNatsServer } from "./nats-server.ts";
 
 let server: NatsServer;

@@ -2,10 +2,11 @@
 import type { WorkerDirectory } from "../../workers/directory.ts";
 import { type Bucket, openBucket } from "./buckets.ts";
 import { type Connected, connectNats, type OnConnection, parseBusUrl } from "./connection.ts";
+import { defaultLimits, type Limits } from "./layout.ts";
 import type { NodeState } from "./nodes.ts";
 import type { ExperimentRecord } from "./records.ts";
 import type { BusSecurity } from "./security.ts";
-import { defaultLimits, type Limits, openStreams, type Streams } from "./streams.ts";
+import { openStreams, type Streams } from "./streams.ts";
 import { openWorkerDirectory } from "./workers.ts";
 
 /** A node that was silent for so long is gone. */

@@ -1,26 +1,14 @@
-/** Streams and consumers: the only file that knows the client's JetStream API. */
-import { setTimeout as sleep } from "node:timers/promises";
+/** What is done with the streams of a namespace. */
 import {
   AckPolicy,
-  type Consumer,
-  type ConsumerInfo,
   DeliverPolicy,
-  DiscardPolicy,
   JetStreamApiError,
   type JetStreamClient,
   type JetStreamManager,
-  type JsMsg,
   jetstream,
-  jetstreamManager,
-  RetentionPolicy,
-  StorageType,
-  StoreCompression,
-  type StreamConfig,
 } from "@nats-io/jetstream";
 import { lastValueFrom, range, toArray } from "rxjs";
 import { mapOrdered } from "../../../common/concurrency.ts";
-import { PlatestreamError } from "../../../common/errors.ts";
-import { noSuchEvent } from "../../events/store.ts";
 import {
   answerMs,
   type Connected,
@@ -28,34 +16,14 @@ import {
   type Msg,
   type NatsConnection,
   nanos,
-  nuid,
   retryUntilAnswered,
 } from "./connection.ts";
+import { type FollowOptions, followStream } from "./follow.ts";
+import { codeOf, consumerNotFound, noMessage, openManager, streamNotFound, wrongLastSequence } from "./jetstream.ts";
+import { type Limits, layOutStreams } from "./layout.ts";
 import { type Names, namesIn } from "./names.ts";
 
-/** What this program lays out. A later program migrates an earlier one's streams; an earlier one leaves a later one's alone. */
-const layout = 1;
-
-export interface Limits {
-  /** Experiments that may wait; then submitting waits. Set when the stream is created, and kept by migrations. */
-  readonly queue: number;
-  /** Silence after which an experiment goes to another node. */
-  readonly ackWaitMs: number;
-  /** Servers of a cluster that keep every message; absent: as it is, one where nobody has said otherwise. */
-  readonly replicas?: number | undefined;
-}
-
-export const defaultLimits: Limits = { queue: 10_000, ackWaitMs: 30_000 };
-
 export type Published = "stored" | "duplicate" | "conflict";
-
-export interface FollowOptions {
-  readonly subject: string;
-  readonly after: number;
-  /** End when everything up to this number was read; absent: never. */
-  readonly upTo?: number;
-  readonly signal: AbortSignal;
-}
 
 export interface Streams {
   readonly names: Names;
@@ -102,135 +70,16 @@ export interface Streams {
   remove(stream: string, seq: number): Promise<void>;
 }
 
-/** The server's JetStream. Throws "bus-unavailable" where it has none. */
-export const openManager = (nc: NatsConnection): Promise<JetStreamManager> => {
-  const open = () => jetstreamManager(nc, { timeout: answerMs });
-  // A server that has just started may take a moment; one without JetStream never gets there.
-  const again = () => sleep(startingMs).then(open);
-  return open()
-    .catch(again)
-    .catch((cause: Error) => {
-      throw new PlatestreamError(
-        "bus-unavailable",
-        `the NATS server at ${nc.getServer()} must have JetStream (${cause.message}); start it with \`nats-server --jetstream --store_dir DIR\``,
-        { cause },
-      );
-    });
-};
-
 /** Opens the streams of a namespace: creates what is missing and migrates what an earlier version made. */
 export const openStreams = async ({ nc, serverIs }: Connected, namespace: string, limits: Limits): Promise<Streams> => {
   const names = namesIn(namespace);
   const manager = await openManager(nc);
-  const layOut = async () => {
-    for (const config of streamsOf(names, limits, serverIs("2.10"))) await ensureStream(nc, manager, config);
-    if (limits.replicas !== undefined) await setReplicas(nc, manager, names, limits.replicas);
-  };
+  const layOut = () => layOutStreams(nc, manager, { names, limits, compress: serverIs("2.10") });
   await layOut();
   return streamsOn(nc, manager, jetstream(nc, { timeout: answerMs }), { names, limits, layOut });
 };
 
-const startingMs = 2_000;
-
-type Wanted = Partial<StreamConfig> & { readonly name: string };
-
-const streamsOf = (names: Names, limits: Limits, compress: boolean): Wanted[] => [
-  {
-    name: names.queue,
-    description: `Platestream layout ${layout}: experiments that are not settled`,
-    subjects: [names.all("experiments")],
-    retention: RetentionPolicy.Workqueue,
-    storage: StorageType.File,
-    discard: DiscardPolicy.New,
-    max_msgs: limits.queue,
-    duplicate_window: nanos(120_000),
-  },
-  {
-    name: names.deadLetters,
-    description: `Platestream layout ${layout}: experiments that failed, the last time of each`,
-    subjects: [names.all("dead-letters")],
-    retention: RetentionPolicy.Limits,
-    storage: StorageType.File,
-    max_msgs_per_subject: 1,
-    duplicate_window: nanos(120_000),
-  },
-  {
-    name: names.events,
-    description: `Platestream layout ${layout}: calls, and changes of an experiment's state`,
-    subjects: [names.all("events")],
-    retention: RetentionPolicy.Limits,
-    storage: StorageType.File,
-    duplicate_window: nanos(120_000),
-    ...(compress ? { compression: StoreCompression.S2 } : {}),
-  },
-];
-
-/** What a migration sets; limits, replicas and the like stay as an operator wants them. */
-const migrated = [
-  "description",
-  "subjects",
-  "discard",
-  "max_msgs_per_subject",
-  "duplicate_window",
-  "compression",
-] as const;
-
-const ensureStream = async (nc: NatsConnection, manager: JetStreamManager, wanted: Wanted): Promise<void> => {
-  let there = await find(nc, manager, wanted.name);
-  if (there === undefined) {
-    await retryUntilAnswered(nc, () => manager.streams.add(wanted)).catch((error: unknown) => {
-      if (codeOf(error) !== streamNameInUse) throw error;
-    });
-    there = await find(nc, manager, wanted.name);
-  }
-  const { config } = there!;
-  if (layoutOf(config.description) > layout) return;
-  const changes = migrated.filter(
-    (key) => key in wanted && JSON.stringify(config[key]) !== JSON.stringify(wanted[key]),
-  );
-  if (changes.length === 0) return;
-  const change = Object.fromEntries(changes.map((key) => [key, wanted[key]]));
-  await retryUntilAnswered(nc, () => manager.streams.update(wanted.name, change));
-};
-
-/** @throws PlatestreamError `invalid-config` where the server has no cluster of so many */
-const setReplicas = async (nc: NatsConnection, manager: JetStreamManager, names: Names, replicas: number) => {
-  const streams = [names.queue, names.deadLetters, names.events];
-  for (const name of [...streams, ...[names.records, names.nodes, names.workers].map((bucket) => `KV_${bucket}`)]) {
-    const there = await find(nc, manager, name);
-    if (there === undefined || there.config.num_replicas === replicas) continue;
-    await retryUntilAnswered(nc, () => manager.streams.update(name, { num_replicas: replicas })).catch(
-      (cause: Error) => {
-        throw new PlatestreamError(
-          "invalid-config",
-          `--bus-replicas ${replicas} needs a cluster of at least so many servers with JetStream: ${cause.message}`,
-          { cause },
-        );
-      },
-    );
-  }
-};
-
-const find = (nc: NatsConnection, manager: JetStreamManager, name: string) =>
-  retryUntilAnswered(nc, () => manager.streams.info(name)).catch((error: unknown) => {
-    if (codeOf(error) === streamNotFound) return undefined;
-    throw error;
-  });
-
-const layoutOf = (description = ""): number => Number(/^Platestream layout (\d+)/.exec(description)?.[1] ?? 0);
-
-const streamNotFound = 10059;
-const streamNameInUse = 10058;
-const consumerNotFound = 10014;
-const wrongLastSequence = 10071;
-const noMessage = 10037;
-/** What a reader asks for at a time; it asks again when it has read that, so a slow one holds no more. */
-const reading = { max_messages: 200, expires: 3_000, idle_heartbeat: 1_000 };
-const forgetReaderMs = 300_000;
-const readAgainMs = 200;
 const readsAtATime = 64;
-
-const codeOf = (error: unknown): number | undefined => (error instanceof JetStreamApiError ? error.code : undefined);
 
 const streamsOn = (
   nc: NatsConnection,
@@ -396,67 +245,12 @@ const streamsOn = (
     return (await lastValueFrom(numbers.pipe(mapOrdered(readsAtATime, read), toArray()))).flat();
   },
 
-  async *follow<T>(stream: string, { subject, after, upTo = Number.POSITIVE_INFINITY, signal }: FollowOptions) {
-    let last = after;
-    let fruitless = 0;
-    while (!signal.aborted) {
-      // Numbers that fall are those of a store that was rolled back or made anew: what comes may have been seen, or not.
-      const there = await find(nc, manager, stream);
-      if (there === undefined) throw streamDeleted(stream);
-      if (there.state.last_seq < last) throw noSuchEvent(last, there.state.last_seq);
-      const reader = await retryUntilAnswered(nc, () =>
-        manager.consumers.add(stream, {
-          name: `reader-${nuid.next()}`,
-          filter_subject: subject,
-          deliver_policy: DeliverPolicy.StartSequence,
-          opt_start_seq: last + 1,
-          ack_policy: AckPolicy.None,
-          inactive_threshold: nanos(forgetReaderMs),
-          mem_storage: true,
-        }),
-      );
-      const before = last;
-      // A damaged stream skips what it cannot give: then no message says that it is the last.
-      const exhausted = new AbortController();
-      const onIdle = () => upTo < Number.POSITIVE_INFINITY && exhausted.abort();
-      const ending = AbortSignal.any([signal, exhausted.signal]);
-      try {
-        if (upTo < Number.POSITIVE_INFINITY && reader.num_pending === 0) return;
-        for await (const message of readAll(client.consumers.getConsumerFromInfo(reader), ending, onIdle)) {
-          last = message.seq;
-          yield { seq: message.seq, value: message.json<T>() };
-          if (signal.aborted || last >= upTo || (upTo < Number.POSITIVE_INFINITY && message.info.pending === 0)) return;
-        }
-      } finally {
-        manager.consumers.delete(stream, reader.name).catch(() => undefined);
-      }
-      if (exhausted.signal.aborted) return;
-      fruitless = last === before && reader.num_pending > 0 ? fruitless + 1 : 0;
-      if (fruitless === patience) throw damagedStream(stream);
-      if (!signal.aborted) await sleep(readAgainMs);
-    }
-  },
+  follow: (stream, options) => followStream({ nc, manager, client }, stream, options),
 
   async remove(stream, seq) {
     await retryUntilAnswered(nc, () => manager.streams.deleteMessage(stream, seq));
   },
 });
-
-/** How often a stream may give nothing although it counts something, until it counts as damaged. */
-const patience = 3;
-
-const damagedStream = (name: string): PlatestreamError =>
-  new PlatestreamError(
-    "invalid-data",
-    `the stream ${name} counts messages that it cannot give: the files of nats-server are damaged; ` +
-      "`pipeline repair --bus URL --results DIR...` publishes them again",
-  );
-
-const streamDeleted = (stream: string): PlatestreamError =>
-  new PlatestreamError(
-    "bus-unavailable",
-    `the stream ${stream} was deleted; nodes and \`pipeline repair\` make it again, and then it is to be read from the start`,
-  );
 
 /** Which message of the stream it is, and who delivered it: the subject that it is settled by says it. */
 export const deliveryOf = (message: Msg): { readonly seq: number; readonly consumer: string } => {
@@ -465,37 +259,3 @@ export const deliveryOf = (message: Msg): { readonly seq: number; readonly consu
   const [consumer, , seq] = tokens.slice(tokens.length > 9 ? 5 : 3);
   return { seq: Number(seq), consumer: consumer! };
 };
-
-/** `onIdle`: there are no more for now. Messages in their order without a gap. Ends when aborted, or when some are missing: the server or its answers were lost. */
-async function* readAll(consumer: Consumer, signal: AbortSignal, onIdle: () => void): AsyncGenerator<JsMsg> {
-  let delivered = 0;
-  let withheld = 0;
-  let unreadable: ConsumerInfo | undefined;
-  while (!signal.aborted) {
-    const messages = await consumer.fetch(reading);
-    const stop = () => void messages.close();
-    signal.addEventListener("abort", stop, { once: true });
-    if (signal.aborted) stop();
-    try {
-      for await (const message of messages) {
-        if (signal.aborted || message.info.deliverySequence !== delivered + 1) return;
-        delivered += 1;
-        yield message;
-      }
-      // What the server sent as the request ran out is missed by its number, and no message may follow that shows it.
-      const received = messages.getReceived();
-      if (signal.aborted || received === reading.max_messages) continue;
-      const info = await consumer.info();
-      if (info.delivered.consumer_seq !== delivered) return;
-      withheld = received === 0 && info.num_pending > 0 ? withheld + 1 : 0;
-      if (withheld === patience) unreadable = info;
-      if (received === 0 && info.num_pending === 0) onIdle();
-    } catch {
-      return;
-    } finally {
-      signal.removeEventListener("abort", stop);
-      await messages.close();
-    }
-    if (unreadable !== undefined) throw damagedStream(unreadable.stream_name);
-  }
-}

@@ -3,9 +3,9 @@ import { z } from "zod";
 import { type WorkerDirectory, type WorkerEntry, workerForgottenMs } from "../../workers/directory.ts";
 import { openBucket } from "./buckets.ts";
 import { connectNats, type NatsConnection, type OnConnection, parseBusUrl } from "./connection.ts";
+import { openManager } from "./jetstream.ts";
 import { type Names, namesIn } from "./names.ts";
 import type { BusSecurity } from "./security.ts";
-import { openManager } from "./streams.ts";
 
 const entrySchema = z.object({
   address: z.string(),
