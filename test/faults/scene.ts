@@ -60,7 +60,7 @@ export interface Scene {
   /** All stored events, and the folders with results, each finished. */
   /** Sets the clock of the first node so many seconds away from the true time. */
   setClock(seconds: number): Promise<void>;
-  /** `follow`: those who subscribed have to have seen everything. */
+  /** `follow`: all events are there, and those who subscribed have seen them. */
   finish(follow?: boolean): Promise<{ readonly events: readonly Event[]; readonly folders: readonly string[] }>;
   close(): Promise<void>;
 }
@@ -197,12 +197,14 @@ export const openScene = async (
           const code = await scene.startNode(name).ended;
           if (code !== 0) throw new Error(`${name} ended with ${code}: ${nodes.at(-1)!.complaints.join(" | ")}`);
         }
+        const folders = names.map((name) => join(folder, name));
+        if (!follow) return { events: [], folders };
         const last = await natsEvents(bus).last();
-        if (follow) await Promise.all(subscribers.map((each) => each.until((seen) => seen.at(-1)?.seq === last)));
+        await Promise.all(subscribers.map((each) => each.until((seen) => seen.at(-1)?.seq === last)));
         const again = subscribe();
         await again.until((seen) => seen.at(-1)?.seq === last);
         const events = again.seen;
-        return { events, folders: names.map((name) => join(folder, name)) };
+        return { events, folders };
       },
       close,
     };
