@@ -83,14 +83,17 @@ const readOwn = async (options: StartOptions): Promise<ResolvedConfig> => {
   }
 };
 
+/** Relative paths in a file start from its folder, wherever the command is run. */
+const pathsFrom = (folder: string, file: object): Record<string, string> => {
+  const known = Object.entries(file).filter(([key]) => ["data", "model", "out"].includes(key));
+  return Object.fromEntries(
+    known.flatMap(([key, path]) => (typeof path === "string" ? [[key, resolve(folder, path)]] : [])),
+  );
+};
+
 const lay = (options: StartOptions, file: object, folder: string, where: string): ResolvedConfig => {
   const { data, experiment, out, model, worker, memory } = options;
-  const paths = file as { data?: unknown; model?: unknown };
-  const fromFile = {
-    ...file,
-    ...(typeof paths.data === "string" ? { data: resolve(folder, paths.data) } : {}),
-    ...(typeof paths.model === "string" ? { model: resolve(folder, paths.model) } : {}),
-  };
+  const fromFile = { ...file, ...pathsFrom(folder, file) };
   const { where: rows, ...reading } = openOptionsOf(options);
   const told = { data, ...reading, where: rows, experiments: experiment, out, model, workers: worker };
   const given = Object.fromEntries(Object.entries(told).filter(([, value]) => value !== undefined));

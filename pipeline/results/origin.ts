@@ -19,19 +19,38 @@ export interface ResultsConfig extends RunConfig {
 const originSchema = z.object({
   data: z.string(),
   layout: z.string(),
+  /** Which rows, columns, channels, planes and time points of the tables are read. */
+  reading: z.array(z.string()).default([]),
   models: z.array(z.string()),
   stages: z.array(z.string()),
   plugins: z.array(z.string()).default([]),
 });
 type Origin = z.output<typeof originSchema>;
 
-const originOf = ({ data, layout, models, stages, plugins = [] }: ResultsConfig): Origin => ({
+const originOf = ({ data, layout, models, stages, plugins = [], ...config }: ResultsConfig): Origin => ({
   data: resolve(data),
   layout,
+  reading: readingOf(config),
   models: networksOf(models),
   stages: stages.map(({ use, options }) => `${use} ${JSON.stringify(sorted(options))}`),
   plugins: [...plugins].sort(),
 });
+
+const readingOf = ({
+  columns,
+  where,
+  channels,
+  plane,
+  time,
+  encoding,
+}: Pick<RunConfig, "columns" | "where" | "channels" | "plane" | "time" | "encoding">): string[] => [
+  ...Object.entries(columns)
+    .map(([role, column]) => `column ${role}=${column}`)
+    .sort(),
+  ...Object.entries({ where, channels, plane, time, encoding }).flatMap(([name, value]) =>
+    value === undefined ? [] : [`${name} ${value}`],
+  ),
+];
 
 const networksOf = (models: readonly ModelInfo[]): string[] =>
   [...new Set(models.map(({ name, cellType, version }) => `${name} ${cellType} ${version}`))].sort();

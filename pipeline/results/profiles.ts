@@ -68,8 +68,18 @@ const datasetColumns = (reports: readonly ExperimentReport[]): Column[] => {
   const taken = new Set(ownColumns.map(({ name }) => name));
   const names = [...new Set(reports.flatMap(({ metadata }) => metadata))];
   return names
-    .map((name): Column => ({ name: `Metadata_${name}`, type: "STRING", value: ({ metadata }) => metadata[name] }))
+    .map((name): Column => {
+      const holding = reports.filter(({ metadata }) => metadata.includes(name));
+      const numeric = holding.every(({ numericMetadata = [] }) => numericMetadata.includes(name));
+      if (!numeric) return { name: `Metadata_${name}`, type: "STRING", value: ({ metadata }) => metadata[name] };
+      return { name: `Metadata_${name}`, type: "DOUBLE", value: ({ metadata }) => numberIn(metadata[name]) };
+    })
     .filter(({ name }) => !taken.has(name));
+};
+
+const numberIn = (text = ""): number | undefined => {
+  const number = Number.parseFloat(text);
+  return Number.isNaN(number) ? undefined : number;
 };
 
 const featureColumns = (reports: readonly ExperimentReport[]): Column[] => {

@@ -61,6 +61,8 @@ export interface ExperimentReport {
   readonly featureCount: number;
   /** Names of the dataset's further columns. */
   readonly metadata: readonly string[];
+  /** Those of them that hold numbers, or nothing, in every well. Absent in reports of older versions. */
+  readonly numericMetadata?: readonly string[];
   /** What the calls rest on, as it was when the experiment was begun. */
   readonly inputs?: Inputs;
 }
@@ -83,6 +85,7 @@ export const reportExperiment = (result: ExperimentResult): ReportedExperiment =
   const { experiment, leftOut, notes, attempts, startedAt, seconds, images } = result;
   const { wells, predictions } = tabulate(result);
   const models = new Map(predictions.map(({ model }) => [`${model.name} ${model.version}`, identityOf(model)]));
+  const columns = [...new Set(wells.flatMap(({ metadata }) => Object.keys(metadata)))];
   const report = {
     experiment: experiment.id,
     cellType: experiment.cellType,
@@ -101,10 +104,24 @@ export const reportExperiment = (result: ExperimentResult): ReportedExperiment =
     notes,
     accuracy: scoreWells(wells.map((row) => ({ ...row, called: calledBy(row) }))),
     featureCount: predictions[0]?.features.length ?? 0,
-    metadata: [...new Set(wells.flatMap(({ metadata }) => Object.keys(metadata)))],
+    metadata: columns,
+    numericMetadata: columns.filter((name) => isNumeric(wells.map(({ metadata }) => metadata[name]))),
     ...(result.inputs === undefined ? {} : { inputs: result.inputs }),
   };
   return { report, wells, features: stack(experiment.id, predictions) };
+};
+
+/** A number that loses nothing by being one: not an identifier such as `007`. */
+const plainNumber = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:e[+-]?\d+)?$/i;
+
+/** What tables write where there is no number. */
+const noNumber = /^(?:|nan|na|n\/a|null|none)$/i;
+
+const isNumeric = (texts: readonly (string | undefined)[]): boolean => {
+  const told = texts.filter((text) => text !== undefined && !noNumber.test(text));
+  return (
+    told.length > 0 && told.every((text) => plainNumber.test(text!) && Number.isSafeInteger(Math.trunc(Number(text))))
+  );
 };
 
 /** What each strategy says of a well. A stage of a plugin's may know only what it called. */

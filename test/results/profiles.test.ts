@@ -1,18 +1,26 @@
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { promisify } from "node:util";
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from "hyparquet";
+import { packageFile } from "../../common/package-file.ts";
 import type { ExperimentResult } from "../../pipeline/results/result.ts";
 import { openRunFolder } from "../../pipeline/results/run-folder.ts";
 import { temporaryFolder } from "../kit/experiment.ts";
 import { config, model, resultOf } from "./results.ts";
 
-const profiles = async (t: TestContext, results: readonly ExperimentResult[]) => {
+const writeProfiles = async (t: TestContext, results: readonly ExperimentResult[]): Promise<string> => {
   const dir = await temporaryFolder(t);
   const folder = await openRunFolder(dir, { config, fresh: false });
   for (const result of results) await folder.write(result);
   await folder.finish({ seconds: 1 });
-  const file = await asyncBufferFromFile(join(dir, "profiles.parquet"));
+  return join(dir, "profiles.parquet");
+};
+
+const profiles = async (t: TestContext, results: readonly ExperimentResult[]) => {
+  const file = await asyncBufferFromFile(await writeProfiles(t, results));
   return { rows: await parquetReadObjects({ file }), metadata: await parquetMetadataAsync(file) };
 };
 
@@ -90,7 +98,7 @@ test("experiments are row groups, and columns that one of them lacks are null in
   );
   const shown = rows.map(({ Metadata_Dose, demo_2, my_bundle_0 }) => [Metadata_Dose, demo_2, my_bundle_0]);
   assert.deepEqual(shown, [
-    ["3", 0.5, null],
+    [3, 0.5, null],
     [null, null, null],
     [null, null, 0],
     [null, null, 1],
@@ -104,4 +112,51 @@ test("a run without a called well has a table without features", async (t) => {
     [["B02", null]],
   );
   assert.equal(metadata.schema.at(-1)!.name, "Metadata_Statistics");
+});
+
+test("numbers in the dataset's columns are numbers, identifiers that look like them are not", async (t) => {
+  const { rows } = await profiles(t, [
+    resultOf("HUVEC-01", [
+      { well: "B02", called: "1", metadata: { Dose: "0.5", Barcode: "007", Mixed: "1" } },
+      { well: "B03", called: "1", metadata: { Dose: "nan", Barcode: "12", Mixed: "high" } },
+      { well: "B04", called: "1", metadata: { Dose: "1e-3", Barcode: "", Mixed: "" } },
+    ]),
+    resultOf("HUVEC-02", [{ well: "B02", called: "1", metadata: { Dose: "3" } }]),
+  ]);
+  assert.deepEqual(
+    rows.map(({ Metadata_Dose, Metadata_Barcode, Metadata_Mixed }) => [
+      Metadata_Dose,
+      Metadata_Barcode,
+      Metadata_Mixed,
+    ]),
+    [
+      [0.5, "007", "1"],
+      [null, "12", "high"],
+      [0.001, "", ""],
+      [3, null, null],
+    ],
+  );
+});
+
+const python = process.env.PLATESTREAM_TEST_PYTHON ?? "/usr/bin/python3";
+
+test("docs/profiles.md quotes a program that standardises profiles, and pandas, pyarrow and pycytominer run it", async (t) => {
+  const program = packageFile("docs/profiles.py");
+  const quoted = `\`\`\`python\n${await readFile(program, "utf8")}\`\`\``;
+  assert.ok((await readFile(packageFile("docs/profiles.md"), "utf8")).includes(quoted));
+  try {
+    await promisify(execFile)(python, ["-c", "import pandas, pyarrow, pycytominer"]);
+  } catch {
+    t.diagnostic(`${python} has not all of pandas, pyarrow and pycytominer (PLATESTREAM_TEST_PYTHON names another)`);
+    return;
+  }
+  const wells = ["B02", "B03", "B04", "B05"].map((well, index) => ({
+    well,
+    called: String(index % 3),
+    wellType: index % 2 === 0 ? ("negative_control" as const) : ("treatment" as const),
+    metadata: { Dose: String(index) },
+  }));
+  const path = await writeProfiles(t, [resultOf("HUVEC-01", wells), resultOf("HUVEC-02", wells)]);
+  const { stdout } = await promisify(execFile)(python, [program, path]);
+  assert.equal(stdout, "8 wells, 3 features\n");
 });

@@ -177,7 +177,7 @@ test("a folder of another run is refused, and says what differs and how to go on
   await assert.rejects(
     open(dir, { models: [{ ...model, version: "v2" }] }),
     new RegExp(
-      `^PlatestreamError: \\[invalid-config\\] a run continues only what has the same data, networks and stages, and ` +
+      `^PlatestreamError: \\[invalid-config\\] a run continues only what has the same data, networks, stages and plugins, and ` +
         `${dir} holds results of another run \\(models were demo HUVEC v1, are demo HUVEC v2\\); give this run ` +
         `another --out, or drop what is there with --fresh$`,
     ),
