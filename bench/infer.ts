@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
-import { availableParallelism, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Images, Statistics } from "../common/inference.ts";
@@ -9,7 +9,9 @@ import { initialWeights } from "../gpu-worker/network/initialise.ts";
 import { emitNetwork } from "../gpu-worker/runtime/onnx/network-graph.ts";
 import { onnxSessions } from "../gpu-worker/runtime/onnx/session.ts";
 import { float32 } from "../gpu-worker/runtime/onnx/tensor.ts";
+import { threadCount } from "../gpu-worker/runtime/threads.ts";
 import type { CallOptions, Workers } from "../pipeline/workers/workers.ts";
+import { cpuSeconds } from "./cpu-time.ts";
 import type { Bench } from "./figure.ts";
 import { fullSize } from "./full-size.ts";
 import { median } from "./run-chain.ts";
@@ -18,7 +20,7 @@ import { withWorker } from "./untrained-worker.ts";
 const images = 8;
 const batchesPerTurn = 4;
 const turns = 5;
-const threads = availableParallelism();
+const threads = threadCount(0);
 const options: CallOptions = { signal: new AbortController().signal, deadlineMs: 600_000, retries: 0 };
 const model = { cellType: "bench" };
 const python = promisify(execFile);
@@ -36,11 +38,19 @@ const batch: Images = {
 
 type Rate = "bare" | "calibrated" | "batch" | "estimate" | "pytorch";
 
-/** Images per second of one turn. */
-const timed = async (work: () => Promise<unknown>): Promise<number> => {
-  const started = performance.now();
+interface Turn {
+  readonly imagesPerSecond: number;
+  /** Of this process and the worker. */
+  readonly cpuPerImage: number;
+  readonly cores: number;
+}
+
+const timed = async (work: () => Promise<unknown>): Promise<Turn> => {
+  const [started, before] = [performance.now(), cpuSeconds()];
   await work();
-  return (images * batchesPerTurn * 1000) / (performance.now() - started);
+  const [seconds, cpu] = [(performance.now() - started) / 1000, cpuSeconds() - before];
+  const count = images * batchesPerTurn;
+  return { imagesPerSecond: count / seconds, cpuPerImage: cpu / count, cores: cpu / seconds };
 };
 
 /** The yardstick: portable ONNX with the statistics as constants, as an exporter writes it; no server around it. */
@@ -90,7 +100,7 @@ export const infer: Bench = {
       () => false,
     );
     if (!withPytorch) log("python3-torch is not installed: no figures against PyTorch");
-    const rates: Record<Rate, number[]> = { bare: [], calibrated: [], batch: [], estimate: [], pytorch: [] };
+    const turnsOf: Record<Rate, Turn[]> = { bare: [], calibrated: [], batch: [], estimate: [], pytorch: [] };
     try {
       await withWorker(folder, model.cellType, async (workers) => {
         const sample: readonly Images[] = new Array(batchesPerTurn).fill(batch);
@@ -101,13 +111,21 @@ export const infer: Bench = {
         const bare = await bareSession();
         await bare.run();
         for (let turn = 1; turn <= turns; turn++) {
-          rates.bare.push(await timed(bare.run));
-          rates.calibrated.push(await timed(() => predict(workers, calibrated)));
-          rates.batch.push(await timed(() => predict(workers, { kind: "batch" })));
-          rates.estimate.push(await timed(estimate));
-          if (withPytorch) rates.pytorch.push(await pytorch());
-          const last = Object.entries(rates).map(([name, values]) => `${name} ${values.at(-1)?.toFixed(2) ?? "-"}`);
-          log(`turn ${turn} of ${turns}, images/s: ${last.join(", ")}`);
+          turnsOf.bare.push(await timed(bare.run));
+          turnsOf.calibrated.push(await timed(() => predict(workers, calibrated)));
+          turnsOf.batch.push(await timed(() => predict(workers, { kind: "batch" })));
+          turnsOf.estimate.push(await timed(estimate));
+          if (withPytorch)
+            turnsOf.pytorch.push({ imagesPerSecond: await pytorch(), cpuPerImage: Number.NaN, cores: Number.NaN });
+          const last = Object.entries(turnsOf).flatMap(([name, all]) => {
+            const now = all.at(-1);
+            return now === undefined
+              ? []
+              : [
+                  `${name} ${now.imagesPerSecond.toFixed(2)} at ${now.cpuPerImage.toFixed(3)} s of ${now.cores.toFixed(2)} cores`,
+                ];
+          });
+          log(`turn ${turn} of ${turns}, images/s and processor time of an image: ${last.join(", ")}`);
         }
         await bare.close();
       });
@@ -116,12 +134,21 @@ export const infer: Bench = {
     }
     // The median of the turns' ratios: what else the machine did weighs on both sides of each.
     const against = (figure: string, what: Rate, yardstick: Rate) => {
-      const ratio = median(rates[what].map((rate, turn) => rate / rates[yardstick][turn]!));
-      report({ figure, value: median(rates[what]), unit: "images/s", reference: median(rates[yardstick]), ratio });
+      compare(figure, what, yardstick, "imagesPerSecond", "images/s");
+    };
+    const compare = (figure: string, what: Rate, yardstick: Rate, of: keyof Turn, unit: string) => {
+      const [values, references] = [turnsOf[what].map((turn) => turn[of]), turnsOf[yardstick].map((turn) => turn[of])];
+      const ratio = median(values.map((value, turn) => value / references[turn]!));
+      report({ figure, value: median(values), unit, reference: median(references), ratio });
     };
     against("infer.calibrated", "calibrated", "bare");
     against("infer.batch", "batch", "bare");
     against("infer.estimate", "estimate", "bare");
+    for (const what of ["calibrated", "batch"] as const) {
+      compare(`infer.${what}.cpu`, what, "bare", "cpuPerImage", "s/image");
+    }
+    const cores = median(turnsOf.calibrated.map((turn) => turn.cores));
+    report({ figure: "infer.cores", value: cores, unit: "cores", reference: threads, ratio: cores / threads });
     if (!withPytorch) return;
     against("infer.calibrated-vs-pytorch", "calibrated", "pytorch");
     against("infer.batch-vs-pytorch", "batch", "pytorch");
