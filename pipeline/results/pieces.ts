@@ -79,7 +79,13 @@ export const writePiece = async (folder: string, { report, wells, features }: Re
   await write("wells.json", table);
   await write("features.f32", bytes);
   await flush(part);
-  await rename(part, inFolder(folder, report.experiment));
+  const place = inFolder(folder, report.experiment);
+  await rename(part, place).catch(async (error: NodeJS.ErrnoException) => {
+    if (error.code !== "ENOTEMPTY" && error.code !== "EEXIST") throw error;
+    // Somebody else's files lie there, and stay. The report comes last: without it there is no piece.
+    for (const name of [...pieceFiles].reverse()) await rename(join(part, name), join(place, name));
+    await rm(part, { recursive: true });
+  });
   await flush(folder);
 };
 

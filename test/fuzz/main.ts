@@ -1,8 +1,8 @@
 /**
  * `npm run fuzz -- [--only NAME]... [--seconds N] [--seed TEXT] [--keep] [--missed] [--json]`: mutates inputs of every parser and door,
  * keeps those that reach new branches, and goes on from them. N seconds (90) are shared by all targets. Reports inputs tried,
- * what was found, and the branches of every parser that were reached; exits with 1 when something was found, or when less
- * than 0.8 of a parser's branches were reached. --keep adds what was kept to the corpus in test/fuzz/corpus;
+ * what was found, and the branches of every parser that were reached; exits with 1 when something was found.
+ * A parser of whose branches less than 0.8 were reached is marked. --keep adds what was kept to the corpus in test/fuzz/corpus;
  * --missed shows the branches that were not reached.
  */
 import { createHash } from "node:crypto";
@@ -146,7 +146,7 @@ const main = async (): Promise<number> => {
     process.stdout.write(values.json ? `${JSON.stringify({ figure, value })}\n` : `${figure.padEnd(16)} ${value}\n`);
   }
   const found = figures["fuzz.crashes"] + figures["fuzz.hangs"] + figures["fuzz.memory"];
-  return found > 0 || figures["fuzz.coverage"] < leastCoverage ? 1 : 0;
+  return found > 0 ? 1 : 0;
 };
 
 const sayMissed = async (file: string, { branchMap, b }: FileCoverageData): Promise<void> => {
@@ -170,7 +170,8 @@ const renderCoverage = (
   covered: readonly { file: string; reached: number; total: number; share: number }[],
 ): string => {
   const table = new Table({ head: ["parser", "branches", "reached", "share"], style: { head: [], border: [] } });
-  for (const { file, total, reached, share } of covered) table.push([file, total, reached, share.toFixed(2)]);
+  for (const { file, total, reached, share } of covered)
+    table.push([file, total, reached, `${share.toFixed(2)}${share < leastCoverage ? " (few)" : ""}`]);
   return table.toString();
 };
 

@@ -54,7 +54,11 @@ const omeSeries = (xml: string): readonly Series[] => {
   }
   const images = (root.Image ?? []) as readonly Element[];
   if (images.length === 0) throw unreadable("the OME-XML of this file stands in another one; name its pages instead");
-  return images.map((image) => oneSeries(image.Pixels as Element, text(root.UUID)));
+  return images.map(({ Pixels: pixels }) => {
+    if (typeof pixels !== "object" || pixels === null)
+      throw unreadable("the file is damaged: an image of its OME-XML has no Pixels");
+    return oneSeries(pixels as Element, text(root.UUID));
+  });
 };
 
 const oneSeries = (pixels: Element, fileId: string): Series => {

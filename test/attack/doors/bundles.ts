@@ -122,7 +122,7 @@ export const bundles: Door = {
       "dtype __proto__",
       "a TypeError among the problems",
       header((entries) => {
-        Object.values(entries)[0]!.dtype = "__proto__";
+        Object.values(entries).at(-1)!.dtype = "__proto__";
         return entries;
       }),
     ),
@@ -130,7 +130,7 @@ export const bundles: Door = {
       "a tensor of half its length",
       "ready, and served",
       header((entries) => {
-        const offsets = Object.values(entries)[3]!.data_offsets;
+        const offsets = Object.values(entries).at(-1)!.data_offsets;
         offsets[1] = offsets[0]! + (offsets[1]! - offsets[0]!) / 2;
         return entries;
       }),

@@ -37,7 +37,11 @@ const header = (change: (entries: Record<string, Entry>) => unknown) => (data: B
   return Buffer.concat([head, text, data.subarray(8 + length)]);
 };
 
-const first = (entries: Record<string, Entry>): Entry => Object.values(entries)[0]!;
+/** What the header says beside its tensors has no shape. */
+const tensorsOf = (entries: Record<string, Entry>): Entry[] =>
+  Object.entries(entries).flatMap(([name, entry]) => (name === "__metadata__" ? [] : [entry]));
+
+const first = (entries: Record<string, Entry>): Entry => tensorsOf(entries)[0]!;
 
 /** The same statistics with some values changed. */
 const tensors = (change: (all: Map<string, StoredTensor>) => void) => (data: Buffer) => {
@@ -126,7 +130,7 @@ export const statistics: Door = {
       "all tensors at the same offsets",
       "taken as they are",
       header((entries) => {
-        for (const each of Object.values(entries)) each.data_offsets = [0, 4 * each.shape[0]!];
+        for (const each of tensorsOf(entries)) each.data_offsets = [0, 4 * each.shape[0]!];
         return entries;
       }),
       /overlap|offset/,

@@ -110,7 +110,15 @@ export const tables: Door = {
     table("empty", "refused", ""),
     table("a header alone", "refused", `${head}\n`),
     table("a million columns", "refused", Array.from({ length: 1_000_000 }, (_, index) => `c${index}`).join(",")),
-    table("a cell of 64 MB", "read", `${head}\nP1,A01,1,${"a".repeat(2 ** 26)},img\n`),
+    {
+      input: "load_data.csv: a cell of 64 MB",
+      before: "read",
+      async run(scene) {
+        await writeFile(scene.path("load_data.csv"), `${head}\nP1,A01,1,${"a".repeat(2 ** 26)},img\n`);
+        const ended = await info(scene, scene.folder, 60);
+        return ended.code === 0 ? served(ended) : refused(ended, /load_data\.csv/);
+      },
+    },
     table("a quote that never ends", "refused", `${head}\nP1,"A01,1,a.tif,img\n`),
     table("bytes of no encoding", "refused", () =>
       Buffer.from(Array.from({ length: 4096 }, (_, at) => (at * 151) % 256)),

@@ -44,7 +44,7 @@ export const addresses: readonly Target[] = [
   },
   {
     name: "names",
-    parsers: ["common/atomic-files.ts", "pipeline/bus/nats/names.ts", "common/grpc/request-identity.ts"],
+    parsers: ["pipeline/bus/nats/names.ts", "common/grpc/request-identity.ts"],
     seeds: ["HUVEC-01", "..", ".a", "a/b", "é\u0000", "experiment=A&attempt=2&plate=%zz&batch=0.1", '{"a":1}', ""],
     words: ["experiment=", "attempt=", "&", "%2E", "."],
     async open(folder) {

@@ -1,7 +1,8 @@
 /** What users write: the configuration of runs and trainings, tokens, logins. */
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parse as parseYaml } from "yaml";
+import { packageFile } from "../../../common/package-file.ts";
 import { NotAnInput, type Target, text } from "../target.ts";
 
 /** YAML that is none is told by the caller. */
@@ -57,11 +58,13 @@ export const configuration: readonly Target[] = [
   {
     name: "recipe",
     parsers: ["training/loop/recipe.ts"],
-    seeds: [recipe],
+    seeds: async () => {
+      const shipped = ["brodt", "demo"].map((name) => readFile(packageFile(`recipes/${name}.yaml`)));
+      return [Buffer.from(recipe), ...(await Promise.all(shipped))];
+    },
     words: ["stages", "epochs", "rate", "mixup", "cutmix", "loss", "cosface", "schedule", "warmUp", "averaged"],
     async open() {
-      const { parseRecipe, rateAt } = await import("../../../training/loop/recipe.ts");
-      void rateAt;
+      const { parseRecipe } = await import("../../../training/loop/recipe.ts");
       return (input) => parseRecipe(yaml(input), "recipe.yaml");
     },
   },
@@ -94,7 +97,7 @@ export const configuration: readonly Target[] = [
   },
   {
     name: "bus login",
-    parsers: ["pipeline/bus/nats/security.ts"],
+    parsers: [],
     seeds: [
       "user: a\npassword: b\n",
       "token: abc\n",

@@ -12,6 +12,79 @@ const packBits = Uint8Array.from([...[3, 1, 2, 3, 4], ...[0xf9, 9], 0x80]);
 const ome = `<?xml version="1.0"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"><Image ID="Image:0"><Pixels ID="P" DimensionOrder="XYCZT" Type="uint8" SizeX="4" SizeY="3" SizeC="2" SizeZ="1" SizeT="1"><Channel ID="C0" Name="DNA"/><Channel ID="C1" Name="ER"/><TiffData IFD="0" PlaneCount="2"/></Pixels></Image></OME>`;
 const imageJ = "ImageJ=1.53\nimages=2\nchannels=2\nhyperstack=true\nmode=grayscale\n";
 
+const ramp = (step: number) => Array.from({ length: 768 }, (_, index) => (index % 256) * step);
+/** Tags that each take another way through the reader. */
+const odd = [
+  ...[
+    { 274: [3] },
+    { 266: [2] },
+    { 339: [5] },
+    { 339: [4] },
+    { 338: [1], 277: [2], 258: [8, 8] },
+    { 262: [0] },
+    { 262: [6] },
+  ],
+  ...[
+    { 258: [16], 339: [3] },
+    { 258: [16], 339: [2] },
+    { 258: [32], 339: [2] },
+    { 258: [24] },
+    { 258: [64], 339: [3] },
+  ],
+  ...[
+    { 258: [32] },
+    { 258: [10] },
+    { 258: [1] },
+    { 258: [8, 16, 8], 277: [3], 262: [2] },
+    { 259: [7] },
+    { 259: [50_000] },
+  ],
+  ...[{ 262: [3], 320: ramp(257) }, { 262: [3], 320: ramp(1) }, { 262: [3], 320: [1, 2] }, { 262: [2] }, { 284: [3] }],
+  ...[
+    { 277: [3], 258: [8, 8, 8], 262: [2], 284: [2], 273: [8, 20, 32], 279: [12, 12, 12] },
+    { 278: [1], 273: [8, 12, 16], 279: [4, 4, 4] },
+  ],
+  ...[
+    { 322: [16], 323: [16], 324: [8], 325: [256] },
+    { 322: [0], 323: [16], 324: [8], 325: [0] },
+    { 273: [8], 279: [0] },
+  ],
+] as const;
+
+/** The same picture as the first, 16 bit, with the most significant byte first. */
+const bigEndian = Buffer.concat([
+  Buffer.from("4d4d002a00000020", "hex"),
+  Buffer.alloc(24, 7),
+  Buffer.from("0008", "hex"),
+  ...[
+    [256, 4],
+    [257, 3],
+    [258, 16],
+    [259, 1],
+    [262, 1],
+  ].map(([tag, value]) => {
+    const entry = Buffer.alloc(12);
+    entry.writeUInt16BE(tag!, 0);
+    entry.writeUInt16BE(3, 2);
+    entry.writeUInt32BE(1, 4);
+    entry.writeUInt16BE(value!, 8);
+    return entry;
+  }),
+  ...[
+    [273, 8],
+    [278, 3],
+    [279, 24],
+  ].map(([tag, value]) => {
+    const entry = Buffer.alloc(12);
+    entry.writeUInt16BE(tag!, 0);
+    entry.writeUInt16BE(4, 2);
+    entry.writeUInt32BE(1, 4);
+    entry.writeUInt32BE(value!, 8);
+    return entry;
+  }),
+  Buffer.alloc(4),
+]);
+
 const strip = (bytes: number) => Buffer.from(Array.from({ length: bytes }, (_, index) => index * 3));
 const tiffs = async (): Promise<Uint8Array[]> => [
   writeTiff(page(4, 3, strip(12))),
@@ -25,6 +98,20 @@ const tiffs = async (): Promise<Uint8Array[]> => [
   writeTiff(page(4, 3, strip(12), { 270: ome }), page(4, 3, strip(12))),
   writeTiff(page(4, 3, strip(12), { 270: imageJ }), page(4, 3, strip(12))),
   writeTiff(page(4, 3, strip(12)), page(4, 3, strip(12), { 254: [1] })),
+  ...odd.map((tags) => writeTiff(page(4, 3, strip(256), tags))),
+  writeTiff(page(4, 3, deflateSync(strip(48)), { 258: [32], 259: [8], 317: [3], 339: [3] })),
+  writeTiff(page(4, 3, Buffer.from([0, 1, ...strip(20)]), { 259: [5] })),
+  writeTiff(page(4, 3, Buffer.from([0x80, ...strip(20)]), { 259: [5] })),
+  ...[
+    ome.replace(/<TiffData.*?>/, ""),
+    ome.replace("<TiffData ", '<TiffData FirstC="1" '),
+    ome.replace("XYCZT", "XYTZC"),
+  ].map((text) => writeTiff(page(4, 3, strip(12), { 270: text }), page(4, 3, strip(12)))),
+  writeTiff(
+    page(4, 3, strip(12), { 270: imageJ.replace("channels=2", "slices=2\nchannels=1") }),
+    page(4, 3, strip(12)),
+  ),
+  bigEndian,
   await grey().tiff({ compression: "lzw", predictor: "horizontal" }).toBuffer(),
   await grey().tiff({ compression: "deflate", tile: true, tileWidth: 16, tileHeight: 16 }).toBuffer(),
   await grey().toColourspace("grey16").tiff({ compression: "none", bigtiff: true }).toBuffer(),

@@ -80,7 +80,7 @@ export const results: readonly Target[] = [
   },
   {
     name: "bus.json",
-    parsers: ["pipeline/bus/embedded.ts"],
+    parsers: [],
     seeds: [
       "[]",
       JSON.stringify([{ id: "A", cellType: "HUVEC", data: "/d", state: "running", attempts: 1 }]),

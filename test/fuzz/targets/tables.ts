@@ -44,7 +44,9 @@ const layout = (
     const { openDataset } = await import("../../../datasets/open.ts");
     return async (input) => {
       await writeFile(join(folder, file), input);
-      const dataset = await openDataset(folder, { layout: name });
+      const within = input.length % 8 === 0 ? { within: [input.length % 16 === 0 ? folder : "/nowhere"] } : {};
+      const encoding = input.length % 11 === 0 ? { encoding: input.length % 22 === 0 ? "latin1" : "none" } : {};
+      const dataset = await openDataset(folder, { layout: name, ...within, ...encoding });
       for (const { id } of dataset.experiments.slice(0, 2)) await dataset.load(id);
     };
   },
@@ -66,16 +68,25 @@ export const tables: readonly Target[] = [
       Buffer.from(`\ufeff${cellProfiler}`, "utf16le"),
       Buffer.from(cellProfiler.replaceAll("X1", "X\xb5"), "latin1"),
       cellProfiler.replaceAll("img", "img\\sub"),
+      cellProfiler.replaceAll("img", "C:\\img"),
+      cellProfiler.replaceAll("img", "s3://bucket/img"),
+      cellProfiler.replaceAll("a.tif", "gopher://a.tif").replaceAll("b.tif", ""),
+      cellProfiler.replaceAll("A01", "1-1").replaceAll("A02", "AA49"),
+      cellProfiler.replace("A01", "row 3").replaceAll("X1", "7.0"),
+      cellProfiler.replaceAll("X1", "NA").replaceAll("\n", "\n\n"),
+      `sep=;\n${cellProfiler.replaceAll(",", ";")}`,
+      cellProfiler.replaceAll(",", " "),
+      cellProfiler.replace("X1", '"X\n1"').replaceAll("\n", "\r\n"),
+      cellProfiler.replace("A02", '"A02'),
+      `\ufeff${cellProfiler}`,
+      Buffer.from(cellProfiler, "utf16le"),
+      Buffer.from(`\ufeff${cellProfiler}`, "utf16le").swap16(),
+      Buffer.from(cellProfiler, "utf16le").swap16(),
+      ",,\n",
     ],
-    [
-      "datasets/csv-table.ts",
-      "datasets/text-file.ts",
-      "datasets/table.ts",
-      "datasets/fields.ts",
-      "datasets/locations.ts",
-    ],
+    ["datasets/csv-table.ts", "datasets/text-file.ts", "datasets/fields.ts", "datasets/locations.ts"],
   ),
-  layout("rxrx1", "metadata.csv", [rxrx1], ["datasets/rxrx1.ts"]),
+  layout("rxrx1", "metadata.csv", [rxrx1, rxrx1.replace("sirna,", "treatment,")], []),
   {
     name: "where",
     parsers: ["datasets/where.ts"],

@@ -101,7 +101,13 @@ export const weights: readonly Target[] = [
   {
     name: "bundle.json",
     parsers: ["gpu-worker/bundle/manifest.ts", "gpu-worker/network/architecture.ts"],
-    seeds: [JSON.stringify(manifest)],
+    seeds: [
+      manifest,
+      { ...manifest, channelNames: ["a", "b"], input: { scale: [1, 1], offset: [0, 0] } },
+      { ...manifest, channelNames: ["a"], input: { scale: [1], offset: [0, 0] }, classes: ["a", "a", "c"] },
+      { ...manifest, cellTypes: { ...manifest.cellTypes, A: manifest.cellTypes.HUVEC, RPE: manifest.cellTypes.HUVEC } },
+      { ...manifest, architecture: { ...architecture, height: 3 } },
+    ].map((each) => JSON.stringify(each)),
     words: Object.keys(manifest),
     async open() {
       const { parseManifest } = await import("../../../gpu-worker/bundle/manifest.ts");
