@@ -11,6 +11,7 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   pipeline: async () => (await import("./pipeline.ts")).pipeline,
   memory: async () => (await import("./memory.ts")).memory,
   ladder: async () => (await import("./ladder.ts")).ladder,
+  adapt: async () => (await import("./adapt.ts")).adapt,
   confidence: async () => (await import("./confidence.ts")).confidence,
   train: async () => (await import("./train.ts")).train,
   intake: async () => (await import("./intake.ts")).intake,
