@@ -34,11 +34,8 @@ export interface MixUp {
 
 /** Of the explanations of a plate other than its own layout, all together. */
 const platePrior = 1e-4;
-/**
- * That any two wells of an experiment were swapped: chosen on 16 clean synthetic experiments, where the pair that looked
- * most like a swap stays 4 nats below what is reported with it.
- */
-const swapPrior = 0.3;
+/** That two wells of an experiment were swapped: as likely as that none were, spread over all pairs. */
+const swapPrior = 1;
 /** Part of the wells that hold something else altogether: what one well can say against a layout is bounded. */
 const oddWells = 1e-4;
 const certain = 0.95;

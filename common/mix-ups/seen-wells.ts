@@ -19,6 +19,8 @@ export const seenWells = (wells: readonly PredictedWell[]): SeenWell[] => {
   if (first === undefined) return [];
   const { classes, confidence } = first.model;
   const every = [...classes.keys()];
+  // Balancing may sharpen what a network says, because the design corrects it; here a well stands for itself.
+  const temperature = Math.max(confidence.temperature, 1);
   const indexOf = new Map(classes.map((name, k) => [name, k]));
   return wells.flatMap(({ plate, well, treatment, probabilities }) =>
     treatment === undefined
@@ -28,7 +30,7 @@ export const seenWells = (wells: readonly PredictedWell[]): SeenWell[] => {
             plate,
             well,
             claimed: indexOf.get(treatment),
-            shares: shares(evidence(probabilities), every, confidence.temperature),
+            shares: shares(evidence(probabilities), every, temperature),
           },
         ],
   );
