@@ -9,6 +9,7 @@ export const errorCodes = {
   "unknown-statistics": { grpc: 9, exit: 1, retry: true },
   "unknown-images": { grpc: 9, exit: 1, retry: true },
   "unreadable-image": { grpc: 3, exit: 1, retry: false },
+  "not-served": { grpc: 12, exit: 1, retry: false },
   "too-large": { grpc: 8, exit: 1, retry: false },
   "worker-unavailable": { grpc: 14, exit: 1, retry: true },
   "no-worker": { grpc: 14, exit: 1, retry: true },

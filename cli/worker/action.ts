@@ -9,6 +9,7 @@ import { readIdentityFiles } from "../../common/security/tls.ts";
 import { readBundle } from "../../gpu-worker/bundle/bundle.ts";
 import type { Engine, Execution } from "../../gpu-worker/engine/engine.ts";
 import { openEngine } from "../../gpu-worker/engine/open-engine.ts";
+import { inferenceCounts } from "../../gpu-worker/services/open-inference/counts.ts";
 import { startServer } from "../../gpu-worker/services/server.ts";
 import { logRequest } from "../../gpu-worker/services/worker-log.ts";
 import { workerMetrics } from "../../gpu-worker/services/worker-metrics.ts";
@@ -46,7 +47,11 @@ export const runWorker = async (options: WorkerOptions): Promise<void> => {
   const watched = await openWatched(options, () => notReady);
   try {
     const bundles = await Promise.all(model.map(readBundle));
-    const observe = (execution: Execution) => watched?.numbers.execution(execution);
+    const counts = inferenceCounts();
+    const observe = (execution: Execution) => {
+      counts.execution(execution);
+      watched?.numbers.execution(execution);
+    };
     const engine = await openEngine(bundles, {
       runtime,
       provider,
@@ -61,6 +66,7 @@ export const runWorker = async (options: WorkerOptions): Promise<void> => {
       const server = await startServer(engine, {
         listen,
         security,
+        counts,
         observe(request) {
           watched?.numbers.request(request);
           logRequest(log, request);

@@ -2,6 +2,8 @@
 import { type GrpcService, type RunningServer, serve } from "../../common/grpc/serve.ts";
 import { openToThisHost, type ServerSecurity } from "../../common/grpc/server-security.ts";
 import type { Engine } from "../engine/engine.ts";
+import { type InferenceCounts, inferenceCounts } from "./open-inference/counts.ts";
+import { openInferenceService } from "./open-inference/service.ts";
 import { platestreamService } from "./platestream/service.ts";
 import { noModel, type ObserveRequest, openRequests, type Requests } from "./requests.ts";
 
@@ -11,11 +13,16 @@ export interface ServerOptions {
   readonly security: ServerSecurity;
   /** Told of every request that was answered. */
   readonly observe: ObserveRequest;
+  /** Gets every run of a network from whoever opened the engine. */
+  readonly counts: InferenceCounts;
 }
 
-const services: readonly ((engine: Engine, requests: Requests) => GrpcService)[] = [platestreamService];
+const services: readonly ((engine: Engine, requests: Requests, counts: InferenceCounts) => GrpcService)[] = [
+  platestreamService,
+  openInferenceService,
+];
 
-const defaultServerOptions: ServerOptions = {
+const defaultServerOptions: Omit<ServerOptions, "counts"> = {
   listen: "127.0.0.1:7411",
   security: openToThisHost,
   observe: () => undefined,
@@ -23,10 +30,10 @@ const defaultServerOptions: ServerOptions = {
 
 /** Serves an engine that is ready; `active` counts requests. The engine stays open when the server closes. */
 export const startServer = async (engine: Engine, given: Partial<ServerOptions> = {}): Promise<RunningServer> => {
-  const { listen, security, observe } = { ...defaultServerOptions, ...given };
+  const { listen, security, observe, counts = inferenceCounts() } = { ...defaultServerOptions, ...given };
   const requests = openRequests(engine, observe);
   const { address, close } = await serve(
-    services.map((service) => service(engine, requests)),
+    services.map((service) => service(engine, requests, counts)),
     {
       listen,
       option: "--listen",

@@ -12,6 +12,8 @@ export interface WorkerMetrics {
   serve(engine: Pick<Engine, "device" | "models" | "waiting">, server: { readonly active: number }): void;
 }
 
+const methods = ["Predict", "PredictStream", "Calibrate", "ModelInfer", "ModelStreamInfer"] as const;
+
 const perModel = ["model", "version", "cell_type"] as const;
 
 /** Triton's reasons; what the client asked wrongly is OTHER, as there. */
@@ -72,7 +74,7 @@ export const workerMetrics = (metrics: Metrics): WorkerMetrics => {
     serve(engine, server) {
       for (const model of engine.models()) {
         const labels = labelsOf(model);
-        for (const method of ["Predict", "PredictStream", "Calibrate"]) success({ ...labels, method }, 0);
+        for (const method of methods) success({ ...labels, method }, 0);
         for (const mode of jobModes) {
           count({ ...labels, mode }, 0);
           executions({ ...labels, mode }, 0);

@@ -1,0 +1,96 @@
+/** Stock clients of the Open Inference Protocol against a worker. */
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { test } from "node:test";
+import { packageFile } from "../../common/package-file.ts";
+import { readBundle } from "../../gpu-worker/bundle/bundle.ts";
+import { openEngine } from "../../gpu-worker/engine/open-engine.ts";
+import { startServer } from "../../gpu-worker/services/server.ts";
+import { assertClose } from "../gpu-worker/parity-case.ts";
+import { pixelsOf, tiny, writeTinyBundle } from "../gpu-worker/tiny-bundle.ts";
+import { findTritonPython } from "./triton-client.ts";
+
+interface Told {
+  readonly metadata: Record<string, [string, number[]]>;
+  readonly shapes: number[][];
+  readonly float: number;
+  readonly classes: string[][];
+  readonly statistics_id: string;
+  readonly unknown_statistics: string[];
+  readonly outside: string[];
+  readonly count: number;
+  readonly logits: number[][];
+  readonly batch: number[][];
+  readonly calibrated: number[][];
+  readonly refused: Record<string, [string, string]>;
+}
+
+const flat = (rows: number[][]): Float32Array => Float32Array.from(rows.flat());
+
+test("every call of tritonclient, unmodified, gets its answer", { timeout: 300_000 }, async (t) => {
+  const python = findTritonPython();
+  const engine = await openEngine([await readBundle(await writeTinyBundle(t))], { provider: "cpu", threads: 1 });
+  t.after(() => engine.close());
+  const { address, close } = await startServer(engine, { listen: "127.0.0.1:0" });
+  t.after(() => close(1_000));
+  const told = await new Promise<Told>((resolve, reject) => {
+    const program = packageFile("test/clients/open_inference.py");
+    const args = [program, address, `platestream_test_${process.pid}`];
+    const child = execFile(python, args, { timeout: 120_000 }, (error, stdout, stderr) =>
+      error === null ? resolve(JSON.parse(stdout)) : reject(new Error(stderr, { cause: error })),
+    );
+    child.stdin!.end(pixelsOf(tiny, 0, 8));
+  });
+  const classes = tiny.architecture.classes;
+  const has = (expected: Record<string, unknown>) => {
+    for (const [name, value] of Object.entries(expected))
+      assert.deepEqual((told as unknown as Record<string, unknown>)[name], value, name);
+  };
+  has({
+    live: [true, true],
+    models: ["tiny.HUVEC", "tiny.HUVEC.calibrate"],
+    ready: [true, "NOT_FOUND"],
+    max_batch_size: 128,
+    id: "7",
+    by_bytes: true,
+    streamed: ["0", "1", "2"],
+    stream_error: ["the images do not fit tiny HUVEC: images have 6 channels, not 2"],
+    async: true,
+    regions: ["in", "out"],
+    shared: true,
+  });
+  assert.deepEqual(told.metadata.pixels, ["UINT8", [-1, 6, 32, 32]]);
+  assert.deepEqual(told.shapes[0], [8, classes]);
+  assertClose(flat(told.logits), tiny.expected("running.logits"), "logits");
+  assert.ok(told.float < 1e-4, "float pixels with a scale are the same pixels");
+
+  const own = await engine.predict({}, { ...images(0, 8) }, { kind: "batch" });
+  assertClose(flat(told.batch), own.logits, "batch statistics");
+  const calibration = engine.calibrate({}, 0);
+  for (const from of [0, 4]) await calibration.add(images(from, from + 4));
+  const { id } = await calibration.finish();
+  assert.equal(told.statistics_id, id, "calibration in batches of 4");
+  const calibrated = await engine.predict({}, images(0, 8), { kind: "calibrated", id });
+  assertClose(flat(told.calibrated), calibrated.logits, "calibrated statistics");
+
+  const [best] = told.classes;
+  const row = told.logits[0]!;
+  assert.equal(best![1], String(row.indexOf(Math.max(...row))));
+  assert.equal(best![2], `sirna-${best![1]}`);
+  assert.equal(told.unknown_statistics[0], "FAILED_PRECONDITION");
+  assert.match(told.outside[1]!, /the key of shared memory is a name/);
+  assert.ok(told.count >= 10);
+  for (const [call, [status, message]] of Object.entries(told.refused)) {
+    const served = ["cuda_status", "cuda_unregister"].includes(call);
+    assert.equal(status, served ? "OK" : "UNIMPLEMENTED", call);
+    if (!served) assert.match(message, /is not served here: .{20}/, call);
+  }
+});
+
+const images = (from: number, to: number) => ({
+  pixels: pixelsOf(tiny, from, to),
+  shape: [to - from, 6, 32, 32] as const,
+  scale: [],
+  offset: [],
+  plates: [],
+});
