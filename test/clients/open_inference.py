@@ -44,7 +44,7 @@ told["shapes"] = [list(first.as_numpy(each).shape) for each in ["logits", "proba
 top = client.infer(name, [tensor(pixels)], outputs=[grpc.InferRequestedOutput("probabilities", class_count=2)])
 told["classes"] = [text.decode().split(":") for text in top.as_numpy("probabilities")[0]]
 scaled = [
-    tensor(pixels.astype(np.float32)),
+    tensor(pixels.astype(np.float32), datatype="FP32"),
     tensor(np.full(6, 1 / 255, np.float32), "scale", "FP32"),
     tensor(np.zeros(6, np.float32), "offset", "FP32"),
 ]
