@@ -17,6 +17,7 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   intake: async () => (await import("./intake.ts")).intake,
   view: async () => (await import("./view.ts")).view,
   scale: async () => (await import("./scale.ts")).scale,
+  oip: async () => (await import("./open-inference.ts")).openInference,
 };
 
 const names = process.argv.slice(2).filter((argument) => !argument.startsWith("--"));
