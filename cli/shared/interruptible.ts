@@ -1,4 +1,5 @@
 /** Ctrl-C and SIGTERM as signals: the only place of a run that listens to them. */
+import type { LogFormat } from "../../common/observe/log.ts";
 import { startWatchdog } from "../../common/observe/watchdog.ts";
 import type { Status } from "../../pipeline/run/status.ts";
 
@@ -17,7 +18,11 @@ const requeueMs = 10_000;
  * `graceMs`: how long what runs may take to finish after SIGTERM; then, or on the next signal, it is handed back. Undefined:
  * SIGTERM stops at once. A third signal ends the process, even where code of a plugin does not let go of the main thread.
  */
-export const interruptible = (onStatus: (status: Status) => void, graceMs?: number): Interruptible => {
+export const interruptible = (
+  onStatus: (status: Status) => void,
+  graceMs?: number,
+  format?: LogFormat,
+): Interruptible => {
   const drain = new AbortController();
   const stop = new AbortController();
   const timers: NodeJS.Timeout[] = [];
@@ -51,7 +56,7 @@ export const interruptible = (onStatus: (status: Status) => void, graceMs?: numb
     drain.abort();
     after(graceMs, requeue);
   };
-  const watchdog = startWatchdog();
+  const watchdog = startWatchdog(format);
   watchdog.countSignals();
   process.on("SIGINT", onInterrupt);
   process.on("SIGTERM", onTerminate);

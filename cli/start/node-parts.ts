@@ -65,7 +65,7 @@ export const openNodeParts = async (options: StartOptions, { config, folder }: R
   const onStatus = (status: Status) => {
     for (const follower of followers) follower(status);
   };
-  const interrupts = interruptible(onStatus, options.grace * 1_000);
+  const interrupts = interruptible(onStatus, options.grace * 1_000, options.logFormat);
   opened.add(interrupts.close);
   return {
     options,

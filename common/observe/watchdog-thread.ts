@@ -2,11 +2,14 @@
 import { writeSync } from "node:fs";
 import { constants } from "node:os";
 import { parentPort, workerData } from "node:worker_threads";
+import { type LogFormat, openLog } from "./log.ts";
 
-const state = new Int32Array(workerData as SharedArrayBuffer, 0, 2);
-const labels = new Uint8Array(workerData as SharedArrayBuffer, 8);
+const { shared, format } = workerData as { shared: SharedArrayBuffer; format: LogFormat };
+const state = new Int32Array(shared, 0, 2);
+const labels = new Uint8Array(shared, 8);
 
-const say = (what: string) => writeSync(2, `pipeline: ${what}\n`);
+const log = openLog({ format, level: "warn", write: (line) => void writeSync(2, line) });
+const say = (what: string) => (format === "json" ? log.warn(what) : void writeSync(2, `pipeline: ${what}\n`));
 
 /** What runs on the main thread, as it was labelled. */
 const running = (): string => {

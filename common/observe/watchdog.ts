@@ -3,6 +3,7 @@
  * main thread busy when that has not answered for a while.
  */
 import { Worker } from "node:worker_threads";
+import type { LogFormat } from "./log.ts";
 
 /** What both threads read: `[beats, place of what runs]`, then the labels as JSON strings, each ended by a newline. */
 const shared = new SharedArrayBuffer(2 ** 16);
@@ -34,9 +35,9 @@ export interface Watchdog {
 
 const beatMs = 500;
 
-/** Starts the thread. It holds up neither the event loop nor the end of the process. */
-export const startWatchdog = (): Watchdog => {
-  const thread = new Worker(new URL("./watchdog-thread.js", import.meta.url), { workerData: shared });
+/** Starts the thread. It holds up neither the event loop nor the end of the process; what it says is in the log's format. */
+export const startWatchdog = (format: LogFormat = "text"): Watchdog => {
+  const thread = new Worker(new URL("./watchdog-thread.js", import.meta.url), { workerData: { shared, format } });
   thread.unref();
   const beat = setInterval(() => Atomics.add(state, 0, 1), beatMs).unref();
   return {

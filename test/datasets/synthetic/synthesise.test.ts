@@ -54,7 +54,7 @@ test("the folder is a dataset in the public layout, without problems", async (t)
   ]);
   const { problems, image } = await verifyDataset(dataset);
   assert.deepEqual(problems, []);
-  assert.deepEqual(image, { width: 16, height: 16, bands: 1, bits: 8 });
+  assert.deepEqual(image, { width: 16, height: 16, bits: 8 });
   const { sites, plates } = await dataset.load("U2OS-04");
   assert.deepEqual(plates, ["1", "2"]);
   assert.equal(sites[0]!.metadata.dataset, "test");
@@ -129,7 +129,7 @@ test("full-size images of large cells are written", async (t) => {
   const { problems, image, files } = await verifyDataset(await openDataset(root));
   assert.deepEqual(problems, []);
   assert.equal(files, 6);
-  assert.deepEqual(image, { width: 512, height: 512, bands: 1, bits: 8 });
+  assert.deepEqual(image, { width: 512, height: 512, bits: 8 });
 });
 
 test("parameters out of range, odd names and folders of others are refused", async (t) => {
