@@ -67,7 +67,7 @@ test("chain - what is wrong with several stages is told at once", async (t) => {
 test("config - an unknown key names its place", () => {
   assert.throws(() => parseRunConfig({ data: "d", memory: 5 }, "run.yaml", usualChain), {
     message:
-      '[invalid-config] run.yaml: unknown key "memory"; known are data, layout, columns, where, channels, plane, time, encoding, experiments, out, model, workers, memoryMiB, ' +
+      '[invalid-config] run.yaml: unknown key "memory"; known are data, layout, columns, where, channels, plane, time, map, encoding, experiments, out, model, workers, memoryMiB, ' +
       "concurrentExperiments, attempts, stages",
   });
 });

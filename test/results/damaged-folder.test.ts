@@ -111,7 +111,7 @@ test("a folder that cannot be made is refused in words", async (t) => {
     open(join(file, "run")),
     /\[invalid-config\] .*file\/run cannot be a folder for results: a part of its path is a file/,
   );
-  await assert.rejects(open(file), /\[invalid-config\] .*file cannot be a folder for results: EEXIST/);
+  await assert.rejects(open(file), /\[invalid-config\] .*file cannot be a folder for results: .*is a file/);
 });
 
 test("results are taken over only while the table and the images are as they were", async (t) => {
