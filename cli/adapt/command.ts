@@ -14,7 +14,7 @@ export const command = (): Command =>
     .requiredOption("-o, --out <dir>", "folder of the new bundle")
     .option("--with <dir>", "labelled dataset that the bundle was trained on, to be kept in mind while learning")
     .option("-r, --recipe <file>", "how to learn; a name without / is looked up in recipes/", "adapt")
-    .addOption(new Option("--provider <name>", "what computes").choices(["cpu", "cuda", "webgpu"]).default("cpu"))
+    .addOption(new Option("--provider <name>", "execution provider").choices(["cpu", "cuda", "webgpu"]).default("cpu"))
     .option("--threads <n>", "threads that one operation is spread over", atLeast(1), availableParallelism())
     .option("--cache-mib <MiB>", "decoded images that are kept in memory", atLeast(0), 4096)
     .option("--json", "print the report as one JSON object")

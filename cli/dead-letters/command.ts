@@ -10,7 +10,7 @@ const subcommand = (name: string, description: string): Command =>
 /** `pipeline dead-letters`: experiments that failed. */
 export const command = (): Command =>
   new Command("dead-letters")
-    .description("look at experiments that a bus gave up, and queue them again")
+    .description("show experiments that failed, and queue them again")
     .addCommand(
       subcommand("list", "one line per experiment: attempts, stage and reason")
         .option("--json", "write each as a line of JSON")

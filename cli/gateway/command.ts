@@ -11,8 +11,8 @@ export const command = (): Command =>
     .description("queue experiments for clients that have a token, but no login at the bus")
     .requiredOption("-b, --bus <url>", "NATS server of the bus, nats://HOST:PORT[/NAMESPACE]")
     .requiredOption("--data-root <dir>", "datasets must lie under it; may be given several times", collect)
-    .option("-l, --listen <host:port>", "where to listen; port 0 takes any that is free", "127.0.0.1:7412")
-    .option("--json", "say that it is ready in one line of JSON")
+    .option("-l, --listen <host:port>", "where to listen; port 0 takes any free port", "127.0.0.1:7412")
+    .option("--json", "print one line of JSON when ready")
     .addHelpText(
       "after",
       `

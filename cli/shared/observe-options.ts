@@ -15,13 +15,10 @@ export const withOperations = (command: Command): Command =>
   operationsOptions().reduce((so, option) => so.addOption(option.helpGroup("Operations:")), command);
 
 const operationsOptions = (): Option[] => [
-  new Option(
-    "--metrics-listen <host:port>",
-    "answer /metrics, /healthz and /readyz there; port 0 takes any that is free",
-  ),
+  new Option("--metrics-listen <host:port>", "serve /metrics, /healthz and /readyz there; port 0 takes any free port"),
   new Option("--log-format <format>", "lines on stderr for people or for machines (default: text)").choices(logFormats),
-  new Option("--log-level <level>", "least that is told (default: info)").choices(logLevels),
-  new Option("--grace <seconds>", "after SIGTERM: time for what is under way to finish")
+  new Option("--log-level <level>", "minimum level to log (default: info)").choices(logLevels),
+  new Option("--grace <seconds>", "after SIGTERM: time for work in progress to finish")
     .argParser(atLeast(0))
     .default(20),
 ];

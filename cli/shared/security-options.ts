@@ -25,7 +25,7 @@ const commandsOwnFirst: Partial<Help> = {
 const shared = (): Option[] => [
   new Option("--tls-cert <file>", "certificate of this process (PEM)"),
   new Option("--tls-key <file>", "private key of --tls-cert (PEM)"),
-  new Option("--insecure", "exchange anything with other hosts although it is not encrypted"),
+  new Option("--insecure", "allow unencrypted connections with other hosts"),
 ];
 
 /** Adds what `readBusSecurity` reads. */
@@ -35,7 +35,7 @@ export const withBusSecurity = (command: Command): Command =>
       "--bus-creds <file>",
       "login at the bus: a .creds file of NATS, or YAML with user and password, or token",
     ),
-    new Option("--bus-tls-ca <file>", "encrypt, and trust a bus that these authorities have certified (PEM)"),
+    new Option("--bus-tls-ca <file>", "encrypt, and trust a bus certified by these authorities (PEM)"),
     new Option("--bus-tls-cert <file>", "certificate to show to the bus (PEM)"),
     new Option("--bus-tls-key <file>", "private key of --bus-tls-cert (PEM)"),
   ]);
@@ -44,11 +44,13 @@ export const withBusSecurity = (command: Command): Command =>
 export const withServerSecurity = (command: Command): Command =>
   withOptions(command, [
     ...shared(),
-    new Option("--tls-client-ca <file>", "let only clients in that these authorities have certified (PEM)"),
-    new Option("--tokens <file>", "let only clients in that send one of these tokens, see `pipeline token new`"),
+    new Option("--tls-client-ca <file>", "accept only clients certified by these authorities (PEM)"),
+    new Option("--tokens <file>", "accept only clients that send one of these tokens, see `pipeline token new`"),
     new Option("--max-message <MiB>", "largest message in either direction").argParser(atLeast(1)).default(256),
-    new Option("--max-streams <n>", "calls under way on one connection; more wait").argParser(atLeast(1)).default(32),
-    new Option("--max-calls <n>", "calls under way of one client; more are refused").argParser(atLeast(1)).default(64),
+    new Option("--max-streams <n>", "calls in progress on one connection; more wait").argParser(atLeast(1)).default(32),
+    new Option("--max-calls <n>", "calls in progress of one client; more are refused")
+      .argParser(atLeast(1))
+      .default(64),
     new Option("--max-call-time <seconds>", "how long a call may take; streams without an end are exempt")
       .argParser(atLeast(1))
       .default(600),
@@ -61,6 +63,6 @@ export const withServerSecurity = (command: Command): Command =>
 export const withClientSecurity = (command: Command): Command =>
   withOptions(command, [
     ...shared(),
-    new Option("--tls-ca <file>", "encrypt, and trust servers that these authorities (PEM, or: system) have certified"),
+    new Option("--tls-ca <file>", "encrypt, and trust servers certified by these authorities (PEM, or: system)"),
     new Option("--token-file <file>", "token to send (default: environment variable PLATESTREAM_TOKEN)"),
   ]);

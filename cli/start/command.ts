@@ -50,17 +50,14 @@ export const command = (): Command =>
     .option("-s, --set <stage.option=value>", "set one option of a stage; may be given several times", collect, [])
     .option("--memory <MiB>", "memory that decoded pixels may take (default: 1024)")
     .option("--fresh", "forget what an earlier run left in the results' folder")
-    .option(
-      "-b, --bus <url>",
-      "be a node that takes experiments from this bus until it is told to leave, nats://HOST:PORT[/NAMESPACE]",
-    )
+    .option("-b, --bus <url>", "consume experiments from this bus until stopped, nats://HOST:PORT[/NAMESPACE]")
     .option(
       "--data-root <dir>",
       "with --bus: experiments must lie under it; an address (s3://bucket) allows images there; may be given several times",
       collect,
     )
     .option("--node <name>", "with --bus: name of this node (default: host name and process number)")
-    .option("--until-empty", "with --bus: leave when no experiment that it can call is left")
+    .option("--until-empty", "with --bus: stop when no experiment is left that this node can call")
     .option(
       "--bus-replicas <n>",
       "with --bus: from now on, let so many servers of its cluster keep everything",
@@ -95,8 +92,8 @@ Examples:
   pipeline start --view                                         the demo, in a browser
   pipeline start --bus nats://10.0.0.2 --data-root /data --out /results/node-1
 
-Ctrl-C finishes the experiments that are running and stops; SIGTERM the same, within --grace seconds; a second of either
-stops at once. Whatever it was, the same command goes on where it was. Without --bus, log lines take the place of the
+Ctrl-C finishes the experiments that are running and stops; SIGTERM the same, within --grace seconds. A second of either
+stops at once, a third ends the process whatever runs. Whatever it was, the same command goes on where it was. Without --bus, log lines take the place of the
 progress when --log-format or --log-level is given.`,
     )
     .action(async (options: StartOptions) => {

@@ -23,6 +23,7 @@ export interface Progress {
 
 const quiet = [
   "note",
+  "draining",
   "experiment-done",
   "experiment-failed",
   "bus",

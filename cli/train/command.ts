@@ -26,7 +26,7 @@ export const command = (): Command =>
       "experiment to hold out; may be given several times (default: the last labelled one of every cell type)",
       collect,
     )
-    .addOption(new Option("--provider <name>", "what computes").choices(["cpu", "cuda", "webgpu"]).default("cpu"))
+    .addOption(new Option("--provider <name>", "execution provider").choices(["cpu", "cuda", "webgpu"]).default("cpu"))
     .option("--threads <n>", "threads that one operation is spread over", atLeast(1), availableParallelism())
     .option("--cache-mib <MiB>", "decoded images that are kept in memory", atLeast(0), 4096)
     .option("--checkpoint-minutes <minutes>", "between checkpoints within an epoch", minutes, 10)

@@ -12,7 +12,7 @@ export const command = (): Command =>
   withOperations(withBusSecurity(withServerSecurity(new Command("worker"))))
     .description("serve the networks of one or several bundles over gRPC")
     .requiredOption("-m, --model <dir>", "bundle; may be given several times", collect)
-    .option("-l, --listen <host:port>", "where to listen; port 0 takes any that is free", "127.0.0.1:7411")
+    .option("-l, --listen <host:port>", "where to listen; port 0 takes any free port", "127.0.0.1:7411")
     .addOption(
       new Option("--runtime <name>", "library that computes; tfjs needs packages of its own (docs/gpu.md)")
         .choices(runtimeNames)
@@ -33,14 +33,14 @@ export const command = (): Command =>
     )
     .option("--threads <n>", "threads that one operation is spread over; 0 is one per physical core", atLeast(0), 0)
     .option("--max-batch <images>", "largest batch that is taken", atLeast(1), 128)
-    .option("--queue-memory <MiB>", "pixels of batches that may wait; more are refused", atLeast(1), 1024)
+    .option("--queue-memory <MiB>", "queue limit: pixels of waiting batches; more are refused", atLeast(1), 1024)
     .option("--sessions <n>", "networks kept ready at once, one per kind of statistics", atLeast(1), 8)
-    .option("-b, --bus <url>", "tell the nodes of this bus of the worker, nats://HOST:PORT[/NAMESPACE]")
+    .option("-b, --bus <url>", "announce the worker to the nodes of this bus, nats://HOST:PORT[/NAMESPACE]")
     .option(
       "--advertise <host:port>",
       "with --bus: where nodes reach it (default: the address of --listen; for 0.0.0.0 and [::] this machine's name)",
     )
-    .option("--json", "say that it is ready in one line of JSON")
+    .option("--json", "print one line of JSON when ready")
     .option("--exit-with-parent", "end when stdin closes, and leave Ctrl-C to whoever started it")
     .addHelpText(
       "after",
@@ -52,7 +52,7 @@ Examples:
   pipeline worker --model models/mine --bus nats://10.0.0.2 --listen 0.0.0.0:7411 --insecure
 
 Clients need proto/platestream.proto only; the standard health service and reflection answer as well.
-SIGTERM and Ctrl-C: it takes no more calls, finishes those that are under way within --grace seconds, and ends; a second
+SIGTERM and Ctrl-C: the worker refuses new calls, finishes those in progress within --grace seconds, and exits; a second
 signal kills it.`,
     )
     .action(async (options: WorkerOptions) => {
