@@ -17,4 +17,5 @@ export const commands = [
   import("./dead-letters/command.ts"),
   import("./repair/command.ts"),
   import("./token/command.ts"),
+  import("./doctor/command.ts"),
 ] as const;

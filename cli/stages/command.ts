@@ -1,19 +1,27 @@
 import { Command } from "commander";
 import type { OptionDescription } from "../../common/schema.ts";
 import type { AnyStage } from "../../pipeline/stage/stage.ts";
+import { atLeast } from "../shared/whole-number.ts";
+import type { TestStageOptions } from "./test-stage.ts";
 
-/** `pipeline stages list | inspect NAME` */
+const collect = (value: string, previous: string[] = []): string[] => [...previous, value];
+
+/** `pipeline stages list | inspect | new | test` */
 export const command = (): Command =>
   new Command("stages")
-    .description("show the stages that a pipeline can be built of")
+    .description("show the stages that a pipeline can be built of; write one of your own, and try it")
     .addCommand(listCommand())
     .addCommand(inspectCommand())
+    .addCommand(newCommand())
+    .addCommand(testCommand())
     .addHelpText(
       "after",
       `
 Examples:
   pipeline stages list
-  pipeline stages inspect ./my-stage.ts`,
+  pipeline stages inspect ./my-stage.ts
+  pipeline stages new my-stage
+  pipeline stages test ./my-stage.mjs --data rxrx1`,
     );
 
 const listCommand = (): Command =>
@@ -68,6 +76,38 @@ const inspectCommand = (): Command =>
           ? `${JSON.stringify({ name, description, input, output, options })}\n`
           : `${name}: ${description}\n\ntakes ${input}, gives ${output}\n${optionLines(options)}`,
       );
+    });
+
+const newCommand = (): Command =>
+  new Command("new")
+    .description("write a stage of your own and its test into this folder, to be changed")
+    .argument("<name>", "its name: lower-case letters, digits and dashes")
+    .addHelpText("after", "\nExamples:\n  pipeline stages new my-stage")
+    .action(async (name: string) => {
+      const { newStage } = await import("./new-stage.ts");
+      await newStage(name);
+    });
+
+const testCommand = (): Command =>
+  new Command("test")
+    .description("send a few sites through one stage, and show what went in and what came out")
+    .argument("<stage>", "a file (./mine.ts), an installed package, or a built-in stage")
+    .option("-d, --data <dir>", "dataset whose first experiment is used (default: a small synthetic one)")
+    .option("--sites <n>", "sites to send", atLeast(1), 8)
+    .option("-s, --set <stage.option=value>", "set one option of the stage; may be given several times", collect, [])
+    .addHelpText(
+      "after",
+      `
+What the stage takes is made by the built-in stages before it. Workers are stood in for: they answer without a network.
+
+Examples:
+  pipeline stages test ./my-stage.mjs
+  pipeline stages test ./my-stage.mjs --data rxrx1 --sites 24 --set ./my-stage.mjs.level=3
+  pipeline stages test decode --data plates/load_data.csv`,
+    )
+    .action(async (use: string, options: TestStageOptions) => {
+      const { testStage } = await import("./test-stage.ts");
+      process.exitCode = await testStage(use, options);
     });
 
 const optionLines = (options: readonly OptionDescription[]): string => {

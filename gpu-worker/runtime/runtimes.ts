@@ -2,7 +2,6 @@
 import "./no-telemetry.ts";
 import { PlatestreamError } from "../../common/errors.ts";
 import type { Runtime, RuntimeKind, RuntimeOptions } from "./runtime.ts";
-import { checkedRuntime } from "./self-check.ts";
 
 export const runtimes: readonly RuntimeKind[] = [
   {
@@ -53,6 +52,6 @@ export const openRuntime = async (name: string, provider: string, options: Runti
   }
   const runtime = await open(provider, options);
   if (isReference) return runtime;
-  const right = await findRuntime(reference.runtime);
+  const [right, { checkedRuntime }] = await Promise.all([findRuntime(reference.runtime), import("./self-check.ts")]);
   return checkedRuntime(runtime, await right.open(reference.provider, { ...options, precision: "float32" }));
 };

@@ -24,10 +24,9 @@ export const buildChain = async (
 ): Promise<Chain> => {
   const chain: Link[] = [];
   const problems: PlatestreamError[] = [];
-  for (const [index, { use, options }] of entries.entries()) {
+  for (const [index, entry] of entries.entries()) {
     try {
-      const stage = builtIn[use] ?? (await loadPlugin(use, baseFolder, Object.keys(builtIn)));
-      chain.push({ stage, options: parse(stage.config, options, `stages[${index}] (${use})`), use });
+      chain.push(await loadLink(entry, builtIn, baseFolder, `stages[${index}] (${entry.use})`));
     } catch (thrown) {
       problems.push(PlatestreamError.from(thrown));
     }
@@ -39,6 +38,17 @@ export const buildChain = async (
   if (problems.length === 1) throw problems[0];
   checkPorts(chain);
   return chain;
+};
+
+/** Finds one stage and parses its options; `where` names the place in errors. */
+export const loadLink = async (
+  { use, options }: StageEntry,
+  builtIn: Readonly<Record<string, AnyStage>>,
+  baseFolder: string,
+  where: string,
+): Promise<Link> => {
+  const stage = builtIn[use] ?? (await loadPlugin(use, baseFolder, Object.keys(builtIn)));
+  return { stage, options: parse(stage.config, options, where), use };
 };
 
 /** Throws the first error of a stage that cannot run these experiments with these networks. */
