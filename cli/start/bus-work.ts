@@ -11,7 +11,7 @@ import { type EventPublisher, openEventPublisher, publishThenStore } from "../..
 import { openRunFolder, type RunFolder } from "../../pipeline/results/run-folder.ts";
 import type { ResultStore } from "../../pipeline/run/node.ts";
 import type { Status } from "../../pipeline/run/status.ts";
-import { usableModels } from "../../pipeline/stage/chain.ts";
+import { pluginsOf, usableModels } from "../../pipeline/stage/chain.ts";
 import { openDataRoots } from "../shared/data-roots.ts";
 import { openWorkers } from "../shared/open-workers.ts";
 import type { NodeParts, Work } from "./node-parts.ts";
@@ -33,7 +33,7 @@ export const openBusWork = async (parts: NodeParts, url: string): Promise<Work> 
   opened.add(() => nats.close());
   const damaged: string[] = [];
   const results = await openRunFolder(config.out, {
-    config: { ...config, models: [] },
+    config: { ...config, models: [], plugins: pluginsOf(chain) },
     fresh: options.fresh ?? false,
     onDamage({ experiment, reason }) {
       damaged.push(experiment);

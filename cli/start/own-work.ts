@@ -5,7 +5,7 @@ import { openEmbeddedBus } from "../../pipeline/bus/embedded.ts";
 import { openFileEvents } from "../../pipeline/events/file.ts";
 import { openEventPublisher, publishThenStore } from "../../pipeline/events/publish.ts";
 import { openRunFolder } from "../../pipeline/results/run-folder.ts";
-import { checkChain, usableModels } from "../../pipeline/stage/chain.ts";
+import { checkChain, pluginsOf, usableModels } from "../../pipeline/stage/chain.ts";
 import { channelOrder } from "../../screen/channels.ts";
 import { choose } from "../shared/choose-experiments.ts";
 import { tellNotes } from "../shared/open-dataset.ts";
@@ -35,7 +35,7 @@ export const openOwnWork = async (parts: NodeParts): Promise<Work> => {
   const out = resolve(config.out);
   const damaged = (detail: string) => onStatus({ type: "damage", detail });
   const results = await openRunFolder(out, {
-    config: { ...config, models },
+    config: { ...config, models, plugins: pluginsOf(chain) },
     fresh: options.fresh ?? false,
     onDamage: ({ experiment, reason }) => damaged(`${reason}; ${experiment} is called again`),
   });

@@ -4,7 +4,8 @@ import type { ModelInfo } from "../../common/model-info.ts";
 import { parse } from "../../common/schema.ts";
 import type { Experiment } from "../../screen/experiment.ts";
 import type { StageEntry } from "../config.ts";
-import { loadPlugin } from "./load-plugin.ts";
+import { loadPlugin, pluginFile } from "./load-plugin.ts";
+import { sourceDigest } from "./plugin-source.ts";
 import type { AnyStage } from "./stage.ts";
 
 /** A stage with its options parsed. */
@@ -13,6 +14,8 @@ export interface Link {
   readonly options: unknown;
   /** How the configuration names it. */
   readonly use: string;
+  /** Of a plugin: how the configuration names it, and a digest of its sources. */
+  readonly source?: string;
 }
 export type Chain = readonly Link[];
 
@@ -47,9 +50,15 @@ export const loadLink = async (
   baseFolder: string,
   where: string,
 ): Promise<Link> => {
-  const stage = builtIn[use] ?? (await loadPlugin(use, baseFolder, Object.keys(builtIn)));
-  return { stage, options: parse(stage.config, options, where), use };
+  const known = builtIn[use];
+  if (known !== undefined) return { stage: known, options: parse(known.config, options, where), use };
+  const stage = await loadPlugin(use, baseFolder, Object.keys(builtIn));
+  const source = await sourceDigest(use, pluginFile(use, baseFolder));
+  return { stage, options: parse(stage.config, options, where), use, source };
 };
+
+/** The plugins of a chain with digests of their sources, for whoever must know whether they are still the same. */
+export const pluginsOf = (chain: Chain): string[] => chain.flatMap(({ source }) => source ?? []);
 
 /** Throws the first error of a stage that cannot run these experiments with these networks. */
 export const checkChain = (

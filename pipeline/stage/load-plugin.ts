@@ -22,6 +22,10 @@ export const loadPlugin = async (use: string, baseFolder: string, builtIn: reado
   return checkStage(module.default, use);
 };
 
+/** The file that a plugin begins in; of one that can be loaded. */
+export const pluginFile = (use: string, baseFolder: string): string =>
+  isFile(use) ? resolve(baseFolder, use) : createRequire(join(baseFolder, "package.json")).resolve(use);
+
 const patienceMs = 10_000;
 
 /** What runs while a module is loaded is its own code: it may wait for something that never comes, or never return. */

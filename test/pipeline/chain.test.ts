@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { parseRunConfig, withSettings } from "../../pipeline/config.ts";
 import { buildChain } from "../../pipeline/stage/chain.ts";
+import { sourceDigest } from "../../pipeline/stage/plugin-source.ts";
 import { stages, usualChain } from "../../stages/built-in.ts";
 import { temporaryFolder } from "../kit/experiment.ts";
 
@@ -130,4 +131,17 @@ test("plugins - a file that is missing, does not compile or exports no stage is 
       "  - apply must be a function, got undefined",
     ].join("\n"),
   });
+});
+
+test("chain - a plugin's digest is of all that it imports, and changes with it", async (t) => {
+  const folder = await temporaryFolder(t);
+  const digest = async (factor: string): Promise<string> => {
+    await writeFile(join(folder, "factor.mjs"), `export const factor = ${factor};`);
+    return sourceDigest("./mine.mjs", join(folder, "mine.mjs"));
+  };
+  await writeFile(join(folder, "mine.mjs"), 'import { factor } from "./factor.mjs";\nexport default factor;');
+  const [two, three, again] = [await digest("2"), await digest("3"), await digest("2")];
+  assert.match(two, /^\.\/mine\.mjs sha256:[0-9a-f]{32}$/);
+  assert.notEqual(two, three);
+  assert.equal(two, again);
 });
