@@ -5,6 +5,7 @@
 import { type FileHandle, open, rename } from "node:fs/promises";
 import { replaceFile } from "../../common/atomic-files.ts";
 import { PlatestreamError } from "../../common/errors.ts";
+import { openRegularFile } from "../../common/read-file.ts";
 import { type BusEvent, fits, kinds } from "./event.ts";
 import { type EventStore, noSuchEvent } from "./store.ts";
 
@@ -215,8 +216,8 @@ const readFirstLine = async (file: FileHandle, size: number): Promise<{ base: nu
 
 /** Undefined: every line but a last one without its end is an event, and all experiments are there. */
 const findDamage = async (path: string, missing: Set<string>): Promise<string | undefined> => {
-  const file = await open(path, "r").catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return undefined;
+  const file = await openRegularFile(path).catch((error: PlatestreamError) => {
+    if ((error.cause as NodeJS.ErrnoException | undefined)?.code === "ENOENT") return undefined;
     throw error;
   });
   if (file === undefined) return missing.size === 0 ? undefined : `${path} is missing`;

@@ -24,7 +24,7 @@ const out = (input: string, before: string, path: (scene: Scene) => string | Pro
   async run(scene) {
     const [folder, { address }] = [await path(scene), await scene.sharedWorker()];
     const args = ["start", "--data", scene.data, "--worker", address, "--out", folder];
-    return refused(await scene.pipeline(args, { limitSeconds: 40 }), /out|\/proc|\/dev|loop|file/);
+    return refused(await scene.pipeline(args, { limitSeconds: 40 }), /out|\/proc|\/dev|loop|file|no space/);
   },
 });
 

@@ -157,7 +157,9 @@ export const tables: Door = {
         const path = (await scene.shell(`find ${data}/images/HUVEC-01 -name '*.png' | sort | head -1`)).out.trim();
         await scene.run("rm", [path]);
         await scene.run("mkfifo", [path]);
-        return refused(await scene.pipeline(["data", "verify", data], { limitSeconds: 60 }), /\.png/);
+        const ended = await scene.pipeline(["data", "verify", data], { limitSeconds: 60 });
+        const listed = ended.code === 2 && /\.png: this is not a regular file/.test(ended.out + ended.err);
+        return listed ? clear("listed, with its kind") : refused(ended, /\.png/);
       },
     },
     {
