@@ -66,7 +66,16 @@ export const fits = ({ kinds, cellTypes, experiments, plates }: EventFilter, eve
 /** The event of a well that has a call. */
 export const callEvent = (
   { plate, well, flags }: WellRow,
-  { treatment, probability, margin, alternatives, strategy, model, statistics }: NonNullable<WellRow["call"]>,
+  {
+    treatment,
+    probability,
+    confidence,
+    margin,
+    alternatives,
+    strategy,
+    model,
+    statistics,
+  }: NonNullable<WellRow["call"]>,
   about: About,
 ): CallEvent => ({
   kind: "call",
@@ -75,6 +84,7 @@ export const callEvent = (
   well,
   treatment,
   probability,
+  ...(confidence === undefined ? {} : { confidence }),
   margin,
   alternatives,
   strategy,

@@ -14,7 +14,15 @@ export const resultOf = (id: string, wells: number): ExperimentResult => {
       const model = { name: "m", version: "v" };
       const about = { statistics: "s", features: new Float32Array(1), sites: [1], metadata: {} };
       const prediction = { plate, well: `B${w + 2}`, wellType: "treatment", model, ...about };
-      const call = { prediction, treatment: String(w), probability: 0.5, margin: 0.1, alternatives: [], flags: [] };
+      const call = {
+        prediction,
+        treatment: String(w),
+        probability: 0.5,
+        ...(w === 0 ? { confidence: 0.9 } : {}),
+        margin: 0.1,
+        alternatives: [],
+        flags: [],
+      };
       const confidence = w % 2 === 0 ? { confidence: 0.75 } : {};
       return { ...call, ...confidence, strategy: "argmax" } as unknown as Call;
     }),
@@ -97,6 +105,19 @@ export const testEvents = (name: string, open: (t: TestContext) => Promise<Event
     assert.equal((await readStored(store, { experiments: ["U2OS-01", "HUVEC-01"], kinds: ["call"] })).length, 6);
     assert.equal((await readStored(store, { experiments: ["RPE-01"] })).length, 0, "ends where nothing fits");
     assert.equal((await readStored(store, {}, 10)).length, 0, "ends where nothing is left");
+  });
+
+  test(`${name} - a call has its confidence where the strategy knows one`, async (t) => {
+    const store = await open(t);
+    await publisher(store).publishResult(resultOf("HUVEC-01", 2));
+    const calls = await readStored(store, { kinds: ["call"], plates: ["1"] });
+    const confidence = new Map(
+      calls.map(({ value }) => (value.kind === "call" ? [value.well, value.confidence] : ["", 0])),
+    );
+    assert.deepEqual([...confidence].sort(), [
+      ["B2", 0.9],
+      ["B3", undefined],
+    ]);
   });
 
   test(`${name} - to go on after a number that was never given is refused`, async (t) => {
