@@ -18,7 +18,6 @@ export const resultOf = (id: string, wells: number): ExperimentResult => {
         prediction,
         treatment: String(w),
         probability: 0.5,
-        ...(w === 0 ? { confidence: 0.9 } : {}),
         margin: 0.1,
         alternatives: [],
         flags: [],
@@ -115,7 +114,7 @@ export const testEvents = (name: string, open: (t: TestContext) => Promise<Event
       calls.map(({ value }) => (value.kind === "call" ? [value.well, value.confidence] : ["", 0])),
     );
     assert.deepEqual([...confidence].sort(), [
-      ["B2", 0.9],
+      ["B2", 0.75],
       ["B3", undefined],
     ]);
   });
