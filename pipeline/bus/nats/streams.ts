@@ -120,7 +120,14 @@ const streamsOn = (
     // A message keeps its own subject, so the answer cannot come through the shared inbox.
     const message = await retryUntilAnswered(nc, () =>
       nc.request(subject, request, { timeout: answerMs, noMux: true }).catch(async (error: unknown) => {
-        if (isNoResponse(error)) await layOut().then(() => this.openConsumers([cellType]));
+        if (isNoResponse(error)) {
+          await layOut();
+          await this.openConsumers([cellType]);
+          // One that has delivered what the queue has lost tries to deliver it again, and answers nobody.
+          const { delivered } = await manager.consumers.info(names.queue, names.consumer(cellType));
+          const { state } = await manager.streams.info(names.queue);
+          if (delivered.stream_seq > state.last_seq) await this.restartConsumer(cellType);
+        }
         throw error;
       }),
     );
