@@ -129,7 +129,8 @@ test("training - interrupted at any step and started again, it ends with the sam
       steps += 1;
       if (steps % 5 === 0) stop.abort();
     };
-    const ended = await trainBundle(dataset, options("pieces", { stop: stop.signal, onStep })).catch(
+    const ended = await trainBundle(dataset, options("pieces", { stop: stop.signal, onStep })).then(
+      () => undefined,
       (thrown) => thrown,
     );
     if (ended === undefined) {
