@@ -13,6 +13,7 @@ export interface ListedLayout {
 }
 
 export const layouts: readonly ListedLayout[] = [
+  { name: "ome-zarr", description: "OME-Zarr plates", load: async () => (await import("./ome-zarr.ts")).omeZarr },
   { name: "wilds", description: "RxRx1-WILDS", load: async () => (await import("./wilds.ts")).wilds },
   { name: "rxrx1", description: "RxRx1, RxRx2 and RxRx19", load: async () => (await import("./rxrx1.ts")).rxrx1 },
   { name: "kaggle", description: "the Kaggle competition", load: async () => (await import("./kaggle.ts")).kaggle },

@@ -4,7 +4,7 @@ import { join, resolve } from "node:path";
 import { PlatestreamError } from "../common/errors.ts";
 import { reasonOf } from "../common/read-file.ts";
 import type { Site } from "../screen/experiment.ts";
-import { type PrefixMap, relocate } from "../screen/prefix-map.ts";
+import { isUrl, type PrefixMap, relocate } from "../screen/prefix-map.ts";
 import type { Dataset } from "./dataset.ts";
 import { namesIn } from "./folders.ts";
 import type { Layout, Place } from "./layout.ts";
@@ -29,7 +29,7 @@ export const openDataset = async (
   dir: string,
   { onProblems, ...options }: OpenOptions & { onProblems?(problems: readonly Problem[]): void } = {},
 ): Promise<Dataset> => {
-  const place = await locate(resolve(dir));
+  const place = isUrl(dir) ? remotePlate(dir) : await locate(resolve(dir));
   const layout = await chooseLayout(options.layout ?? "auto", place);
   const problems = gatherProblems();
   const notes: string[] = [];
@@ -72,6 +72,14 @@ const withMap = <T extends Pick<Dataset, "sites" | "load">>(opened: T, map: Pref
 
 /** Downloads unpack into a folder of these names. */
 const downloads = ["rxrx1", "rxrx1_v1.0"];
+
+const remotePlate = (dir: string): Place => {
+  if (/\.zarr\/?$/i.test(dir)) return { root: dir.replace(/\/$/, ""), entries: undefined };
+  throw new PlatestreamError(
+    "invalid-data",
+    `${dir}: of datasets that lie elsewhere, OME-Zarr plates (.zarr) are read; download the table of any other`,
+  );
+};
 
 const locate = async (root: string): Promise<Place> => {
   const found = await stat(root).catch((cause) => {

@@ -17,6 +17,8 @@ export interface OpenOptions {
   readonly plane?: number | "max" | undefined;
   /** Which time point, as the files number them. */
   readonly time?: number | undefined;
+  /** Level of the pyramid of OME-Zarr images; 0 is full resolution. */
+  readonly level?: number | undefined;
   /** How tables are encoded, by a name of the Encoding Standard; found out from the bytes when absent. */
   readonly encoding?: string | undefined;
   /** Images that lie elsewhere than the tables say: prefix of a location to what stands in its place. */

@@ -42,6 +42,7 @@ const runConfig = z.strictObject({
     .describe(
       "images that lie elsewhere than the tables say: prefix of a location (s3://bucket) to what stands in its place",
     ),
+  level: z.int().nonnegative().optional().describe("level of the pyramid of OME-Zarr images; 0: full resolution"),
   encoding: z.string().optional().describe("encoding of tables; found out from their bytes where it is not told"),
   experiments: z.array(z.string()).default([]).describe("experiments to run; none: all of the dataset"),
   out: z.string().min(1).default("runs/latest").describe("folder that the results go to"),

@@ -13,6 +13,7 @@ export interface DatasetOptions {
   readonly channels?: string[];
   readonly plane?: number | "max";
   readonly time?: number;
+  readonly level?: number;
   readonly encoding?: string;
   readonly map?: Readonly<Record<string, string>>;
 }
@@ -63,6 +64,7 @@ export const withDatasetOptions = (command: Command): Command =>
       "images that lie elsewhere than the tables say, as s3://bucket=/mnt/bucket; may be given several times",
       prefix,
     )
+    .option("--level <number>", "level of the pyramid of OME-Zarr images (default: 0, full resolution)", wholeNumber)
     .option("--encoding <name>", "encoding of tables (default: found out from their bytes)");
 
 export const openOptionsOf = ({ column, ...options }: DatasetOptions): OpenOptions => ({
@@ -72,6 +74,7 @@ export const openOptionsOf = ({ column, ...options }: DatasetOptions): OpenOptio
   channels: options.channels,
   plane: options.plane,
   time: options.time,
+  level: options.level,
   encoding: options.encoding,
   map: options.map,
 });

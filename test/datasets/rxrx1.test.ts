@@ -151,7 +151,7 @@ test("a folder that is no dataset is described", async (t) => {
   const folder = await temporaryFolder(t);
   await assert.rejects(
     openDataset(folder),
-    /is no dataset: it holds nothing, and was expected to be one of\n {2}- wilds: metadata\.csv and images\/.*\n {2}- rxrx1: /,
+    /is no dataset: it holds nothing, and was expected to be one of\n {2}- ome-zarr: .*\n {2}- wilds: metadata\.csv and images\/.*\n {2}- rxrx1: /,
   );
   await assert.rejects(openDataset(join(folder, "gone")), /there is no folder or table/);
   await writeFile(join(folder, "metadata.csv"), "experiment\n");
