@@ -21,6 +21,8 @@ export interface ImageColumns {
   readonly series?: string;
   readonly md5?: string;
   readonly sha256?: string;
+  /** Where the illumination function of the channel stands. */
+  readonly illumination?: Pick<ImageColumns, "column" | "folder">;
 }
 
 const kinds = ["filename", "pathname", "url", "frame", "series", "md5", "sha256"] as const;
@@ -43,16 +45,30 @@ export const findChannels = async (table: Table, opening: Opening): Promise<read
   const found = new Map<string, Map<Kind, string>>();
   for (const column of table.columns) {
     const [, kind, channel] = header.exec(column) ?? [];
-    if (kind === undefined || channel === undefined || /^illum/i.test(channel)) continue;
+    if (kind === undefined || channel === undefined) continue;
     const columns = found.get(channel) ?? new Map<Kind, string>();
     found.set(channel, columns.set(kind.toLowerCase() as Kind, column));
   }
   const recognised: ImageColumns[] = [];
   for (const [channel, columns] of found) {
-    if (!columns.has("filename") && !columns.has("url")) continue;
-    recognised.push(await columnsOf(table, channel.replace(/^Orig(?=.)/, ""), columns, opening));
+    if (/^illum/i.test(channel) || (!columns.has("filename") && !columns.has("url"))) continue;
+    const name = channel.replace(/^Orig(?=.)/, "");
+    const illumination = illuminationOf(found, name);
+    const image = await columnsOf(table, name, columns, opening);
+    recognised.push(illumination === undefined ? image : { ...image, illumination });
   }
   return [...chosen, ...recognised.filter(({ name }) => !opening.columns.images.has(name))];
+};
+
+/** `FileName_IllumDNA` or `URL_IllumDNA` belongs to `FileName_OrigDNA`. */
+const illuminationOf = (
+  found: ReadonlyMap<string, ReadonlyMap<Kind, string>>,
+  name: string,
+): ImageColumns["illumination"] => {
+  const [, columns] = [...found].find(([channel]) => channel.toLowerCase() === `illum${name}`.toLowerCase()) ?? [];
+  const [file, folder, url] = [columns?.get("filename"), columns?.get("pathname"), columns?.get("url")];
+  if (file !== undefined) return { column: file, ...(folder === undefined ? {} : { folder }) };
+  return url === undefined ? undefined : { column: url };
 };
 
 const columnsOf = async (
@@ -99,7 +115,7 @@ const isElsewhereOrHere = async (table: Table, columns: ImageColumns): Promise<b
   return location !== undefined && (!location.startsWith("/") || (await isFile(location)));
 };
 
-const locate = (table: Table, row: number, { column, folder }: ImageColumns) =>
+const locate = (table: Table, row: number, { column, folder }: Pick<ImageColumns, "column" | "folder">) =>
   locationOf(dirname(table.path), folder === undefined ? "" : table.get(row, folder), table.get(row, column));
 
 /**
@@ -147,11 +163,17 @@ export const imageOf = (table: Table, row: number, channel: ImageColumns): Plane
     if (value !== undefined) plane[kind] = value;
   }
   const checksum = checksumOf(table, row, channel);
-  return imageAt(
-    "location" in found ? found.location : "",
-    Object.keys(plane).length === 0 ? undefined : plane,
-    checksum === undefined ? {} : { checksum },
-  );
+  return imageAt("location" in found ? found.location : "", Object.keys(plane).length === 0 ? undefined : plane, {
+    ...(checksum === undefined ? {} : { checksum }),
+    ...illuminationAt(table, row, channel),
+  });
+};
+
+/** Left out where the field is empty; a function that is named and missing is told when it is to be used. */
+const illuminationAt = (table: Table, row: number, { illumination }: ImageColumns) => {
+  if (illumination === undefined || isAbsent(table.get(row, illumination.column))) return {};
+  const found = locate(table, row, illumination);
+  return "location" in found ? { illumination: found.location } : {};
 };
 
 const checksumOf = (table: Table, row: number, { md5, sha256 }: ImageColumns): Checksum | undefined => {

@@ -31,6 +31,8 @@ export { seededRandom, seededShuffle } from "../common/random.ts";
 export { domainFor, type Serving } from "../common/serving.ts";
 export type { Experiment, Site, WellType } from "../screen/experiment.ts";
 export type { ImageHeader } from "../screen/formats/format.ts";
+export { divide } from "../screen/illumination.ts";
+export { estimateField } from "../screen/illumination-field.ts";
 export { type ImageSource, imageAt, locationsOf, type PlaneAddress } from "../screen/image-source.ts";
 export { writeGreyImage } from "../screen/images.ts";
 export { describeFrame, type Frame, readSite, readSourceHeader, type SitePixels } from "../screen/read-site.ts";

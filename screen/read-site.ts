@@ -3,6 +3,7 @@ import { PlatestreamError } from "../common/errors.ts";
 import type { ImageHeader, Plane } from "./formats/format.ts";
 import { maximum } from "./formats/projection.ts";
 import { type Geometry, shape } from "./geometry.ts";
+import { correctBy } from "./illumination.ts";
 import type { ImageSource, PlaneSource } from "./image-source.ts";
 import { withImageFile } from "./open-image.ts";
 import { unreadable } from "./unreadable.ts";
@@ -15,6 +16,8 @@ export type Frame = ImageHeader;
 export interface Reading extends Geometry {
   /** Values of signed, 32-bit and float images that become 0 and 65535. */
   readonly range?: ValueRange | undefined;
+  /** Divides images by the illumination functions that their sources name. */
+  readonly illumination?: boolean | undefined;
 }
 
 /** Row-major [channels, height, width]. */
@@ -75,11 +78,18 @@ export const readSourceHeader = (source: ImageSource): Promise<ImageHeader> => {
 const readPlanes = async (
   location: string,
   sources: readonly PlaneSource[],
-  { range }: Reading,
+  { range, illumination = false }: Reading,
 ): Promise<ReadonlyMap<PlaneSource, Plane>> => {
   const addresses = sources.map(({ plane }) => plane ?? {});
-  const planes = await located(sources[0]!, () => withImageFile(location, (file) => file.read(addresses, range)));
-  return new Map(sources.map((source, i) => [source, planes[i]!]));
+  const checksums = sources.flatMap(({ checksum }) => checksum ?? []).slice(0, 1);
+  const planes = await located(sources[0]!, () =>
+    withImageFile(location, (file) => file.read(addresses, range), checksums),
+  );
+  const corrected = sources.map(async (source, i): Promise<[PlaneSource, Plane]> => {
+    if (!illumination || source.illumination === undefined) return [source, planes[i]!];
+    return [source, await located(source, () => correctBy(planes[i]!, source.illumination!))];
+  });
+  return new Map(await Promise.all(corrected));
 };
 
 const planesOf = (source: ImageSource): readonly PlaneSource[] => (source.kind === "plane" ? [source] : source.planes);

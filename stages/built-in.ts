@@ -2,11 +2,12 @@
 import { aggregateSites } from "./aggregate-sites.ts";
 import { batchByExperiment } from "./batch-by-experiment.ts";
 import { decode } from "./decode.ts";
+import { illumination } from "./illumination.ts";
 import { infer } from "./infer.ts";
 import { normalize } from "./normalize.ts";
 import { plateAssign } from "./plate-assign.ts";
 
-export const stages = {
+const chain = {
   decode,
   normalize,
   "batch-by-experiment": batchByExperiment,
@@ -15,5 +16,8 @@ export const stages = {
   "plate-assign": plateAssign,
 } as const;
 
+/** Those of the usual chain, and others that a configuration may name. */
+export const stages = { ...chain, illumination } as const;
+
 /** The chain of a run that names none. */
-export const usualChain: readonly string[] = Object.keys(stages);
+export const usualChain: readonly string[] = Object.keys(chain);

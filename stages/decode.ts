@@ -21,6 +21,10 @@ const config = z.strictObject({
   range: rangeSchema
     .optional()
     .describe("values of signed, 32-bit and float images that become the darkest and the brightest pixel"),
+  illumination: z
+    .boolean()
+    .default(false)
+    .describe("divide images by the illumination functions that the table names (Illum columns)"),
   resize: z.int().positive().optional().describe("side to scale to, after cropping, in pixels"),
 });
 type Config = z.output<typeof config>;

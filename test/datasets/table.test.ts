@@ -38,7 +38,10 @@ test("Cell Painting's table: file names and folders apart, kinds of wells, furth
       ["C02", 1, "positive_control", "TC-S-7004"],
     ],
   );
-  assert.deepEqual(sites[1]!.images, [imageAt(join(folder, "raw/b1.tiff")), imageAt("/abs/b2.tiff")]);
+  assert.deepEqual(sites[1]!.images, [
+    imageAt(join(folder, "raw/b1.tiff"), undefined, { illumination: join(folder, "i.npy") }),
+    imageAt("/abs/b2.tiff"),
+  ]);
   assert.equal(sites[1]!.metadata.Dose, "5");
 });
 

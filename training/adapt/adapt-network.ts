@@ -91,7 +91,10 @@ export const adaptNetwork = async (task: AdaptTask): Promise<Adapted> => {
   const state = found === undefined ? freshState(task) : found.state;
   let place: Place =
     found === undefined ? { ...beginning(identity), history: [], first: [], last: [] } : (found.progress as Place);
-  const pictures = openPictures({ cacheBytes: task.cacheBytes, reading: { range: task.training.range } });
+  const pictures = openPictures({
+    cacheBytes: task.cacheBytes,
+    reading: { range: task.training.range, illumination: task.training.illumination },
+  });
   const learner = await openRemoteLearner(task.provider, learnerOptions(task), state.network, state);
   const plan = recipe.stages.flatMap((stage) => Array.from({ length: stage.rounds }, (_, at) => ({ stage, at })));
   try {

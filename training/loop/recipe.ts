@@ -102,6 +102,12 @@ export const recipeSchema = z.strictObject({
   range: rangeSchema
     .optional()
     .describe("values of signed, 32-bit and float images that become the darkest and the brightest pixel"),
+  illumination: z
+    .boolean()
+    .default(false)
+    .describe(
+      "divide images by the illumination functions that the table names; serve it with decode.illumination=true",
+    ),
   loss: lossSchema.prefault({}),
   domain: z
     .enum(["plate", "experiment", "cell-type", "random"])

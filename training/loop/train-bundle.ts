@@ -162,7 +162,10 @@ const imageArchitecture = async (
   if (sites.length === 0) throw new PlatestreamError("invalid-data", `${root} has no sites`);
   // An unreadable image is left out of the training, and must not stop it here.
   const tried = sites.filter((_, i) => i % Math.ceil(sites.length / 9) === 0);
-  const { loadUsable } = openPictures({ cacheBytes: 0, reading: { range: recipe.range } });
+  const { loadUsable } = openPictures({
+    cacheBytes: 0,
+    reading: { range: recipe.range, illumination: recipe.illumination },
+  });
   const samples = tried.map((site): Sample => ({ site, treatment: site.treatment ?? "", plate: 0 }));
   const { channels, height, width } = (await loadUsable(samples))[0]!.picture;
   const shape = typeof recipe.architecture === "string" ? variants[recipe.architecture] : recipe.architecture;

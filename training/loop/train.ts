@@ -51,7 +51,7 @@ export const trainNetwork = async (task: NetworkTask): Promise<TrainedNetwork> =
   const identity = identityOf(task);
   const pictures = openPictures({
     cacheBytes: task.cacheBytes,
-    reading: { range: recipe.range },
+    reading: { range: recipe.range, illumination: recipe.illumination },
     onLeftOut: leftOutLines(task),
   });
 
