@@ -1,4 +1,4 @@
-import { mergeMap, type Observable, pipe } from "rxjs";
+import { mergeMap, type Observable, pipe, tap } from "rxjs";
 import {
   type Context,
   defineStage,
@@ -14,6 +14,7 @@ import {
   type SiteImage,
   z,
 } from "../pipeline/plugin.ts";
+import { oddPixels } from "./odd-pixels.ts";
 
 const config = z.strictObject({
   concurrency: z.int().positive().default(4).describe("sites that are decoded at a time"),
@@ -39,12 +40,14 @@ export const decode = defineStage({
   config,
   apply: (options, context) => {
     let frame: Promise<Frame> | undefined;
+    const odd = oddPixels();
     return pipe(
       mapOrdered(options.concurrency, async (site: Site): Promise<SiteImage | undefined> => {
         frame ??= commonFrame(context.experiment, options);
         return decodeSite(site, await frame, options, context);
       }),
       mergeMap((image) => (image === undefined ? [] : [image])),
+      tap({ next: odd.look, complete: () => odd.notes().forEach(context.note) }),
     ) as (sites: Observable<Site>) => Observable<SiteImage>;
   },
 });

@@ -142,3 +142,26 @@ test("decode - an experiment none of whose images can be read is an error", asyn
       /^\[unreadable-image\] none of 2 images of experiment HUVEC-01 that were tried can be read; the first: .*B02_s1_w1\.png/,
   });
 });
+
+test("decode - images with nothing to see, or with shifted values, are noted", async (t) => {
+  const folder = await temporaryFolder(t);
+  const experiment = await writeExperiment(folder, { plates: 1, wells: 2, sites: 1, channels: 1, size: 4 });
+  const [first, second] = experiment.sites.map((site) => fileOf(site)) as [string, string];
+  await writeGreyImage(first, new Uint16Array(16).fill(300), 4, 4);
+  await writeGreyImage(
+    second,
+    Uint16Array.from({ length: 16 }, (_, i) => 32768 + i),
+    4,
+    4,
+  );
+  const { context, notes } = contextFor(experiment);
+  await runStage<"site-image">(decode, {}, experiment.sites, context);
+  assert.match(
+    notes[0]!,
+    /^1 sites have a channel of one grey level everywhere, the first is plate 1 B02 site 1, channel 1/,
+  );
+  assert.match(
+    notes[1]!,
+    /^1 sites have a channel whose values are all 32768 or more, the first is plate 1 B03 site 1/,
+  );
+});
