@@ -101,7 +101,7 @@ const compact = (status: Status): object => {
     case "left-out":
       return { type: status.type, experiment: status.experiment, ...compactSite(status.leftOut) };
     case "experiment-done": {
-      const { leftOut, notCalled, notes, metadata: _, ...report } = status.report;
+      const { leftOut, notCalled, notes, metadata: _, numericMetadata: __, ...report } = status.report;
       return {
         type: status.type,
         ...report,
