@@ -18,7 +18,7 @@ import { flatIndex, flatten, unflatten } from "../learner/flat.ts";
 import type { Learner, LearnerOptions, LearnerState } from "../learner/learner.ts";
 import { freshLossScale } from "../learner/loss-scale.ts";
 import { openRemoteLearner } from "../learner/remote-learner.ts";
-import { type Progress, readCheckpoint, writeCheckpoint } from "../loop/checkpoint.ts";
+import { beginningOf, type Progress, readCheckpoint, writeCheckpoint } from "../loop/checkpoint.ts";
 import { predictHeldOut } from "../loop/held-out-wells.ts";
 import type { Recipe } from "../loop/recipe.ts";
 import type { AdaptRecipe, AdaptStage } from "./adapt-recipe.ts";
@@ -90,7 +90,7 @@ export const adaptNetwork = async (task: AdaptTask): Promise<Adapted> => {
   }
   const state = found === undefined ? freshState(task) : found.state;
   let place: Place =
-    found === undefined ? { ...beginning(identity), history: [], first: [], last: [] } : (found.progress as Place);
+    found === undefined ? { ...beginningOf(0, identity), history: [], first: [], last: [] } : (found.progress as Place);
   const pictures = openPictures({
     cacheBytes: task.cacheBytes,
     reading: { range: task.training.range, illumination: task.training.illumination },
@@ -246,16 +246,6 @@ const freshState = ({ architecture, weights }: AdaptTask): LearnerState => ({
   adam: adamState(flatIndex(architecture).length, { amsgrad: true }),
   lossScale: freshLossScale("float32"),
   average: new Float32Array(),
-});
-
-const beginning = (identity: string): Progress => ({
-  stage: 0,
-  epoch: 0,
-  batch: 0,
-  lossSum: 0,
-  skipped: 0,
-  best: -1,
-  identity,
 });
 
 /** Of everything that decides the result. */

@@ -7,7 +7,7 @@ import { type Arithmetic, lower, raise, reshape, sumOverImages, transposed } fro
 import { blockedFrame, toRows } from "./blocked-maps.ts";
 import { blockedCorrelation, correlate, shiftedAcross, stretches } from "./correlation.ts";
 import { blockedStridedGradient, stridedWeightGradient } from "./strided-gradient.ts";
-import { type ConvolutionShape, outputSize, windowAttributes } from "./windows.ts";
+import { type ConvolutionShape, outputSize, type WeightGradient, windowAttributes } from "./windows.ts";
 
 /** `weight` [outputs, inputs, 1, k, k] and the optional `bias` [outputs] are in the precision of the maps. */
 export const convolve = (
@@ -74,13 +74,7 @@ const unstridedWeightGradient = (
 };
 
 /** Gradient of the output and the input -> gradient of the weights [outputs, inputs, k, k], float32. */
-export const weightGradient = (
-  a: Arithmetic,
-  gradient: Value,
-  input: Value,
-  window: Window,
-  shape: ConvolutionShape,
-): Value => {
+export const weightGradient: WeightGradient = (a, gradient, input, window, shape) => {
   const { images, inputs, outputs, height, width, apart = false } = shape;
   const strided = apart ? blockedStridedGradient : stridedWeightGradient;
   if (window.stride > 1) return strided(a, gradient, input, window, shape);

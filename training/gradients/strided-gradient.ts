@@ -6,7 +6,7 @@ import type { Value } from "../../gpu-worker/runtime/onnx/graph.ts";
 import { type Arithmetic, reshape, transposed } from "./arithmetic.ts";
 import { blockedCorrelationBelow, compact, fitsBelow, toRows } from "./blocked-maps.ts";
 import { correlate, correlateApart, range, shiftedAcross, stretches } from "./correlation.ts";
-import { type ConvolutionShape, outputSize } from "./windows.ts";
+import { type ConvolutionShape, outputSize, type WeightGradient } from "./windows.ts";
 
 /**
  * `taps` neighbours of a pixel are read in maps of `rows` x `columns`, whose pixels are `stride` x `stride` of the input's;
@@ -26,13 +26,7 @@ const cropped = ({ graph }: Arithmetic, whole: Value, { kernel }: Window): Value
   graph.node("Slice", [whole, graph.ints(0, 0), graph.ints(kernel, kernel), graph.ints(2, 3)]);
 
 /** The input is cut into its phases first, so that every view is of neighbouring pixels. */
-export const stridedWeightGradient = (
-  a: Arithmetic,
-  gradient: Value,
-  input: Value,
-  window: Window,
-  shape: ConvolutionShape,
-): Value => {
+export const stridedWeightGradient: WeightGradient = (a, gradient, input, window, shape) => {
   const { graph } = a;
   const { images, inputs, outputs, height, width } = shape;
   const { stride, padding } = window;
@@ -62,13 +56,7 @@ const copies = ({ graph }: Arithmetic, inputs: number, tall: number, wide: numbe
 };
 
 /** The same for a blocked gradient and an input [N, C, H, W]. */
-export const blockedStridedGradient = (
-  a: Arithmetic,
-  gradient: Value,
-  input: Value,
-  window: Window,
-  shape: ConvolutionShape,
-): Value => {
+export const blockedStridedGradient: WeightGradient = (a, gradient, input, window, shape) => {
   const { images, inputs, outputs } = shape;
   const { stride, padding } = window;
   const { taps, tall, wide, rows, after } = phasesOf(window, shape);

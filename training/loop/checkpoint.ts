@@ -25,6 +25,17 @@ export interface Progress {
   readonly identity: string;
 }
 
+/** Nothing of a stage is done yet. */
+export const beginningOf = (stage: number, identity: string): Progress => ({
+  stage,
+  epoch: 0,
+  batch: 0,
+  lossSum: 0,
+  skipped: 0,
+  best: -1,
+  identity,
+});
+
 export interface Checkpoint {
   readonly state: LearnerState;
   readonly progress: Progress;

@@ -12,7 +12,7 @@ import { checkSamples, epochBatches, stageClasses } from "../data/samples.ts";
 import { flatten, unflatten } from "../learner/flat.ts";
 import type { Learner } from "../learner/learner.ts";
 import { openRemoteLearner } from "../learner/remote-learner.ts";
-import { type Checkpoint, type Progress, readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
+import { beginningOf, type Checkpoint, type Progress, readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
 import type { EpochRecord } from "./epoch-record.ts";
 import { isScored, trainedServing, type Validation } from "./held-out-wells.ts";
 import { openMetrics } from "./metrics.ts";
@@ -210,7 +210,7 @@ const beginning = async (task: NetworkTask, identity: string): Promise<Checkpoin
   const stage = task.recipe.stages[0]!;
   const architecture = architectureOf(task, stage);
   const weights = await startWeights(architecture, task.recipe, task.cellType);
-  return { state: freshState(task, stage, weights), progress: startOf(0, identity) };
+  return { state: freshState(task, stage, weights), progress: beginningOf(0, identity) };
 };
 
 /** How the best network of a stage is served best. */
@@ -241,7 +241,10 @@ const afterStage = async (
   const before = architectureOf(task, stage);
   const weights = unflatten(before, network);
   const { serving } = progress;
-  const place = { ...startOf(progress.stage + 1, progress.identity), ...(serving === undefined ? {} : { serving }) };
+  const place = {
+    ...beginningOf(progress.stage + 1, progress.identity),
+    ...(serving === undefined ? {} : { serving }),
+  };
   if (next === undefined) {
     if (recipe.loss.kind !== "cosface") return { state: { ...state, network }, progress: place };
     const length = await featureLength(task, learner, pictures);
@@ -278,16 +281,6 @@ const leftOutLines = ({ cellType, onEpoch }: NetworkTask) => {
     if (count === 6) onEpoch(`${cellType}: more sites are left out; pipeline data verify lists them`);
   };
 };
-
-const startOf = (stage: number, identity: string): Progress => ({
-  stage,
-  epoch: 0,
-  batch: 0,
-  lossSum: 0,
-  skipped: 0,
-  best: -1,
-  identity,
-});
 
 const canValidate = (validation: Validation): boolean =>
   validation.samples.some((sample) => isScored(sample, validation));

@@ -40,14 +40,13 @@ export interface ChartProps {
 
 /** Texts in tooltips are drawn, not parsed: names of treatments are anybody's. */
 const common = (): ChartOption => {
-  const style = getComputedStyle(document.documentElement);
+  const { backgroundColor, color } = getComputedStyle(document.body);
   return {
     animation: false,
-    backgroundColor: style.getPropertyValue("--ground"),
-    textStyle: { color: style.getPropertyValue("--ink"), fontFamily: "system-ui, sans-serif" },
+    backgroundColor,
+    textStyle: { color, fontFamily: "system-ui, sans-serif" },
   };
 };
-
 export const Chart = ({ name, option, label, height = 360, onClick }: ChartProps) => {
   const box = useRef<HTMLDivElement>(null);
   const chart = useRef<echarts.ECharts | undefined>(undefined);

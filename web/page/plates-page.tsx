@@ -1,5 +1,6 @@
 /** The plates of one experiment side by side, coloured by whatever is known of the wells. */
 import { useEffect, useMemo, useState } from "preact/hooks";
+import { ColourChoice } from "./colour-choice.tsx";
 import { colourings, componentPrefix, paint } from "./colours.ts";
 import { Legend } from "./legend.tsx";
 import { hashOf, type Place, slide } from "./place.ts";
@@ -67,19 +68,11 @@ export const PlatesPage = ({ screen, place }: { screen: Screen; place: Place }) 
               ))}
             </select>
           </label>
-          <label>
-            Colour{" "}
-            <select
-              value={chosen.id}
-              onChange={({ currentTarget }) => slide({ ...place, experiment, colour: currentTarget.value })}
-            >
-              {choices.map(({ id, title }) => (
-                <option key={id} value={id}>
-                  {title}
-                </option>
-              ))}
-            </select>
-          </label>
+          <ColourChoice
+            choices={choices}
+            chosen={chosen.id}
+            onChoose={(colour) => slide({ ...place, experiment, colour })}
+          />
           <label>
             <input
               type="checkbox"

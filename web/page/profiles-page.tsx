@@ -2,6 +2,7 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
 import type { WellRow } from "../protocol.ts";
 import { axis, Chart, type ChartOption } from "./chart.tsx";
+import { ColourChoice } from "./colour-choice.tsx";
 import { colourings, type Paint, paint } from "./colours.ts";
 import { Legend } from "./legend.tsx";
 import { go } from "./place.ts";
@@ -32,16 +33,7 @@ export const ProfilesPage = ({ screen }: { screen: Screen }) => {
   return (
     <section class="main">
       <form class="bar" onSubmit={(event) => event.preventDefault()}>
-        <label>
-          Colour{" "}
-          <select value={chosen.id} onChange={({ currentTarget }) => setColour(currentTarget.value)}>
-            {choices.map(({ id, title }) => (
-              <option key={id} value={id}>
-                {title}
-              </option>
-            ))}
-          </select>
-        </label>
+        <ColourChoice choices={choices} chosen={chosen.id} onChoose={setColour} />
         <label>
           Map{" "}
           <select value={method} onChange={({ currentTarget }) => setMethod(currentTarget.value as "pca" | "umap")}>
