@@ -124,6 +124,7 @@ const oneAttempt = async <T>(
   try {
     response = await fetch(request, { signal: stop.signal });
   } catch (cause) {
+    if (reasonOf(cause) === "ENOTFOUND") throw unreadable("no connection: there is no such server");
     throw new Passing(
       stop.signal.aborted ? `no answer within ${stallMs / 1000} s` : `no connection (${reasonOf(cause)})`,
     );
