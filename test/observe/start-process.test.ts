@@ -41,7 +41,7 @@ after(() => rm(data, { recursive: true, force: true }));
 /** A worker that holds its answers back until the gate is opened, and how to start a run with it. */
 const setup = async (t: TestContext) => {
   const folder = await temporaryFolder(t);
-  const fake = await startFakeWorker(t);
+  const fake = await startFakeWorker(t, { channels: 6 });
   let open = () => {};
   const gate = new Promise<void>((resolve) => {
     open = resolve;
@@ -149,7 +149,7 @@ test("log lines of requests say experiment, attempt, plate, batch and worker; on
     },
   ]);
   const batches = lines("worker answered").map(({ batch }) => batch);
-  assert.deepEqual(batches.sort(), ["0.0", "0.1", "calibration"].slice(0, batches.length));
+  assert.deepEqual(batches.sort(), ["0.0", "calibration"]);
 });
 
 test("SIGTERM - a node begins nothing, finishes or hands back what runs, leaves the bus and ends with 0", async (t) => {

@@ -171,7 +171,10 @@ test("SIGTERM - what is not finished within --grace is left unfinished, and it e
   child.kill("SIGTERM");
   assert.deepEqual(await once(child, "close"), [0, null]);
   await assert.rejects(running.answer);
-  assert.equal(log.at(-1)!.message, "requests are left unfinished");
+  assert.ok(
+    log.some(({ message }) => message === "requests are left unfinished"),
+    JSON.stringify(log.slice(-5)),
+  );
 });
 
 test("a second signal kills a worker", async (t) => {

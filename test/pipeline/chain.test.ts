@@ -34,7 +34,7 @@ test("chain - an unknown stage lists the known ones and how a file is named", as
   await assert.rejects(buildChain(entries("decod"), stages, folder), {
     message:
       `[invalid-config] there is no stage "decod": it is neither built in (decode, normalize, batch-by-experiment, infer, ` +
-      `aggregate-sites, plate-assign) nor a package installed in ${folder}; a stage in a file is named by its path, as in "./decod.ts"`,
+      `aggregate-sites, plate-assign, illumination) nor a package installed in ${folder}; a stage in a file is named by its path, as in "./decod.ts"`,
   });
 });
 
@@ -48,7 +48,7 @@ test("chain - an unknown option lists the known ones; a wrong one says what was 
     message: [
       "[invalid-config] stages[0] (decode):",
       "  - crop: Too small: expected number to be >0, got -1",
-      '  - unknown key "concurency"; known are concurrency, crop, range, resize',
+      '  - unknown key "concurency"; known are concurrency, crop, range, illumination, resize',
     ].join("\n"),
   });
 });
@@ -68,7 +68,7 @@ test("chain - what is wrong with several stages is told at once", async (t) => {
 test("config - an unknown key names its place", () => {
   assert.throws(() => parseRunConfig({ data: "d", memory: 5 }, "run.yaml", usualChain), {
     message:
-      '[invalid-config] run.yaml: unknown key "memory"; known are data, layout, columns, where, channels, plane, time, map, encoding, experiments, out, model, workers, memoryMiB, ' +
+      '[invalid-config] run.yaml: unknown key "memory"; known are data, layout, columns, where, channels, plane, time, map, level, encoding, experiments, out, model, workers, memoryMiB, ' +
       "concurrentExperiments, attempts, stages",
   });
 });

@@ -40,7 +40,7 @@ test("plugin that throws outside its stream - the process ends with an error tha
   const data = join(folder, "data");
   const sizes = ["--classes", "4", "--size", "16", "--plates", "1", "--positive-controls", "1"];
   await pipeline("data", "synth", data, "--experiments", "HUVEC-01..02", ...sizes);
-  const { address } = await startFakeWorker(t);
+  const { address } = await startFakeWorker(t, { channels: 6 });
   const runs = Object.entries(places).map(async ([place, code]) => {
     const [file, out, config] = [`${place}.mjs`, `${place}-out`, `${place}.json`].map((name) => join(folder, name));
     await writeFile(file!, plugin(code));

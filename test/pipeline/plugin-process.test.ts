@@ -29,7 +29,7 @@ after(() => rm(folder, { recursive: true, force: true }));
 
 /** Writes a plugin that maps images, and the configuration of a run with it behind `decode`. */
 const withPlugin = async (t: TestContext, name: string, body: string, top = ""): Promise<string> => {
-  const { address } = await startFakeWorker(t);
+  const { address } = await startFakeWorker(t, { channels: 6 });
   await writeFile(
     join(folder, `${name}.mjs`),
     `import { defineStage, z } from "platestream/plugin";

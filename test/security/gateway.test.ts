@@ -98,7 +98,7 @@ test("a gateway answers while tables are read, refuses what is no regular file, 
   const blocked = join(root, "blocked");
   await mkdir(blocked);
   await promisify(execFile)("mkfifo", [join(blocked, "load_data.csv")]);
-  await assert.rejects(submit(blocked), /load_data\.csv cannot be read: not a regular file/);
+  await assert.rejects(submit(blocked), /load_data\.csv cannot be read: it is a pipe, not a regular file/);
   const screen = await writeDataset(join(root, "screen"), ["E1"]);
   assert.deepEqual(await submit(screen), { queued: 1, known: 0 });
   await writeDataset(screen, ["E1", "E2"]);

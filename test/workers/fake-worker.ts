@@ -62,11 +62,13 @@ export interface FakeOptions {
   readonly port?: number;
   readonly cellTypes?: readonly string[];
   readonly plates?: number;
+  /** That its network reads; synthetic experiments have 6. */
+  readonly channels?: number;
 }
 
 /** Logits of an image are its first pixel and the number of images; its feature is the sum of its pixels. */
 export const startFakeWorker = async (t: TestContext, options: FakeOptions = {}): Promise<FakeWorker> => {
-  const { port: wanted = 0, cellTypes = ["HUVEC"], plates = 0 } = options;
+  const { port: wanted = 0, cellTypes = ["HUVEC"], plates = 0, channels = 1 } = options;
   const server = new Server({ "grpc.max_receive_message_length": -1 });
   const health = new HealthImplementation({ "": "SERVING" });
   let inFlight = 0;
@@ -158,7 +160,7 @@ export const startFakeWorker = async (t: TestContext, options: FakeOptions = {})
         classes: ["0", "1"],
         controls: [1],
         plate_groups: [{ classes: [0] }],
-        channels: 1,
+        channels,
         height: 2,
         width: 2,
         plates,
