@@ -2,6 +2,10 @@
 import { z } from "zod";
 import { type ErrorCode, listProblems, PlatestreamError } from "./errors.ts";
 
+/** What is wrong with a file of ours, a place and a rule each. */
+export const problemsIn = ({ issues }: z.ZodError): string[] =>
+  issues.map(({ path, message }) => `${path.join(".") || "the whole file"}: ${message}`);
+
 /** Parses `value` or throws, naming every key that is wrong, its place, and what is known there. */
 export const parse = <S extends z.ZodType>(
   schema: S,

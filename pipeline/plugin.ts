@@ -27,6 +27,7 @@ export type { CalibratedStatistics, Images, ModelChoice, Prediction, Statistics 
 export { findMixUps } from "../common/mix-ups/find-mix-ups.ts";
 export { seenWells } from "../common/mix-ups/seen-wells.ts";
 export type { ModelInfo } from "../common/model-info.ts";
+export { byteSize, sigmoid } from "../common/quantities.ts";
 export { seededRandom, seededShuffle } from "../common/random.ts";
 export { domainFor, type Serving } from "../common/serving.ts";
 export type { Experiment, Site, WellType } from "../screen/experiment.ts";

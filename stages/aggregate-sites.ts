@@ -5,6 +5,7 @@ import {
   PlatestreamError,
   type SitePrediction,
   type SiteVote,
+  sigmoid,
   type WellPrediction,
   z,
 } from "../pipeline/plugin.ts";
@@ -129,9 +130,6 @@ const meanOf = ({ totals, errors }: Sums, count: number): Float32Array => {
   for (const [index, total] of totals.entries()) means[index] = (total + errors[index]!) / count;
   return means;
 };
-
-/** Exact to rounding for any logit: the exponential overflows to Infinity only where the result is 0. */
-const sigmoid = (logit: number): number => 1 / (1 + Math.exp(-logit));
 
 const checkAlike = (first: SitePrediction, other: SitePrediction): void => {
   const { site, model } = first;

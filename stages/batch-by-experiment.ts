@@ -1,6 +1,7 @@
 import { Observable } from "rxjs";
 import {
   type Batch,
+  byteSize,
   defineStage,
   domainFor,
   type Experiment,
@@ -133,10 +134,9 @@ const cut = (images: readonly SiteImage[], size: number): SiteImage[][] => {
 };
 
 const doesNotFit = (size: number, { lease }: SiteImage, capacity: number): PlatestreamError => {
-  const mebibytes = (bytes: number) => `${Math.ceil(bytes / 2 ** 20)} MiB`;
   return new PlatestreamError(
     "too-large",
-    `a batch of ${size} images of ${mebibytes(lease.bytes)} does not fit into half of the ${mebibytes(capacity)} that an ` +
+    `a batch of ${size} images of ${byteSize(lease.bytes)} does not fit into half of the ${byteSize(capacity)} that an ` +
       `experiment's pixels may take; raise memoryMiB or use smaller batches`,
   );
 };

@@ -1,5 +1,7 @@
 /** How far a call is to be believed: its balanced probability, bent to what turned out right on held-out experiments. */
+
 import { z } from "zod";
+import { sigmoid } from "../quantities.ts";
 
 export const confidenceFitSchema = z.strictObject({
   temperature: z.number().positive().describe("of the network's logits before they are balanced"),
@@ -16,8 +18,6 @@ const logit = (p: number): number => {
   const bounded = Math.min(1 - 1e-6, Math.max(1e-6, p));
   return Math.log(bounded / (1 - bounded));
 };
-
-const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
 
 /** The probability that a call of this balanced probability is right. */
 export const confidenceOf = (balanced: number, { slope, offset }: ConfidenceFit): number =>

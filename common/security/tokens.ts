@@ -1,4 +1,5 @@
 /** Bearer tokens: who may ask what of a server. A server holds their hashes only. */
+
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { watchFile } from "node:fs";
 import { readFile } from "node:fs/promises";
@@ -7,6 +8,7 @@ import { parse as parseYaml } from "yaml";
 import { z } from "zod";
 import { listProblems, PlatestreamError } from "../errors.ts";
 import { readOptionFile } from "../read-file.ts";
+import { problemsIn } from "../schema.ts";
 
 /** `predict`: everything of a worker; `subscribe`: read results; `submit`: queue experiments. */
 export const roles = ["predict", "subscribe", "submit"] as const;
@@ -116,7 +118,7 @@ export const newToken = (about: Omit<TokenEntry, "sha256">): NewToken => {
   const token = `platestream_${randomBytes(32).toString("base64url")}`;
   const parsed = tokenEntry.safeParse({ ...about, sha256: hash(token).toString("hex") });
   if (parsed.success) return { token, entry: parsed.data };
-  const problems = parsed.error.issues.map(({ path, message }) => `${path.join(" ")}: ${message}`);
+  const problems = problemsIn(parsed.error);
   throw new PlatestreamError("invalid-config", `this makes no token: ${problems.join("; ")}`);
 };
 

@@ -1,8 +1,10 @@
 /** `bundle.json`: what a bundle's networks have in common, and which networks there are. */
+
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import { confidenceFitSchema, unfitted } from "../../common/assignment/confidence.ts";
 import { listProblems, PlatestreamError } from "../../common/errors.ts";
+import { problemsIn } from "../../common/schema.ts";
 import { servingSchema } from "../../common/serving.ts";
 import { architectureSchema } from "../network/architecture.ts";
 
@@ -78,7 +80,7 @@ export type CellTypeEntry = Manifest["cellTypes"][string];
 export const parseManifest = (value: unknown, source: string): Manifest => {
   const parsed = manifestSchema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map(({ path, message }) => `${path.join(".") || "the whole file"}: ${message}`);
+  const problems = problemsIn(parsed.error);
   throw new PlatestreamError("invalid-model", listProblems(`${source} is no manifest of a bundle:`, problems));
 };
 

@@ -5,8 +5,10 @@
  * thread's end. So it has a thread of its own, which is replaced between two jobs once it has opened many networks.
  * A thread that crashes fails the job it ran; the next job gets a new one.
  */
+
 import { Worker } from "node:worker_threads";
 import { PlatestreamError } from "../../common/errors.ts";
+import { byteSize } from "../../common/quantities.ts";
 import type { NetworkOutputs } from "../runtime/runtime.ts";
 import type { ExecutionTimes } from "./engine.ts";
 import { type Job, type JobResult, sinceEpoch, type ThreadOptions } from "./job.ts";
@@ -67,8 +69,6 @@ const overfull = (what: string) =>
     "too-many-calls",
     `${what} wait already, which is all that this worker queues; send the batch to another one, or later`,
   );
-
-const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 
 /** `program`: the file that the thread runs. */
 export const startComputingThread = (
@@ -149,7 +149,7 @@ export const startComputingThread = (
       if (waiting.length >= most) return Promise.reject(overfull(`${most} batches`));
       const bytes = waiting.reduce((sum, each) => sum + sizeOf(each), 0);
       if (waiting.length > 0 && bytes + job.pixels.byteLength > queueBytes) {
-        return Promise.reject(overfull(`batches of ${mebibytes(bytes)} of ${mebibytes(queueBytes)}`));
+        return Promise.reject(overfull(`batches of ${byteSize(bytes)} of ${byteSize(queueBytes)}`));
       }
       return new Promise((resolve, reject) => {
         const forget = () => signal?.removeEventListener("abort", onAbort);

@@ -1,6 +1,8 @@
 /** Bounds the bytes of pixels that are alive: RxJS has no back-pressure, so whoever makes pixels asks here first. */
+
 import { Session } from "node:inspector";
 import { PlatestreamError } from "../../common/errors.ts";
+import { byteSize } from "../../common/quantities.ts";
 import type { Lease } from "../../screen/site-image.ts";
 import type { Memory } from "../stage/stage.ts";
 
@@ -14,8 +16,6 @@ interface Holding {
   bytes: number;
   owners: number;
 }
-
-const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 
 /** How long nothing may move before forgotten leases are looked for. */
 const patienceMs = { first: 500, most: 8_000 };
@@ -58,7 +58,7 @@ export class PixelMemory implements Memory {
 
   acquire(bytes: number, signal: AbortSignal): Promise<Lease> {
     if (bytes > this.capacity) {
-      const message = `one image takes ${mebibytes(bytes)}, the pixels of an experiment may take ${mebibytes(this.capacity)}; raise memoryMiB`;
+      const message = `one image takes ${byteSize(bytes)}, the pixels of an experiment may take ${byteSize(this.capacity)}; raise memoryMiB`;
       return Promise.reject(new PlatestreamError("too-large", message));
     }
     return new Promise((resolve, reject) => {

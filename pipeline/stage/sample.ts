@@ -1,6 +1,8 @@
 /** Learns something from the first items of every domain before any of them goes on. */
+
 import { Observable, type OperatorFunction } from "rxjs";
 import { PlatestreamError } from "../../common/errors.ts";
+import { byteSize } from "../../common/quantities.ts";
 import type { SiteImage } from "../../screen/site-image.ts";
 import type { Context } from "./stage.ts";
 
@@ -108,11 +110,10 @@ const requireRoom = (
   const bytes = images.reduce((sum, { lease }) => sum + lease.bytes, 0);
   const wanted = Math.min((bytes * enough) / weight, (bytes / images.length) * experiment.sites.length);
   if (wanted <= memory.capacity / 2) return;
-  const mebibytes = (value: number) => `${Math.ceil(value / 2 ** 20)} MiB`;
   throw new PlatestreamError(
     "too-large",
-    `learning from ${Math.min(enough, experiment.sites.length)} images takes ${mebibytes(wanted)}, more than half of ` +
-      `the ${mebibytes(memory.capacity)} that an experiment's pixels may take; raise memoryMiB or use a smaller sample`,
+    `learning from ${Math.min(enough, experiment.sites.length)} images takes ${byteSize(wanted)}, more than half of ` +
+      `the ${byteSize(memory.capacity)} that an experiment's pixels may take; raise memoryMiB or use a smaller sample`,
   );
 };
 

@@ -79,7 +79,7 @@ test("batches - several rounds keep no more than a window, and fit into half of 
 test("batches - a size that memory cannot hold is an error that says what to do", async () => {
   await assert.rejects(run({ size: 64, rounds: 2 }, plate("1", 70), 40), {
     message:
-      "[too-large] a batch of 64 images of 1 MiB does not fit into half of the 1 MiB that an experiment's pixels may take; raise memoryMiB or use smaller batches",
+      "[too-large] a batch of 64 images of 1 KiB does not fit into half of the 1 KiB that an experiment's pixels may take; raise memoryMiB or use smaller batches",
   });
 });
 

@@ -94,7 +94,7 @@ test("infer - a sample that memory cannot hold is an error that says what to do"
     ),
     {
       message:
-        "[too-large] learning from 64 images takes 1 MiB, more than half of the 1 MiB that an experiment's pixels may take; raise memoryMiB or use a smaller sample",
+        "[too-large] learning from 64 images takes 1 KiB, more than half of the 1 KiB that an experiment's pixels may take; raise memoryMiB or use a smaller sample",
     },
   );
 });

@@ -74,6 +74,6 @@ test("normalize - a sample that memory cannot hold is refused before anything is
     lastValueFrom(
       from(many.sites).pipe(decode.apply(decode.config.parse({}), small), normalize.apply(byPlate, small), toArray()),
     ),
-    /\[too-large\] learning from 32 images takes 1 MiB, more than half of the 1 MiB .* raise memoryMiB or use a smaller sample/,
+    /\[too-large\] learning from 32 images takes 2 KiB, more than half of the 2 KiB .* raise memoryMiB or use a smaller sample/,
   );
 });

@@ -4,7 +4,7 @@ import { PlatestreamError } from "../../common/errors.ts";
 import { onnxSessions } from "../../gpu-worker/runtime/onnx/session.ts";
 import { checkTraining } from "./check-provider.ts";
 import { type Learner, openLearner } from "./learner.ts";
-import type { Answer, Request } from "./remote-learner.ts";
+import type { LearnerReply, Request } from "./remote-learner.ts";
 
 let learner: Learner | undefined;
 
@@ -39,10 +39,10 @@ let last: Promise<unknown> = Promise.resolve();
 parentPort!.on("message", ({ id, request }: { id: number; request: Request }) => {
   last = last.then(() =>
     answer(request).then(
-      (value) => parentPort!.postMessage({ id, value } satisfies Answer),
+      (value) => parentPort!.postMessage({ id, value } satisfies LearnerReply),
       (thrown) => {
         const { code, rawMessage } = PlatestreamError.from(thrown);
-        parentPort!.postMessage({ id, error: { code, message: rawMessage } } satisfies Answer);
+        parentPort!.postMessage({ id, error: { code, message: rawMessage } } satisfies LearnerReply);
       },
     ),
   );

@@ -22,7 +22,7 @@ export type Request =
   | { readonly ask: "predict"; readonly images: Images; readonly statistics: Pick<FlatNetwork, "means" | "variances"> }
   | { readonly ask: "close" };
 
-export type Answer =
+export type LearnerReply =
   | { readonly id: number; readonly value: unknown }
   | { readonly id: number; readonly error: { readonly code: ErrorCode; readonly message: string } };
 
@@ -44,7 +44,7 @@ export const openRemoteLearner = async (
   };
   thread.on("error", fail);
   thread.on("exit", (code) => fail(new PlatestreamError("internal", `the training thread ended with code ${code}`)));
-  thread.on("message", (answer: Answer) => {
+  thread.on("message", (answer: LearnerReply) => {
     const asked = waiting.get(answer.id);
     waiting.delete(answer.id);
     if ("error" in answer) asked?.reject(new PlatestreamError(answer.error.code, answer.error.message));

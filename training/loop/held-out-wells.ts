@@ -1,4 +1,5 @@
 /** What a network says of held-out wells, as production asks it: statistics per domain, mean of the sigmoids over sites. */
+import { sigmoid } from "../../common/quantities.ts";
 import { seededShuffle } from "../../common/random.ts";
 import { domainFor, type Serving } from "../../common/serving.ts";
 import type { Architecture } from "../../gpu-worker/network/architecture.ts";
@@ -70,7 +71,7 @@ export const predictHeldOut = async (
         const key = `${experiment}\n${plate}\n${well}`;
         const entry = wells.get(key) ?? { sample, sums: new Float64Array(classes.length), count: 0 };
         wells.set(key, entry);
-        for (const k of classes.keys()) entry.sums[k]! += 1 / (1 + Math.exp(-logits[i * classes.length + k]!));
+        for (const k of classes.keys()) entry.sums[k]! += sigmoid(logits[i * classes.length + k]!);
         entry.count += 1;
       }
     }

@@ -1,8 +1,10 @@
 /** A recipe: everything that decides what a network learns. Its defaults are the numbers of Kirill Brodt's solution. */
+
 import { parse } from "yaml";
 import { z } from "zod";
 import { listProblems, PlatestreamError } from "../../common/errors.ts";
 import { readOptionFile } from "../../common/read-file.ts";
+import { problemsIn } from "../../common/schema.ts";
 import { type Variant, variants } from "../../gpu-worker/network/architecture.ts";
 import { rangeSchema } from "../../screen/value-range.ts";
 import { lossSchema } from "../gradients/losses.ts";
@@ -160,9 +162,7 @@ export type Recipe = z.output<typeof recipeSchema>;
 /** Throws "invalid-config" with every problem of the file. */
 export const parseRecipe = (value: unknown, source: string): Recipe => {
   const parsed = recipeSchema.safeParse(value);
-  const problems = parsed.success
-    ? contradictions(parsed.data)
-    : parsed.error.issues.map(({ path, message }) => `${path.join(".") || "the whole file"}: ${message}`);
+  const problems = parsed.success ? contradictions(parsed.data) : problemsIn(parsed.error);
   if (!parsed.success || problems.length > 0)
     throw new PlatestreamError("invalid-config", listProblems(`${source} is no recipe:`, problems));
   return parsed.data;

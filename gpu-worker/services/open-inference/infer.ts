@@ -1,5 +1,7 @@
 /** ModelInfer, from tensors to the engine and back. */
+
 import type { Images, Statistics } from "../../../common/inference.ts";
+import { sigmoid } from "../../../common/quantities.ts";
 import type { InferParameter } from "../../../proto/types/inference/InferParameter.ts";
 import type { ModelInferRequest__Output } from "../../../proto/types/inference/ModelInferRequest.ts";
 import type { ModelInferResponse } from "../../../proto/types/inference/ModelInferResponse.ts";
@@ -18,7 +20,7 @@ interface Output {
   readonly values?: Float32Array;
 }
 
-interface Answer {
+interface Inferred {
   readonly outputs: Readonly<Record<string, Output>>;
   readonly parameters: Record<string, InferParameter>;
 }
@@ -88,7 +90,7 @@ type Work = (
   inputs: ReadonlyMap<string, Input>,
   parameters: Parameters,
   inference: Inference,
-) => Promise<Answer>;
+) => Promise<Inferred>;
 
 const predict: Work = async ({ network }, images, inputs, parameters, { engine, signal }) => {
   const statistics = statisticsOf(parameters, inputs.get("statistics"));
@@ -105,7 +107,7 @@ const predict: Work = async ({ network }, images, inputs, parameters, { engine, 
   return {
     outputs: {
       logits: float(logits),
-      probabilities: float(logits.map((logit) => 1 / (1 + Math.exp(-logit)))),
+      probabilities: float(logits.map(sigmoid)),
       features: float(features),
     },
     parameters: {

@@ -68,10 +68,10 @@ export const openInferenceService = (engine: Engine, requests: Requests, counts:
   implement: ({ draining }) => handlers(engine, requests, counts, draining),
 });
 
-type Answer<T> = (error: ReturnType<typeof serviceError> | null, value?: T) => void;
+type Reply<T> = (error: ReturnType<typeof serviceError> | null, value?: T) => void;
 
 /** Answers with what `work` returns, or with what it throws. */
-const answerWith = <T>(answer: Answer<T>, work: () => T): void => {
+const answerWith = <T>(answer: Reply<T>, work: () => T): void => {
   try {
     answer(null, work());
   } catch (thrown) {
@@ -86,7 +86,7 @@ const handlers = (
   draining: AbortSignal,
 ): GRPCInferenceServiceHandlers => {
   const memory = openSharedMemory();
-  const refuse = (method: keyof typeof notServed) => (_: unknown, answer: Answer<never>) =>
+  const refuse = (method: keyof typeof notServed) => (_: unknown, answer: Reply<never>) =>
     answer(serviceError(new PlatestreamError("not-served", `${method} is not served here: ${notServed[method]}`)));
 
   const inferOnce = (

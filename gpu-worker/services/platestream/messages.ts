@@ -1,7 +1,9 @@
 /** Between the messages of `platestream.proto` and the engine's terms. */
+
 import { PlatestreamError } from "../../../common/errors.ts";
 import type { Images, ModelChoice, Prediction, Statistics } from "../../../common/inference.ts";
 import type { ModelInfo } from "../../../common/model-info.ts";
+import { sigmoid } from "../../../common/quantities.ts";
 import type { Images__Output } from "../../../proto/types/platestream/v1/Images.ts";
 import type { ListModelsResponse } from "../../../proto/types/platestream/v1/ListModelsResponse.ts";
 import type { Model } from "../../../proto/types/platestream/v1/Model.ts";
@@ -61,7 +63,7 @@ export const responseTo = (
   { id, top, _top }: PredictRequest__Output,
   { model, statistics, logits, features }: Prediction,
 ): PredictResponse => {
-  const probabilities = logits.map((logit) => 1 / (1 + Math.exp(-logit)));
+  const probabilities = logits.map(sigmoid);
   const count = _top === undefined ? defaultTop : top!;
   const classes = model.classes.length;
   return {

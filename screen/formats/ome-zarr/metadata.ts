@@ -1,6 +1,8 @@
 /** What OME-Zarr (NGFF) 0.4 and 0.5 say of plates, wells and images: the parts that are needed here. */
+
 import { z } from "zod";
 import { PlatestreamError } from "../../../common/errors.ts";
+import { problemsIn } from "../../../common/schema.ts";
 import { readIfThere } from "../../stores/read-if-there.ts";
 import { unreadable } from "../../unreadable.ts";
 
@@ -38,7 +40,7 @@ const read = async <T>(group: string, schema: z.ZodType<T>, what: string): Promi
   if (attributes === undefined) throw unreadable("the folder is missing, or is no Zarr group (.zattrs or zarr.json)");
   const parsed = schema.safeParse(attributes);
   if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`);
+  const problems = problemsIn(parsed.error);
   throw unreadable(`is not ${what} of OME-Zarr 0.4 or 0.5: ${problems.slice(0, 3).join("; ")}`);
 };
 
