@@ -101,7 +101,7 @@ test("what waits is bounded by its bytes; one batch may always wait, and room co
   const refused = of(1);
   await assert.rejects(
     refused,
-    /\[too-many-calls\] batches of 0\.0 MiB of 0\.0 MiB wait already, .* send the batch to another one, or later/,
+    /\[too-many-calls\] batches of \d+ KiB of \d+ KiB wait already, .* send the batch to another one, or later/,
   );
   await Promise.all(taken);
   await Promise.all([of(60), of(60), of(40)]);
