@@ -1,7 +1,7 @@
 /** Whether confidence means what it says, and whether mix-ups of plates and wells are found, with the bundle that ships. */
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { openWorkers } from "../cli/shared/open-workers.ts";
+import { openWorkers } from "../cli/parts/open-workers.ts";
 import { calibrationError, reliability } from "../common/assignment/confidence.ts";
 import { findMixUps, type SeenWell } from "../common/mix-ups/find-mix-ups.ts";
 import { seenWells } from "../common/mix-ups/seen-wells.ts";

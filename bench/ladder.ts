@@ -2,7 +2,7 @@
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { scoreLadder } from "../cli/evaluate/score-ladder.ts";
-import { openWorkers } from "../cli/shared/open-workers.ts";
+import { openWorkers } from "../cli/parts/open-workers.ts";
 import { packageFile } from "../common/package-file.ts";
 import { openDataset } from "../datasets/open.ts";
 import { synthesise } from "../datasets/synthetic/synthesise.ts";

@@ -2,8 +2,8 @@
 import { Console } from "node:console";
 import { errorCodes, PlatestreamError } from "../common/errors.ts";
 import { catchEscapes } from "../pipeline/run/escapes.ts";
+import { hideOwnLogins } from "./parts/hide-logins.ts";
 import { program } from "./program.ts";
-import { hideOwnLogins } from "./shared/hide-logins.ts";
 
 /** Writes what went wrong, and returns the exit code for it. */
 const report = (thrown: unknown): number => {

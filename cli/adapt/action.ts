@@ -11,10 +11,10 @@ import { parse } from "../../common/schema.ts";
 import { adaptBundle } from "../../training/adapt/adapt-bundle.ts";
 import type { Adapted, AdaptRound } from "../../training/adapt/adapt-network.ts";
 import { type AdaptRecipe, adaptRecipeSchema } from "../../training/adapt/adapt-recipe.ts";
-import { choose } from "../shared/choose-experiments.ts";
-import type { DatasetOptions } from "../shared/dataset-options.ts";
-import { interruptible } from "../shared/interruptible.ts";
-import { openForCommand } from "../shared/open-dataset.ts";
+import { choose } from "../parts/choose-experiments.ts";
+import type { DatasetOptions } from "../parts/dataset-options.ts";
+import { interruptible } from "../parts/interruptible.ts";
+import { openForCommand } from "../parts/open-dataset.ts";
 
 export interface AdaptFlags extends DatasetOptions {
   readonly data: string;

@@ -7,11 +7,11 @@ import { type CheckedExperiment, type CheckOptions, checkExperiment } from "../.
 import { parseRunConfig } from "../../pipeline/config.ts";
 import { buildChain } from "../../pipeline/stage/chain.ts";
 import { stages, usualChain } from "../../stages/built-in.ts";
-import { choose } from "../shared/choose-experiments.ts";
-import type { DatasetOptions } from "../shared/dataset-options.ts";
-import { interruptible } from "../shared/interruptible.ts";
-import { openForCommand } from "../shared/open-dataset.ts";
-import { openWorkers } from "../shared/open-workers.ts";
+import { choose } from "../parts/choose-experiments.ts";
+import type { DatasetOptions } from "../parts/dataset-options.ts";
+import { interruptible } from "../parts/interruptible.ts";
+import { openForCommand } from "../parts/open-dataset.ts";
+import { openWorkers } from "../parts/open-workers.ts";
 import { progressLine } from "../terminal/progress-line.ts";
 
 export interface CheckFlags extends DatasetOptions {

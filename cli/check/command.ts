@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { withDatasetOptions } from "../shared/dataset-options.ts";
+import { withDatasetOptions } from "../parts/dataset-options.ts";
 import type { CheckFlags } from "./action.ts";
 
 /** `pipeline check`: what is wrong with experiments before anybody believes their calls. */

@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import { layouts } from "../../datasets/layouts.ts";
-import { withDatasetOptions } from "../shared/dataset-options.ts";
+import { withDatasetOptions } from "../parts/dataset-options.ts";
 import type { InfoOptions } from "./info.ts";
 import type { SynthOptions } from "./synth.ts";
 import type { VerifyOptions } from "./verify.ts";

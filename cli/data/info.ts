@@ -1,7 +1,7 @@
 /** What `pipeline data info` shows. */
 import Table from "cli-table3";
 import { type Dataset, openDataset } from "../../datasets/open.ts";
-import { type DatasetOptions, openOptionsOf } from "../shared/dataset-options.ts";
+import { type DatasetOptions, openOptionsOf } from "../parts/dataset-options.ts";
 
 export interface InfoOptions extends DatasetOptions {
   readonly json?: boolean;

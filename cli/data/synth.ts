@@ -2,7 +2,7 @@
 
 import { PlatestreamError } from "../../common/errors.ts";
 import { synthesise } from "../../datasets/synthetic/synthesise.ts";
-import { interruptible } from "../shared/interruptible.ts";
+import { interruptible } from "../parts/interruptible.ts";
 import { progressLine } from "../terminal/progress-line.ts";
 
 export interface SynthOptions {

@@ -3,8 +3,8 @@ import { openDataset } from "../../datasets/open.ts";
 import { kindOf, listByKind, type Problem, sentenceOf, shownOfAKind } from "../../datasets/problems.ts";
 import { type FileProblem, verifyDataset } from "../../datasets/verify.ts";
 import { describeFrame } from "../../screen/read-site.ts";
-import { type DatasetOptions, openOptionsOf } from "../shared/dataset-options.ts";
-import { interruptible } from "../shared/interruptible.ts";
+import { type DatasetOptions, openOptionsOf } from "../parts/dataset-options.ts";
+import { interruptible } from "../parts/interruptible.ts";
 import { progressLine } from "../terminal/progress-line.ts";
 
 export interface VerifyOptions extends DatasetOptions {

@@ -5,8 +5,8 @@ import {
   replayDeadLetters,
   type StoredLetter,
 } from "../../pipeline/bus/nats/dead-letters.ts";
-import type { BusOptions } from "../shared/with-bus.ts";
-import { withBus } from "../shared/with-bus.ts";
+import type { BusOptions } from "../parts/with-bus.ts";
+import { withBus } from "../parts/with-bus.ts";
 
 export interface DeadLetterOptions extends BusOptions {
   readonly json?: boolean;

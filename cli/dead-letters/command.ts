@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { withBusSecurity } from "../shared/security-options.ts";
+import { withBusSecurity } from "../parts/security-options.ts";
 import type { DeadLetterOptions } from "./action.ts";
 
 const subcommand = (name: string, description: string): Command =>

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { atLeast } from "../shared/whole-number.ts";
+import { atLeast } from "../parts/whole-number.ts";
 import type { DoctorOptions } from "./action.ts";
 
 /** `pipeline doctor`: what this machine has, what it lacks, and how fast it is. */

@@ -6,12 +6,12 @@ import type { Evaluation } from "../../evaluation/evaluate.ts";
 import { reliabilityChart } from "../../evaluation/reliability-chart.ts";
 import { parseRunConfig, withSettings } from "../../pipeline/config.ts";
 import { usualChain } from "../../stages/built-in.ts";
-import { choose } from "../shared/choose-experiments.ts";
-import type { DatasetOptions } from "../shared/dataset-options.ts";
-import { fitConfidenceOf } from "../shared/fit-confidence.ts";
-import { interruptible } from "../shared/interruptible.ts";
-import { openForCommand } from "../shared/open-dataset.ts";
-import { type OpenWorkers, openWorkers } from "../shared/open-workers.ts";
+import { choose } from "../parts/choose-experiments.ts";
+import type { DatasetOptions } from "../parts/dataset-options.ts";
+import { fitConfidenceOf } from "../parts/fit-confidence.ts";
+import { interruptible } from "../parts/interruptible.ts";
+import { openForCommand } from "../parts/open-dataset.ts";
+import { type OpenWorkers, openWorkers } from "../parts/open-workers.ts";
 import { ladderMarkdown, ladderTable } from "./ladder-table.ts";
 import { scoreLadder } from "./score-ladder.ts";
 

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { withDatasetOptions } from "../shared/dataset-options.ts";
+import { withDatasetOptions } from "../parts/dataset-options.ts";
 import type { EvaluateOptions } from "./action.ts";
 
 const collect = (value: string, previous: string[] = []): string[] => [...previous, value];

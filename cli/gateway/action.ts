@@ -6,11 +6,11 @@ import { readServerSecurity } from "../../common/grpc/server-security.ts";
 import type { NatsBusParts } from "../../pipeline/bus/nats/open.ts";
 import { submitToNats } from "../../pipeline/bus/nats/submit.ts";
 import { type Submit, serveSubmissions } from "../../pipeline/submissions/server.ts";
-import { choose } from "../shared/choose-experiments.ts";
-import { type DatasetOptions, openOptionsOf } from "../shared/dataset-options.ts";
-import { openLogOn } from "../shared/observe-options.ts";
-import type { BusOptions } from "../shared/with-bus.ts";
-import { withBus } from "../shared/with-bus.ts";
+import { choose } from "../parts/choose-experiments.ts";
+import { type DatasetOptions, openOptionsOf } from "../parts/dataset-options.ts";
+import { openLogOn } from "../parts/observe-options.ts";
+import type { BusOptions } from "../parts/with-bus.ts";
+import { withBus } from "../parts/with-bus.ts";
 import { type DatasetLists, openDatasetLists } from "./open-in-thread.ts";
 
 export interface GatewayOptions extends BusOptions, ServerSecurityOptions, DatasetOptions {

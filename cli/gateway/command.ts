@@ -1,6 +1,6 @@
 import { Command } from "commander";
-import { withDatasetOptions } from "../shared/dataset-options.ts";
-import { withBusSecurity, withServerSecurity } from "../shared/security-options.ts";
+import { withDatasetOptions } from "../parts/dataset-options.ts";
+import { withBusSecurity, withServerSecurity } from "../parts/security-options.ts";
 import type { GatewayOptions } from "./action.ts";
 
 const collect = (value: string, previous: string[] = []): string[] => [...previous, value];

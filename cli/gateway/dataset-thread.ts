@@ -1,7 +1,7 @@
 /** Runs in a thread of its own: what a dataset lists, as plain data. */
 import { type ErrorCode, PlatestreamError } from "../../common/errors.ts";
 import { type OpenOptions, openDataset } from "../../datasets/open.ts";
-import type { OpenedTables } from "../shared/data-roots.ts";
+import type { OpenedTables } from "../parts/data-roots.ts";
 
 export interface Task {
   readonly data: string;

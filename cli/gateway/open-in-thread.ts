@@ -2,7 +2,7 @@
 import { Piscina } from "piscina";
 import { PlatestreamError } from "../../common/errors.ts";
 import type { OpenOptions } from "../../datasets/open.ts";
-import { cacheDatasets, type OpenedTables, realRoots } from "../shared/data-roots.ts";
+import { cacheDatasets, type OpenedTables, realRoots } from "../parts/data-roots.ts";
 import type { Outcome, Task } from "./dataset-thread.ts";
 
 /** Datasets that are read side by side, and that may wait. */

@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { Variant } from "../../gpu-worker/network/architecture.ts";
-import { atLeast } from "../shared/whole-number.ts";
+import { atLeast } from "../parts/whole-number.ts";
 import type { ImportOptions, NetworkOptions } from "./make-bundle.ts";
 import type { ExportOptions } from "./show-bundle.ts";
 

@@ -6,7 +6,7 @@ import { type Held, repairBus } from "../../pipeline/bus/nats/repair.ts";
 import { openEventPublisher } from "../../pipeline/events/publish.ts";
 import { readOrigin } from "../../pipeline/results/origin.ts";
 import { eachPiece } from "../../pipeline/results/pieces.ts";
-import { type BusOptions, withBus } from "../shared/with-bus.ts";
+import { type BusOptions, withBus } from "../parts/with-bus.ts";
 
 export interface RepairOptions extends BusOptions {
   readonly results: readonly string[];

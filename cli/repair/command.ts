@@ -1,6 +1,6 @@
 import { Command } from "commander";
-import { withBusSecurity } from "../shared/security-options.ts";
-import { atLeast } from "../shared/whole-number.ts";
+import { withBusSecurity } from "../parts/security-options.ts";
+import { atLeast } from "../parts/whole-number.ts";
 
 /** `pipeline repair`: gives a bus back what its server has lost. */
 export const command = (): Command =>

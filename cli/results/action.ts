@@ -11,8 +11,8 @@ import type { EventFilter, kinds, Numbered } from "../../pipeline/events/event.t
 import { readFileEvents } from "../../pipeline/events/file.ts";
 import type { EventStore } from "../../pipeline/events/store.ts";
 import { subscribe } from "../../pipeline/events/subscription-client.ts";
-import { interruptible } from "../shared/interruptible.ts";
-import { withBus } from "../shared/with-bus.ts";
+import { interruptible } from "../parts/interruptible.ts";
+import { withBus } from "../parts/with-bus.ts";
 
 export interface ResultsFlags extends ClientSecurityOptions, BusSecurityOptions {
   readonly server?: string;

@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { kinds } from "../../pipeline/events/event.ts";
-import { withBusSecurity, withClientSecurity } from "../shared/security-options.ts";
+import { withBusSecurity, withClientSecurity } from "../parts/security-options.ts";
 import type { ResultsFlags } from "./action.ts";
 
 const collect = (value: string, previous: string[]): string[] => [...previous, value];

@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import type { OptionDescription } from "../../common/schema.ts";
 import type { AnyStage } from "../../pipeline/stage/stage.ts";
-import { atLeast } from "../shared/whole-number.ts";
+import { atLeast } from "../parts/whole-number.ts";
 import type { TestStageOptions } from "./test-stage.ts";
 
 const collect = (value: string, previous: string[] = []): string[] => [...previous, value];

@@ -12,8 +12,8 @@ import { openRunFolder, type RunFolder } from "../../pipeline/results/run-folder
 import type { ResultStore } from "../../pipeline/run/node.ts";
 import type { Status } from "../../pipeline/run/status.ts";
 import { pluginsOf, usableModels } from "../../pipeline/stage/chain.ts";
-import { openDataRoots } from "../shared/data-roots.ts";
-import { openWorkers } from "../shared/open-workers.ts";
+import { openDataRoots } from "../parts/data-roots.ts";
+import { openWorkers } from "../parts/open-workers.ts";
 import type { NodeParts, Work } from "./node-parts.ts";
 import { openResultsService } from "./serve-results.ts";
 

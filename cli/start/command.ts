@@ -1,9 +1,9 @@
 import { Command, Option } from "commander";
 import { layouts } from "../../datasets/layouts.ts";
-import { withDatasetOptions } from "../shared/dataset-options.ts";
-import { withOperations } from "../shared/observe-options.ts";
-import { withBusSecurity, withClientSecurity, withServerSecurity } from "../shared/security-options.ts";
-import { atLeast } from "../shared/whole-number.ts";
+import { withDatasetOptions } from "../parts/dataset-options.ts";
+import { withOperations } from "../parts/observe-options.ts";
+import { withBusSecurity, withClientSecurity, withServerSecurity } from "../parts/security-options.ts";
+import { atLeast } from "../parts/whole-number.ts";
 import type { StartOptions } from "./read-config.ts";
 
 const collect = (value: string, previous: string[] = []): string[] => [...previous, value];

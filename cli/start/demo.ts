@@ -10,7 +10,7 @@ import type { Workers } from "../../pipeline/workers/workers.ts";
 import { usualChain } from "../../stages/built-in.ts";
 import { writeSynthetic } from "../data/synth.ts";
 import { scoreLadder } from "../evaluate/score-ladder.ts";
-import { openWorkers } from "../shared/open-workers.ts";
+import { openWorkers } from "../parts/open-workers.ts";
 
 /** Names that the demo's networks were not trained on; being functions of their names, they are fresh experiments. */
 const demoExperiments = ["HUVEC-21", "RPE-21"] as const;

@@ -11,7 +11,7 @@ import { buildChain, type Chain } from "../../pipeline/stage/chain.ts";
 import type { Workers } from "../../pipeline/workers/workers.ts";
 import type { Experiment } from "../../screen/experiment.ts";
 import { stages } from "../../stages/built-in.ts";
-import { type Interruptible, interruptible } from "../shared/interruptible.ts";
+import { type Interruptible, interruptible } from "../parts/interruptible.ts";
 import { openRunOperations, type RunOperations } from "./observe-run.ts";
 import { type Progress, type ProgressMode, renderProgress } from "./progress.ts";
 import type { ResolvedConfig, StartOptions } from "./read-config.ts";

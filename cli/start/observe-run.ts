@@ -10,7 +10,7 @@ import { countSent, logSent } from "../../pipeline/observe/sent-requests.ts";
 import type { PixelMemory } from "../../pipeline/run/pixel-memory.ts";
 import type { Status } from "../../pipeline/run/status.ts";
 import type { ObserveSent } from "../../pipeline/workers/observed-worker.ts";
-import { type OperationsOptions, openLogOn } from "../shared/observe-options.ts";
+import { type OperationsOptions, openLogOn } from "../parts/observe-options.ts";
 
 export interface RunOperations {
   /** Absent: nobody wants log lines. */

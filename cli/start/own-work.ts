@@ -7,9 +7,9 @@ import { openEventPublisher, publishThenStore } from "../../pipeline/events/publ
 import { openRunFolder } from "../../pipeline/results/run-folder.ts";
 import { checkChain, pluginsOf, usableModels } from "../../pipeline/stage/chain.ts";
 import { channelOrder } from "../../screen/channels.ts";
-import { choose } from "../shared/choose-experiments.ts";
-import { tellNotes } from "../shared/open-dataset.ts";
-import { openWorkers } from "../shared/open-workers.ts";
+import { choose } from "../parts/choose-experiments.ts";
+import { tellNotes } from "../parts/open-dataset.ts";
+import { openWorkers } from "../parts/open-workers.ts";
 import type { NodeParts, Work } from "./node-parts.ts";
 import { openRunView } from "./run-view.ts";
 import { openResultsService } from "./serve-results.ts";

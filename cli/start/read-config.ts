@@ -8,8 +8,8 @@ import type { BusSecurityOptions } from "../../pipeline/bus/nats/security.ts";
 import { parseRunConfig, type RunConfig, withSettings } from "../../pipeline/config.ts";
 import { isUrl } from "../../screen/prefix-map.ts";
 import { usualChain } from "../../stages/built-in.ts";
-import { type DatasetOptions, openOptionsOf } from "../shared/dataset-options.ts";
-import type { OperationsOptions } from "../shared/observe-options.ts";
+import { type DatasetOptions, openOptionsOf } from "../parts/dataset-options.ts";
+import type { OperationsOptions } from "../parts/observe-options.ts";
 import { prepareDemo } from "./demo.ts";
 import type { ResultsServiceOptions } from "./serve-results.ts";
 

@@ -29,7 +29,7 @@ export const openRunView = async (
 ): Promise<RunView> => {
   if (options.view === undefined) return none;
   const [{ servePlateMap }, { openLiveSource }, { reportedIn }] = await Promise.all([
-    import("../shared/serve-plate-map.ts"),
+    import("../parts/serve-plate-map.ts"),
     import("../../web/server/sources/store.ts"),
     import("../../web/server/sources/run-folder.ts"),
   ]);

@@ -4,8 +4,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import logUpdate from "log-update";
 import { type Overview, overview } from "../../pipeline/bus/nats/overview.ts";
 import type { WorkerEntry } from "../../pipeline/workers/directory.ts";
-import type { BusOptions } from "../shared/with-bus.ts";
-import { withBus } from "../shared/with-bus.ts";
+import type { BusOptions } from "../parts/with-bus.ts";
+import { withBus } from "../parts/with-bus.ts";
 
 export interface StatusOptions extends BusOptions {
   readonly watch?: boolean;

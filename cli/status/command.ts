@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { withBusSecurity } from "../shared/security-options.ts";
+import { withBusSecurity } from "../parts/security-options.ts";
 import type { StatusOptions } from "./action.ts";
 
 /** `pipeline status`: what a bus holds and who works on it. */

@@ -7,10 +7,10 @@ import { readClientSecurity } from "../../common/grpc/client-security.ts";
 import type { BusSecurityOptions } from "../../pipeline/bus/nats/security.ts";
 import { submitToNats } from "../../pipeline/bus/nats/submit.ts";
 import { submitThrough } from "../../pipeline/submissions/client.ts";
-import { choose } from "../shared/choose-experiments.ts";
-import type { DatasetOptions } from "../shared/dataset-options.ts";
-import { openForCommand } from "../shared/open-dataset.ts";
-import { withBus } from "../shared/with-bus.ts";
+import { choose } from "../parts/choose-experiments.ts";
+import type { DatasetOptions } from "../parts/dataset-options.ts";
+import { openForCommand } from "../parts/open-dataset.ts";
+import { withBus } from "../parts/with-bus.ts";
 
 export interface SubmitOptions extends BusSecurityOptions, ClientSecurityOptions, DatasetOptions {
   /** One of the two is given. */

@@ -1,6 +1,6 @@
 import { Command } from "commander";
-import { withDatasetOptions } from "../shared/dataset-options.ts";
-import { withBusSecurity, withClientSecurity } from "../shared/security-options.ts";
+import { withDatasetOptions } from "../parts/dataset-options.ts";
+import { withBusSecurity, withClientSecurity } from "../parts/security-options.ts";
 import type { SubmitOptions } from "./action.ts";
 
 /** `pipeline submit`: queues experiments for the nodes of a bus. */

@@ -8,10 +8,10 @@ import { packageFile } from "../../common/package-file.ts";
 import type { StepStatus } from "../../training/loop/network-task.ts";
 import { readRecipe } from "../../training/loop/recipe.ts";
 import { trainBundle } from "../../training/loop/train-bundle.ts";
-import type { DatasetOptions } from "../shared/dataset-options.ts";
-import { fitConfidenceOf } from "../shared/fit-confidence.ts";
-import { interruptible } from "../shared/interruptible.ts";
-import { openForCommand } from "../shared/open-dataset.ts";
+import type { DatasetOptions } from "../parts/dataset-options.ts";
+import { fitConfidenceOf } from "../parts/fit-confidence.ts";
+import { interruptible } from "../parts/interruptible.ts";
+import { openForCommand } from "../parts/open-dataset.ts";
 import { formatDuration } from "../terminal/live-view.ts";
 
 export interface TrainFlags extends DatasetOptions {

@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { withDatasetOptions } from "../shared/dataset-options.ts";
-import { atLeast } from "../shared/whole-number.ts";
+import { withDatasetOptions } from "../parts/dataset-options.ts";
+import { atLeast } from "../parts/whole-number.ts";
 import type { TrainFlags } from "./action.ts";
 
 const collect = (value: string, previous: string[] = []): string[] => [...previous, value];

@@ -8,10 +8,10 @@ import { openBusSource } from "../../web/server/sources/bus.ts";
 import { openRunFolderSource, originOfRun } from "../../web/server/sources/run-folder.ts";
 import { openServiceSource } from "../../web/server/sources/service.ts";
 import type { ScreenFiles, ViewSource } from "../../web/server/view-source.ts";
-import type { DatasetOptions } from "../shared/dataset-options.ts";
-import { openForCommand } from "../shared/open-dataset.ts";
-import { servePlateMap } from "../shared/serve-plate-map.ts";
-import { withBus } from "../shared/with-bus.ts";
+import type { DatasetOptions } from "../parts/dataset-options.ts";
+import { openForCommand } from "../parts/open-dataset.ts";
+import { servePlateMap } from "../parts/serve-plate-map.ts";
+import { withBus } from "../parts/with-bus.ts";
 
 export interface ViewFlags extends BusSecurityOptions, ClientSecurityOptions, ServerSecurityOptions, DatasetOptions {
   readonly bus?: string;

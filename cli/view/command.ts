@@ -1,6 +1,6 @@
 import { Command, Option } from "commander";
-import { withDatasetOptions } from "../shared/dataset-options.ts";
-import { withBusSecurity, withClientSecurity, withServerSecurity } from "../shared/security-options.ts";
+import { withDatasetOptions } from "../parts/dataset-options.ts";
+import { withBusSecurity, withClientSecurity, withServerSecurity } from "../parts/security-options.ts";
 import type { ViewFlags } from "./action.ts";
 
 /** `pipeline view`: the plate map of a run, a bus or a results service, in a browser. */

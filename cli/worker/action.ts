@@ -14,8 +14,8 @@ import { startServer } from "../../gpu-worker/services/server.ts";
 import { logRequest } from "../../gpu-worker/services/worker-log.ts";
 import { workerMetrics } from "../../gpu-worker/services/worker-metrics.ts";
 import type { BusSecurityOptions } from "../../pipeline/bus/nats/security.ts";
-import type { OperationsOptions } from "../shared/observe-options.ts";
-import { openLogOn } from "../shared/observe-options.ts";
+import type { OperationsOptions } from "../parts/observe-options.ts";
+import { openLogOn } from "../parts/observe-options.ts";
 import { announceOnBus } from "./announce-worker.ts";
 
 export interface WorkerOptions extends OperationsOptions, ServerSecurityOptions, BusSecurityOptions {

@@ -1,8 +1,8 @@
 import { Command, Option } from "commander";
 import { providerNames, runtimeNames } from "../../gpu-worker/runtime/runtimes.ts";
-import { withOperations } from "../shared/observe-options.ts";
-import { withBusSecurity, withServerSecurity } from "../shared/security-options.ts";
-import { atLeast } from "../shared/whole-number.ts";
+import { withOperations } from "../parts/observe-options.ts";
+import { withBusSecurity, withServerSecurity } from "../parts/security-options.ts";
+import { atLeast } from "../parts/whole-number.ts";
 import type { WorkerOptions } from "./action.ts";
 
 const collect = (value: string, previous: string[] = []): string[] => [...previous, value];

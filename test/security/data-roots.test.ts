@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdir, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { type TestContext, test } from "node:test";
-import { openDataRoots } from "../../cli/shared/data-roots.ts";
+import { openDataRoots } from "../../cli/parts/data-roots.ts";
 import { writeGreyImage } from "../../screen/images.ts";
 import { temporaryFolder } from "../kit/experiment.ts";
 
