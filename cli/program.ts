@@ -15,7 +15,7 @@ export const program = async (): Promise<Command> => {
       "after",
       `
 Examples:
-  pipeline start                                    the demo: synthetic experiments, called from PNG to siRNA
+  pipeline start                                    the demo: generates synthetic experiments and calls them
   pipeline start --data rxrx1 --model models/mine   your experiments, with your bundle
   pipeline stages inspect infer                     what a stage does and its options
 

@@ -3,7 +3,8 @@ import { PlatestreamError } from "../common/errors.ts";
 import { describeServing, domainFor } from "../common/serving.ts";
 import { reportExperiment } from "../pipeline/results/report.ts";
 import { runExperiment } from "../pipeline/run/experiment.ts";
-import type { Chain } from "../pipeline/stage/chain.ts";
+import { type Chain, unmetConditions } from "../pipeline/stage/chain.ts";
+import { type Condition, conditions } from "../pipeline/stage/conditions.ts";
 import type { Strategy } from "../pipeline/stage/items.ts";
 import type { Workers } from "../pipeline/workers/workers.ts";
 import type { Experiment } from "../screen/experiment.ts";
@@ -17,11 +18,11 @@ export interface Evaluation {
   /** Per cell type, how the bundle says that its network is served. */
   readonly serving: Readonly<Record<string, string>>;
   readonly rungs: readonly RungScore[];
-  /** Rungs that could not be scored, and why. */
   /** Whether confidence means what it says; absent where the chain gives none. */
   readonly belief?: Belief;
   /** The calls that it rests on. */
   readonly judged: readonly Judged[];
+  /** Rungs that could not be scored, and why. */
   readonly missing: readonly { readonly rung: Rung; readonly reason: string }[];
 }
 
@@ -36,8 +37,8 @@ export interface RungScore {
 export interface EvaluationOptions {
   readonly experiments: readonly { readonly id: string; readonly cellType: string }[];
   readonly load: (id: string) => Promise<Experiment>;
-  /** The chain with the settings of a pass laid over it. */
-  readonly chainFor: (settings: readonly string[]) => Promise<Chain>;
+  /** The chain whose stages meet the conditions of a pass. */
+  readonly chainFor: (conditions: readonly Condition[]) => Promise<Chain>;
   readonly workers: Readonly<Record<Rung["bundle"], Workers | undefined>>;
   readonly memoryBytes: number;
   readonly signal: AbortSignal;
@@ -52,9 +53,14 @@ type Scores = ReadonlyMap<string, Scored>;
 
 const keyOf = (experiment: string, bundle: Rung["bundle"], pass: Pass) => `${experiment}\n${bundle}\n${pass}`;
 
-/** Runs every pass over every experiment. A rung whose bundle or strategy is not to be had is left out, with the reason. */
+/**
+ * Runs every pass over every experiment. A rung is left out, with the reason, where its bundle or strategy is not to be
+ * had, or where no stage of the chain can meet a condition of its pass.
+ */
 export const evaluate = async (options: EvaluationOptions): Promise<Evaluation> => {
-  const wanted = rungs.filter(({ bundle }) => options.workers[bundle] !== undefined);
+  const chain = await options.chainFor([]);
+  const unmet = ({ pass }: Rung) => unmetConditions(chain, passes[pass]);
+  const wanted = rungs.filter((rung) => options.workers[rung.bundle] !== undefined && unmet(rung).length === 0);
   const runs = [...new Set(wanted.map(({ bundle, pass }) => `${bundle} ${pass}`))].map(
     (key) => key.split(" ") as [Rung["bundle"], Pass],
   );
@@ -73,7 +79,7 @@ export const evaluate = async (options: EvaluationOptions): Promise<Evaluation> 
       done += 1;
     }
   }
-  return summarise(options, wanted, scores, sites);
+  return summarise(options, wanted, scores, sites, unmet);
 };
 
 const score = async (
@@ -113,6 +119,7 @@ const summarise = async (
   wanted: readonly Rung[],
   scores: Scores,
   sites: ReadonlySet<number>,
+  unmet: (rung: Rung) => readonly Condition[],
 ): Promise<Evaluation> => {
   const cellTypes = [...new Set(experiments.map(({ cellType }) => cellType))];
   const counts = [...sites].sort((a, b) => a - b).join(" or ");
@@ -141,7 +148,7 @@ const summarise = async (
   if (scored.length === 0) {
     throw new PlatestreamError(
       "invalid-data",
-      "evaluation needs treatment wells whose siRNA is known, and none of the experiments has any; `pipeline start` calls unlabelled ones",
+      "evaluation needs treatment wells whose treatment is known, and none of the experiments has any; `pipeline start` calls unlabelled ones",
     );
   }
   const models = (await workers.model?.models()) ?? [];
@@ -151,7 +158,7 @@ const summarise = async (
   const reached = new Set(scored.map(({ rung }) => rung.name));
   const missing = rungs
     .filter(({ name }) => !reached.has(name))
-    .map((rung) => ({ rung: named(rung), reason: reasonFor(rung) }));
+    .map((rung) => ({ rung: named(rung), reason: reasonFor(rung, unmet(rung)) }));
   const judged = experiments.flatMap(({ id }) => scores.get(keyOf(id, "model", "served"))?.judged ?? []);
   return {
     experiments,
@@ -164,8 +171,9 @@ const summarise = async (
   };
 };
 
-const reasonFor = ({ bundle, strategy }: Rung): string => {
-  if (bundle === "before") return "no --before bundle was given, or it cannot tell";
+const reasonFor = ({ bundle, strategy }: Rung, unmet: readonly Condition[]): string => {
+  if (unmet.length > 0) return `no stage of the chain can ${unmet.map((each) => conditions[each]).join(", nor ")}`;
+  if (bundle === "before") return "no --before bundle was given, or it has nothing for this rung";
   return strategy === "plate-groups"
     ? "the bundle has no plate groups: its training layouts showed none that recur"
     : "the chain does not say what this strategy would call";

@@ -1,20 +1,17 @@
 /** The steps from a network that is near chance on a new experiment to calls that are nearly all right. */
+import type { Condition } from "../pipeline/stage/conditions.ts";
 import type { Strategy } from "../pipeline/stage/items.ts";
-import type { stages } from "../stages/built-in.ts";
 
-/** `stage.option=value`, of a stage that there is. */
-type Setting = `${keyof typeof stages}.${string}=${string}`;
-
-/** One way to run the chain, as settings laid over the usual one. Several rungs may read off the same pass. */
+/** One way to run the chain: the conditions that its stages are to meet. Several rungs may read off the same pass. */
 export const passes = {
-  running: ["infer.statistics=running"],
-  batch: ["infer.statistics=batch", "batch-by-experiment.size=8"],
-  bagging: ["infer.statistics=batch", "batch-by-experiment.size=[8,12,16,24,32]", "batch-by-experiment.rounds=2"],
-  "calibrated-experiment": ["infer.statistics=calibrated", "batch-by-experiment.within=experiment"],
-  "calibrated-plate": ["infer.statistics=calibrated", "batch-by-experiment.within=plate"],
-  "one-site": ["infer.statistics=calibrated", "aggregate-sites.sites=[1]"],
-  served: ["infer.statistics=calibrated"],
-} as const satisfies Record<string, readonly Setting[]>;
+  running: ["training-statistics"],
+  batch: ["batch-statistics", "small-batches"],
+  bagging: ["batch-statistics", "many-batchings"],
+  "calibrated-experiment": ["calibrated-statistics", "experiment-domain"],
+  "calibrated-plate": ["calibrated-statistics", "plate-domain"],
+  "one-site": ["calibrated-statistics", "one-site"],
+  served: ["calibrated-statistics"],
+} as const satisfies Record<string, readonly Condition[]>;
 export type Pass = keyof typeof passes;
 
 export interface Rung {
@@ -44,7 +41,7 @@ export const rungs: readonly Rung[] = [
   rung("calibrated-plate", "calibrated on the plate, {sites}", "calibrated-plate", "argmax"),
   rung("one-site", "calibrated as the bundle says, 1 site", "one-site", "argmax"),
   rung("served", "calibrated as the bundle says, {sites}", "served", "argmax"),
-  rung("once", "+ every class once per experiment", "served", "once-per-experiment"),
+  rung("once", "+ each treatment once per experiment", "served", "once-per-experiment"),
   rung("balanced", "the most probable class given the design, classes may repeat", "served", "balanced"),
   rung("groups", "+ groups of classes per plate", "served", "plate-groups"),
   rung("before-mixup", "calibrated as the bundle says, before MixUp", "served", "argmax", "before"),

@@ -40,6 +40,7 @@ export { describeFrame, type Frame, readSite, readSourceHeader, type SitePixels 
 export type { Affine, Lease, SiteImage } from "../screen/site-image.ts";
 export { type Moments, momentsOf, standardise } from "../screen/standardise.ts";
 export { rangeSchema } from "../screen/value-range.ts";
+export type { Condition } from "./stage/conditions.ts";
 export * from "./stage/items.ts";
 export { learnFromSample, type Sampling } from "./stage/sample.ts";
 export * from "./stage/stage.ts";

@@ -47,6 +47,7 @@ export const aggregateSites = defineStage({
   input: "site-prediction",
   output: "well-prediction",
   config,
+  conditions: { "one-site": { sites: [1] } },
   apply: ({ sites }, context) => {
     checkSites(sites, context);
     return pipe(

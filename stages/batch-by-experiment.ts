@@ -47,6 +47,12 @@ export const batchByExperiment = defineStage({
   input: "site-image",
   output: "batch",
   config,
+  conditions: {
+    "small-batches": { size: 8 },
+    "many-batchings": { size: [8, 12, 16, 24, 32], rounds: 2 },
+    "experiment-domain": { within: "experiment" },
+    "plate-domain": { within: "plate" },
+  },
   plan: ({ within, seed }, experiment, serving) => fairOrder(experiment, domainOf(within, experiment, serving), seed),
   apply: ({ within, size, rounds, window, seed }, { memory, experiment, serving, note }) => {
     const sizes = size === "as-trained" ? [serving.batch] : [size].flat();

@@ -63,6 +63,11 @@ export const infer = defineStage({
   input: "batch",
   output: "site-prediction",
   config,
+  conditions: {
+    "training-statistics": { statistics: "running" },
+    "batch-statistics": { statistics: "batch" },
+    "calibrated-statistics": { statistics: "calibrated" },
+  },
   check: requireNetworks,
   apply: (config, context) => {
     const options = resolved(config, context);

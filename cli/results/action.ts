@@ -85,7 +85,7 @@ const eventsOf = async (run: string, follow: boolean): Promise<string> => {
 
 const jsonLine = ({ seq, value }: Numbered): string => `${JSON.stringify({ seq, ...value })}\n`;
 
-const header = `${"number".padStart(8)}  ${"time".padEnd(8)}  ${"experiment".padEnd(14)} ${"plate well".padEnd(11)} siRNA, probability and margin, or state\n`;
+const header = `${"number".padStart(8)}  ${"time".padEnd(8)}  ${"experiment".padEnd(14)} ${"plate well".padEnd(11)} treatment, probability and margin, or state\n`;
 
 const tableLine = ({ seq, value }: Numbered): string => {
   const start = `${String(seq).padStart(8)}  ${value.at.slice(11, 19)}  ${value.experiment.padEnd(14)}`;

@@ -35,7 +35,7 @@ const table = ({ experiments, total }: RunReport): string => {
   drawn.push(row("total", total, total.leftOut));
   const scored = known.map((strategy) => total.accuracy[strategy]!.n);
   const truth =
-    known.length === 0 ? [] : [`accuracy on the ${Math.max(...scored)} treatment wells whose siRNA is known`];
+    known.length === 0 ? [] : [`accuracy on the ${Math.max(...scored)} treatment wells whose treatment is known`];
   return [drawn.toString(), ...truth].join("\n");
 };
 

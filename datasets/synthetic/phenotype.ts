@@ -63,10 +63,10 @@ export const baseOf = (cellType: string): Latent =>
 export const effectOf = (
   { seed, phenotype }: SyntheticParameters,
   cellType: string,
-  sirna: number,
+  treatment: number,
   kind: "treatment" | "positive_control" | "negative_control",
 ): Latent => {
-  const random = randomStream(seed, "class", cellType, sirna);
+  const random = randomStream(seed, "class", cellType, treatment);
   const overall = random.between(...strengths);
   const strength = { treatment: overall, positive_control: 1, negative_control: 0 }[kind] * phenotype;
   return Float64Array.from(latents, () => {

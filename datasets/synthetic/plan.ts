@@ -8,7 +8,7 @@ export interface PlannedWell {
   readonly well: string;
   readonly wellType: WellType;
   /** Treatments first, then the positive controls, the last one for untreated wells: as in RxRx1. */
-  readonly sirna: number;
+  readonly treatment: number;
   /** Sites that are there, counted from 1. */
   readonly sites: readonly number[];
 }
@@ -76,9 +76,10 @@ const planPlate = (
       () => failures.uniform() >= missingSites,
     );
     if ((failed && !stays) || present.length === 0) return [];
-    const sirna = failed ? untreated : planned;
-    const wellType = sirna < firstControl ? "treatment" : sirna < untreated ? "positive_control" : "negative_control";
-    return [{ well: wellName(position), wellType, sirna, sites: present }];
+    const treatment = failed ? untreated : planned;
+    const wellType =
+      treatment < firstControl ? "treatment" : treatment < untreated ? "positive_control" : "negative_control";
+    return [{ well: wellName(position), wellType, treatment, sites: present }];
   });
 };
 

@@ -62,7 +62,7 @@ const metadataCsv = (parameters: SyntheticParameters, experiments: readonly stri
     const { cellType, plates } = planExperiment(parameters, name);
     const dataset = Number(name.split("-").at(-1)) > (lastTraining[cellType] ?? Infinity) ? "test" : "train";
     return plates.flatMap(({ plate, wells }) =>
-      wells.flatMap(({ well, wellType, sirna, sites }) =>
+      wells.flatMap(({ well, wellType, treatment, sites }) =>
         sites.map((site) => ({
           site_id: `${name}_${plate}_${well}_${site}`,
           well_id: `${name}_${plate}_${well}`,
@@ -73,8 +73,8 @@ const metadataCsv = (parameters: SyntheticParameters, experiments: readonly stri
           well,
           site,
           well_type: wellType,
-          sirna: wellType === "negative_control" ? "EMPTY" : `synthetic-${sirna}`,
-          sirna_id: sirna,
+          sirna: wellType === "negative_control" ? "EMPTY" : `synthetic-${treatment}`,
+          sirna_id: treatment,
         })),
       ),
     );

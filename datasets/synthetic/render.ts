@@ -20,7 +20,7 @@ export const renderWell = (
   parameters: SyntheticParameters,
   experiment: string,
   plate: number,
-  { well, wellType, sirna, sites }: PlannedWell,
+  { well, wellType, treatment, sites }: PlannedWell,
 ): RenderedSite[] => {
   const { seed, size, scale, wellNoise } = parameters;
   const cellType = cellTypeOfName(experiment);
@@ -28,7 +28,7 @@ export const renderWell = (
   const ofPlate = plateEffect(parameters, experiment, plate);
   const latent = addLatents(
     baseOf(cellType),
-    effectOf(parameters, cellType, sirna, wellType),
+    effectOf(parameters, cellType, treatment, wellType),
     ofExperiment.biology,
     ofPlate.biology,
     latentNoise(randomStream(seed, "well", experiment, plate, well), wellNoise),

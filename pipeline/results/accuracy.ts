@@ -4,7 +4,7 @@ import type { WellType } from "../../screen/experiment.ts";
 import { type Strategy, strategies } from "../stage/items.ts";
 
 export interface Accuracy {
-  /** Treatment wells whose siRNA is known, called or not. */
+  /** Treatment wells whose treatment is known, called or not. */
   readonly n: number;
   readonly correct: number;
   /** correct / n: a well without a call counts as wrong. */

@@ -4,6 +4,7 @@ import type { ModelInfo } from "../../common/model-info.ts";
 import { parse } from "../../common/schema.ts";
 import type { Experiment } from "../../screen/experiment.ts";
 import type { StageEntry } from "../config.ts";
+import type { Condition } from "./conditions.ts";
 import { loadPlugin, pluginFile } from "./load-plugin.ts";
 import { sourceDigest } from "./plugin-source.ts";
 import type { AnyStage } from "./stage.ts";
@@ -19,24 +20,28 @@ export interface Link {
 }
 export type Chain = readonly Link[];
 
-/** Finds every stage, parses its options, and checks that each takes what the one before gives. */
+/**
+ * Finds every stage, parses its options, and checks that each takes what the one before gives. The options by which a
+ * stage meets a condition are laid over its own.
+ */
 export const buildChain = async (
   entries: readonly StageEntry[],
   builtIn: Readonly<Record<string, AnyStage>>,
   baseFolder: string,
+  met: readonly Condition[] = [],
 ): Promise<Chain> => {
   const chain: Link[] = [];
   const problems: PlatestreamError[] = [];
   for (const [index, entry] of entries.entries()) {
     try {
-      chain.push(await loadLink(entry, builtIn, baseFolder, `stages[${index}] (${entry.use})`));
+      chain.push(await loadLink(entry, builtIn, baseFolder, `stages[${index}] (${entry.use})`, met));
     } catch (thrown) {
       problems.push(PlatestreamError.from(thrown));
     }
   }
   if (problems.length > 1) {
-    const told = problems.map(({ rawMessage }) => rawMessage);
-    throw new PlatestreamError("invalid-config", listProblems("the stages cannot be used:", told));
+    const messages = problems.map(({ rawMessage }) => rawMessage);
+    throw new PlatestreamError("invalid-config", listProblems("the stages cannot be used:", messages));
   }
   if (problems.length === 1) throw problems[0];
   checkPorts(chain);
@@ -49,13 +54,20 @@ export const loadLink = async (
   builtIn: Readonly<Record<string, AnyStage>>,
   baseFolder: string,
   where: string,
+  met: readonly Condition[] = [],
 ): Promise<Link> => {
+  const parsed = ({ config, conditions }: AnyStage): unknown =>
+    parse(config, Object.assign({}, options, ...met.map((condition) => conditions?.[condition])), where);
   const known = builtIn[use];
-  if (known !== undefined) return { stage: known, options: parse(known.config, options, where), use };
+  if (known !== undefined) return { stage: known, options: parsed(known), use };
   const stage = await loadPlugin(use, baseFolder, Object.keys(builtIn));
   const source = await sourceDigest(use, pluginFile(use, baseFolder));
-  return { stage, options: parse(stage.config, options, where), use, source };
+  return { stage, options: parsed(stage), use, source };
 };
+
+/** Those of the conditions that no stage of the chain can meet. */
+export const unmetConditions = (chain: Chain, wanted: readonly Condition[]): readonly Condition[] =>
+  wanted.filter((condition) => !chain.some(({ stage }) => stage.conditions?.[condition] !== undefined));
 
 /** The plugins of a chain with digests of their sources, for whoever must know whether they are still the same. */
 export const pluginsOf = (chain: Chain): string[] => chain.flatMap(({ source }) => source ?? []);

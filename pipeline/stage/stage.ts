@@ -6,6 +6,7 @@ import type { Serving } from "../../common/serving.ts";
 import type { Experiment, Site } from "../../screen/experiment.ts";
 import type { Lease, SiteImage } from "../../screen/site-image.ts";
 import type { Workers } from "../workers/workers.ts";
+import type { OptionsByCondition } from "./conditions.ts";
 import type { Batch, Call, SitePrediction, WellPrediction } from "./items.ts";
 
 /** What stages may take and give. A plugin adds ports of its own by declaring them in this interface. */
@@ -55,7 +56,8 @@ export interface Context {
  * One step of a pipeline: a name, what it takes and gives, its options, and one function.
  *
  * `apply` is called once per experiment and returns an RxJS operator. Its input completes when the experiment has no
- * more items; its output must complete then, too. An error ends this experiment only: it is retried, then given up.
+ * more items; its output must complete then, too. An error ends this experiment only: it is tried again, and fails after its last
+ * attempt.
  * Dropping an item needs no ceremony: `filter` is fine, and the pixels it held are counted as free once they are
  * collected. A stage that is done with pixels for good calls `image.lease.release()`, which is faster.
  * Keep the items of one plate together; within a plate any order is fine.
@@ -67,6 +69,8 @@ export interface Stage<In extends Port = Port, Out extends Port = Port, Config e
   readonly output: Out;
   /** A strict object whose every option has a description and, where it can, a default. */
   readonly config: Config;
+  /** For `pipeline evaluate`: the options by which this stage meets a condition, laid over those that it is given. */
+  readonly conditions?: OptionsByCondition<z.input<Config>>;
   /**
    * What the stage needs, looked at before anything starts: throws when some of the experiments cannot be run with the
    * networks that the workers hold. Absent: it needs none of them. A node of a bus asks it for one network at a time, with

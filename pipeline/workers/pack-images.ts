@@ -25,7 +25,7 @@ export const packImages = (images: readonly Image[], plates: readonly number[]):
       throw new PlatestreamError(
         "invalid-request",
         `the images of a batch must have equal shapes and types, got ${describe(first)} and ${describe(image)}; ` +
-          `decode's crop or resize makes them equal`,
+          `a stage that crops or resizes them makes them equal`,
       );
     }
     pixels.set(image.pixels, index * length);

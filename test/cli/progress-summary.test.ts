@@ -49,7 +49,7 @@ test("the summary has a row per experiment and a total, with accuracy where labe
     ["", "HUVEC-02", "1", "1", "0", "", "", "", "0.5", ""],
     ["", "total", "3", "2", "2", "0.0 %", "50.0 %", "50.0 %", "2", ""],
   ]);
-  assert.match(summary(), /\naccuracy on the 2 treatment wells whose siRNA is known\n/);
+  assert.match(summary(), /\naccuracy on the 2 treatment wells whose treatment is known\n/);
   assert.match(summary(), /\n\/runs\/mine\/calls\.csv {2}the call of every well/);
 });
 

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { ladderChart } from "../../evaluation/chart.ts";
 import { estimate, showEstimate } from "../../evaluation/estimate.ts";
 import { type EvaluationOptions, evaluate } from "../../evaluation/evaluate.ts";
-import { parseRunConfig, withSettings } from "../../pipeline/config.ts";
+import { parseRunConfig } from "../../pipeline/config.ts";
 import { buildChain } from "../../pipeline/stage/chain.ts";
 import { stages, usualChain } from "../../stages/built-in.ts";
 import { freeModel, freeWorkers } from "../../testing/free-workers.ts";
@@ -12,8 +12,7 @@ import { temporaryFolder, writeExperiment } from "../kit/experiment.ts";
 const options = (experiments: Awaited<ReturnType<typeof writeExperiment>>[]): EvaluationOptions => ({
   experiments,
   load: async (id) => experiments.find((experiment) => experiment.id === id)!,
-  chainFor: (settings) =>
-    buildChain(withSettings(parseRunConfig({ data: "d" }, "", usualChain).stages, settings), stages, "."),
+  chainFor: (conditions) => buildChain(parseRunConfig({ data: "d" }, "", usualChain).stages, stages, ".", conditions),
   workers: { model: freeWorkers(freeModel("HUVEC", 8, 8, 2)), before: undefined },
   memoryBytes: 2 ** 20,
   signal: new AbortController().signal,
@@ -37,12 +36,30 @@ test("evaluate - scores every rung on every experiment; what is not to be had is
   assert.ok(!names.includes("before-mixup"), "there is no bundle from before the finetune");
 });
 
+test("evaluate - a rung that no stage of the chain can set up is left out by name, not scored as another", async (t) => {
+  const experiment = await writeExperiment(await temporaryFolder(t));
+  const usual = options([experiment]);
+  const { rungs, missing } = await evaluate({
+    ...usual,
+    chainFor: async (conditions) =>
+      (await usual.chainFor(conditions)).map((link) =>
+        link.use === "infer" ? { ...link, stage: { ...link.stage, conditions: { "batch-statistics": {} } } } : link,
+      ),
+  });
+  assert.deepEqual(
+    rungs.map(({ rung }) => rung.name),
+    ["batch", "bagging"],
+  );
+  const { reason } = missing.find(({ rung }) => rung.name === "running")!;
+  assert.equal(reason, "no stage of the chain can normalise with the statistics of training");
+});
+
 test("evaluate - experiments without labels are an error", async (t) => {
   const experiment = await writeExperiment(await temporaryFolder(t));
   const unlabelled = experiment.sites.map(({ treatment: _, ...site }) => site);
   await assert.rejects(evaluate(options([{ ...experiment, sites: unlabelled }])), {
     message:
-      "[invalid-data] evaluation needs treatment wells whose siRNA is known, and none of the experiments has any; `pipeline start` calls unlabelled ones",
+      "[invalid-data] evaluation needs treatment wells whose treatment is known, and none of the experiments has any; `pipeline start` calls unlabelled ones",
   });
 });
 

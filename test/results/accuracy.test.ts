@@ -12,7 +12,7 @@ const well = (
   called: argmax === undefined ? {} : { argmax },
 });
 
-test("accuracy counts treatment wells whose siRNA is known", () => {
+test("accuracy counts treatment wells whose treatment is known", () => {
   const wells = [well("1", "1"), well("2", "3"), well(undefined, "1"), well("1108", "1108", "positive_control")];
   assert.deepEqual(scoreWells(wells), { argmax: { n: 2, correct: 1, accuracy: 0.5 } });
 });
@@ -23,7 +23,7 @@ test("a well without a call counts as wrong", () => {
   });
 });
 
-test("a strategy that called no well has no accuracy, nor have wells of unknown siRNA", () => {
+test("a strategy that called no well has no accuracy, nor have wells of unknown treatment", () => {
   assert.deepEqual(scoreWells([well("1")]), {});
   assert.deepEqual(scoreWells([well(undefined, "1")]), {});
 });

@@ -98,6 +98,6 @@ export const checkSamples = (samples: readonly Sample[], stage: Stage, cellType:
   throw new PlatestreamError(
     "invalid-data",
     `stage "${stage.name}" learns from labelled ${what}, and ${cellType} has none; ` +
-      "check the columns well_type and sirna_id of the dataset, or leave the stage out of the recipe",
+      "check the well types and treatments of the dataset, or leave the stage out of the recipe",
   );
 };

@@ -12,7 +12,7 @@ const treatmentsOf = ({ plates }: Plan): string[] =>
   plates.map(({ wells }) =>
     wells
       .filter(({ wellType }) => wellType === "treatment")
-      .map(({ sirna }) => sirna)
+      .map(({ treatment }) => treatment)
       .sort((a, b) => a - b)
       .join(" "),
   );
@@ -22,7 +22,7 @@ test("every experiment holds each treatment once, and every plate one of four gr
   const groups = layouts[0]!;
   assert.deepEqual(
     groups.flatMap((group) => group.split(" ").map(Number)).sort((a, b) => a - b),
-    Array.from({ length: 20 }, (_, sirna) => sirna),
+    Array.from({ length: 20 }, (_, treatment) => treatment),
   );
   const rotations = layouts.map((layout) => {
     const rotation = groups.indexOf(layout[0]!);
@@ -37,7 +37,7 @@ test("every experiment holds each treatment once, and every plate one of four gr
 
 test("the wells of a class differ from experiment to experiment", () => {
   const wells = plansOf({}).map(
-    ({ plates }) => plates.flatMap((plate) => plate.wells).find(({ sirna }) => sirna === 0)!.well,
+    ({ plates }) => plates.flatMap((plate) => plate.wells).find(({ treatment }) => treatment === 0)!.well,
   );
   assert.ok(new Set(wells).size > 10);
 });
@@ -48,7 +48,8 @@ test("a full plate fills the inner 308 wells of a 384-well plate, and classes ar
   assert.equal(wells.length, 308);
   assert.equal(wells[0]!.well, "B02");
   assert.equal(wells.at(-1)!.well, "O23");
-  const numbers = (wellType: string) => wells.filter((well) => well.wellType === wellType).map(({ sirna }) => sirna);
+  const numbers = (wellType: string) =>
+    wells.filter((well) => well.wellType === wellType).map(({ treatment }) => treatment);
   assert.deepEqual(numbers("negative_control"), [1138]);
   assert.equal(Math.min(...numbers("positive_control")), 1108);
   assert.equal(Math.max(...numbers("positive_control")), 1137);
@@ -65,10 +66,12 @@ test("failed treatments are gone or untreated, and the wells that stay keep thei
   assert.ok(failed > 0.07 * 3840 && failed < 0.13 * 3840, `${failed} failed`);
   assert.ok(untreated > 0.1 * failed && untreated < 0.3 * failed, `${untreated} of ${failed} untreated`);
   const placeOf = (plan: Plan) =>
-    new Map(plan.plates.flatMap(({ plate, wells }) => wells.map(({ well, sirna }) => [`${plate}${well}`, sirna])));
+    new Map(
+      plan.plates.flatMap(({ plate, wells }) => wells.map(({ well, treatment }) => [`${plate}${well}`, treatment])),
+    );
   for (const [index, plan] of untidy.entries()) {
     const before = placeOf(whole[index]!);
-    for (const [place, sirna] of placeOf(plan)) assert.ok(sirna === before.get(place) || sirna === 103);
+    for (const [place, treatment] of placeOf(plan)) assert.ok(treatment === before.get(place) || treatment === 103);
   }
   const single = untidy
     .flatMap(({ plates }) => plates.flatMap(({ wells }) => wells))

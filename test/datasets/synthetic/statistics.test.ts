@@ -22,7 +22,7 @@ const images = Array.from({ length: experiments }, (_, experiment) => {
       const [site] = renderWell(parameters, name, plate, well);
       const means = site!.channels.map(mean);
       const saturated = mean(site!.channels.map((pixels) => mean(pixels.map((grey) => Number(grey === 255)))));
-      return { experiment, sirna: well.sirna, means, saturated };
+      return { experiment, treatment: well.treatment, means, saturated };
     }),
   );
 }).flat();
@@ -46,7 +46,7 @@ test("experiments differ in brightness a few times as much as classes do", () =>
     const ofClass = Array.from({ length: classes }, (_, each) =>
       mean(
         images
-          .filter(({ sirna }) => sirna === each)
+          .filter(({ treatment }) => treatment === each)
           .map(({ experiment, means }) => means[channel]! - ofExperiment[experiment]!),
       ),
     );
