@@ -3,8 +3,9 @@
  * statistics, as one line of JSON.
  */
 import { PlatestreamError } from "../common/errors.ts";
+import { packStatistics } from "../common/norm-statistics.ts";
+import { normLayers } from "../gpu-worker/network/architecture.ts";
 import { initialWeights } from "../gpu-worker/network/initialise.ts";
-import { packStatistics } from "../gpu-worker/network/statistics.ts";
 import type { Precision } from "../gpu-worker/runtime/runtime.ts";
 import { openRuntime } from "../gpu-worker/runtime/runtimes.ts";
 import { threadCount } from "../gpu-worker/runtime/threads.ts";
@@ -34,7 +35,7 @@ const measure = async (): Promise<GpuAnswer> => {
     shape: [images, channels, height, width],
     scale: new Float32Array(images * channels).fill(1 / 255),
     offset: new Float32Array(images * channels),
-    statistics: packStatistics(fullSize, weights),
+    statistics: packStatistics(normLayers(fullSize), weights),
   };
   await opened.run(inputs);
   const [begun, cpu] = [performance.now(), process.cpuUsage()];

@@ -5,8 +5,8 @@
 
 import { PlatestreamError } from "../common/errors.ts";
 import type { Images } from "../common/inference.ts";
+import { estimateStatistics, type PackedStatistics, packStatistics } from "../common/norm-statistics.ts";
 import { normLayers } from "../gpu-worker/network/architecture.ts";
-import { estimateStatistics, type PackedStatistics, packStatistics } from "../gpu-worker/network/statistics.ts";
 import type { NetworkInputs, NetworkMode, Precision } from "../gpu-worker/runtime/runtime.ts";
 import { findRuntime } from "../gpu-worker/runtime/runtimes.ts";
 import { relativeError } from "../gpu-worker/runtime/self-check.ts";
@@ -38,15 +38,15 @@ const errorsOf = async (of: ParityCase): Promise<ParityErrors> => {
     await opened.close();
     return outputs;
   };
-  const running = await run("fixed", inputsOf(of, 0, 8, packStatistics(architecture, weights)));
+  const running = await run("fixed", inputsOf(of, 0, 8, packStatistics(normLayers(architecture), weights)));
   const batch = await run("batch", inputsOf(of, 0, 8));
-  const estimate = estimateStatistics(architecture);
+  const estimate = estimateStatistics(normLayers(architecture));
   for (const from of [0, 8, 16]) {
     const { mean, variance } = await run("calibration", inputsOf(of, from, from + 8));
     estimate.add({ mean: mean!, variance: variance! }, 8);
   }
   const statistics = estimate.finish(weights, 0);
-  const calibrated = await run("fixed", inputsOf(of, 24, 32, packStatistics(architecture, statistics)));
+  const calibrated = await run("fixed", inputsOf(of, 24, 32, packStatistics(normLayers(architecture), statistics)));
   const layers = normLayers(architecture).flatMap(({ name: layer }) =>
     ["running_mean", "running_var"].map((what) => {
       const key = `${layer}.${what}`;

@@ -1,10 +1,10 @@
 /** What `pipeline model info` and `pipeline model export` do. */
 import { writeFile } from "node:fs/promises";
 import { PlatestreamError } from "../../common/errors.ts";
+import { decodeStatistics } from "../../common/norm-statistics.ts";
 import { readRegularFile } from "../../common/read-file.ts";
 import { type Bundle, readBundle } from "../../gpu-worker/bundle/bundle.ts";
-import { type Architecture, featureCount, parameters } from "../../gpu-worker/network/architecture.ts";
-import { decodeStatistics } from "../../gpu-worker/network/statistics.ts";
+import { type Architecture, featureCount, normLayers, parameters } from "../../gpu-worker/network/architecture.ts";
 import { emitNetwork } from "../../gpu-worker/runtime/onnx/network-graph.ts";
 
 export interface ExportOptions {
@@ -96,5 +96,5 @@ const readStatistics = async (choice: string, architecture: Architecture) => {
       { cause },
     );
   });
-  return decodeStatistics(bytes, architecture);
+  return decodeStatistics(bytes, normLayers(architecture));
 };

@@ -2,7 +2,6 @@
 import { LRUCache } from "lru-cache";
 import { listProblems, PlatestreamError } from "../../common/errors.ts";
 import { type Images, type Statistics, statisticsName } from "../../common/inference.ts";
-import type { Bundle } from "../bundle/bundle.ts";
 import {
   decodeStatistics,
   encodeStatistics,
@@ -10,7 +9,9 @@ import {
   type PackedStatistics,
   packStatistics,
   statisticsId,
-} from "../network/statistics.ts";
+} from "../../common/norm-statistics.ts";
+import type { Bundle } from "../bundle/bundle.ts";
+import { normLayers } from "../network/architecture.ts";
 import type { NetworkOutputs, PixelType, Precision } from "../runtime/runtime.ts";
 import { findRuntime } from "../runtime/runtimes.ts";
 import { threadCount } from "../runtime/threads.ts";
@@ -147,7 +148,8 @@ const engineOn = (
         `the bytes of statistics "${id}" have the id "${actual}": they were changed or cut off on their way`,
       );
     }
-    const packed = packStatistics(of.network.architecture, decodeStatistics(data, of.network.architecture, of.model));
+    const layers = normLayers(of.network.architecture);
+    const packed = packStatistics(layers, decodeStatistics(data, layers, of.model));
     known.set(key, packed);
     return packed;
   };
@@ -176,18 +178,19 @@ const engineOn = (
     calibrate(choice, sourceWeight, signal) {
       const of = choose(served, choice);
       const { architecture, weights } = of.network;
+      const layers = normLayers(architecture);
       if (!(sourceWeight >= 0 && Number.isFinite(sourceWeight))) {
         throw new PlatestreamError(
           "invalid-request",
           `source_weight is a number of images, 0 or more, not ${sourceWeight}`,
         );
       }
-      const estimate = estimateStatistics(architecture);
+      const estimate = estimateStatistics(layers);
       return {
         model: of.model,
         async add(batch, transfer = false) {
           if ("data" in batch)
-            return estimate.addEstimate(decodeStatistics(batch.data, architecture, of.model), batch.images);
+            return estimate.addEstimate(decodeStatistics(batch.data, layers, of.model), batch.images);
           const [count] = batch.shape;
           // Whatever the plate, the statistics are the same: only the classifier reads it.
           const images = { ...batch, plates: new Array<number>(count > 0 ? count : 0).fill(0) };

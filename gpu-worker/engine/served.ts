@@ -2,9 +2,9 @@
 import { PlatestreamError } from "../../common/errors.ts";
 import { chosenModel, type ModelChoice } from "../../common/inference.ts";
 import type { ModelInfo } from "../../common/model-info.ts";
+import { type PackedStatistics, packStatistics } from "../../common/norm-statistics.ts";
 import type { Bundle } from "../bundle/bundle.ts";
-import { featureCount, type Network, type Weights } from "../network/architecture.ts";
-import { type PackedStatistics, packStatistics } from "../network/statistics.ts";
+import { featureCount, type Network, normLayers, type Weights } from "../network/architecture.ts";
 
 export interface Served {
   readonly model: ModelInfo;
@@ -65,7 +65,7 @@ const servedBy = ({ manifest, version, weights }: Bundle): Omit<Served, "index">
       copies: manifest.copies,
     },
     network: { architecture, weights: share(weights.get(cellType)!) },
-    running: packStatistics(architecture, weights.get(cellType)!),
+    running: packStatistics(normLayers(architecture), weights.get(cellType)!),
     input: { scale: perChannel(input.scale), offset: perChannel(input.offset) },
   }));
 };

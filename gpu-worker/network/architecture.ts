@@ -4,6 +4,7 @@
  * Huang et al. 2017, "Densely Connected Convolutional Networks" (arXiv 1608.06993); names as in torchvision.
  */
 import { z } from "zod";
+import type { NormLayer } from "../../common/norm-statistics.ts";
 
 /** Convolution and pooling before the first dense block. Pooling is max pooling. */
 export const stems = {
@@ -153,7 +154,7 @@ export interface Network {
 }
 
 /** The BatchNorm layers in order of execution, with the number of feature maps they normalise. */
-export const normLayers = (architecture: Architecture): { readonly name: string; readonly maps: number }[] =>
+export const normLayers = (architecture: Architecture): NormLayer[] =>
   parameters(architecture)
     .filter(({ name }) => name.endsWith(".running_mean"))
     .map(({ name, shape }) => ({ name: name.slice(0, -".running_mean".length), maps: shape[0]! }));

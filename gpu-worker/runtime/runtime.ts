@@ -2,8 +2,9 @@
  * What computes networks. Each library has a folder here and a line in `runtimes.ts`; the rest of the worker sees only
  * this file and that list.
  */
+
+import type { PackedStatistics } from "../../common/norm-statistics.ts";
 import type { Network } from "../network/architecture.ts";
-import type { PackedStatistics } from "../network/statistics.ts";
 
 export type PixelType = "uint8" | "uint16" | "float32";
 export type Precision = "float32" | "float16";

@@ -3,9 +3,9 @@
  * tests hold against PyTorch. Drivers and compilers of GPUs do get networks wrong, and nothing else would show it.
  */
 import { PlatestreamError } from "../../common/errors.ts";
+import { packStatistics } from "../../common/norm-statistics.ts";
 import { uniformRandom } from "../../common/random.ts";
-import type { Network } from "../network/architecture.ts";
-import { packStatistics } from "../network/statistics.ts";
+import { type Network, normLayers } from "../network/architecture.ts";
 import type { NetworkInputs, NetworkMode, OpenNetwork, PixelType, Precision, Runtime } from "./runtime.ts";
 
 /** Largest relative error that a provider may have against the reference. */
@@ -40,7 +40,7 @@ const knownInput = ({ architecture, weights }: Network, mode: NetworkMode, pixel
     scale: new Float32Array(images * channels).fill(1 / most),
     offset: new Float32Array(images * channels),
     ...(plates > 0 ? { plate } : {}),
-    ...(mode === "fixed" ? { statistics: packStatistics(architecture, weights) } : {}),
+    ...(mode === "fixed" ? { statistics: packStatistics(normLayers(architecture), weights) } : {}),
   };
 };
 

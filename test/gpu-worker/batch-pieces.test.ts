@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { packStatistics } from "../../gpu-worker/network/statistics.ts";
+import { packStatistics } from "../../common/norm-statistics.ts";
+import { normLayers } from "../../gpu-worker/network/architecture.ts";
 import { runInPieces } from "../../gpu-worker/runtime/onnx/batch-pieces.ts";
 import { float32 } from "../../gpu-worker/runtime/onnx/tensor.ts";
 import { assertClose, parityCase } from "./parity-case.ts";
@@ -8,7 +9,7 @@ import { assertClose, parityCase } from "./parity-case.ts";
 test("a batch in pieces, the last of them shorter, predicts what it predicts in one", async () => {
   const { architecture, weights, inputs, open } = parityCase("tiny-plates");
   const session = await open("fixed", "blocked");
-  const { mean, variance } = packStatistics(architecture, weights);
+  const { mean, variance } = packStatistics(normLayers(architecture), weights);
   const given = {
     ...inputs(0, 8),
     mean: float32(mean, [mean.length]),

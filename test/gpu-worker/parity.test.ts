@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { normLayers } from "../../gpu-worker/network/architecture.ts";
 import {
   decodeStatistics,
   encodeStatistics,
   estimateStatistics,
   packStatistics,
-} from "../../gpu-worker/network/statistics.ts";
+} from "../../common/norm-statistics.ts";
+import { normLayers } from "../../gpu-worker/network/architecture.ts";
 import { float32, type Tensor, type Tensors } from "../../gpu-worker/runtime/onnx/tensor.ts";
 import { assertClose, type Format, formats, type ParityCase, parityCase } from "./parity-case.ts";
 
@@ -15,7 +15,7 @@ const floats = (tensor: Tensor | undefined): Float32Array => tensor!.data as Flo
 const calibrate = async (network: ParityCase, format: Format, batches: readonly (readonly [number, number])[]) => {
   const { architecture, weights, inputs, open } = network;
   const session = await open("calibration", format);
-  const estimate = estimateStatistics(architecture);
+  const estimate = estimateStatistics(normLayers(architecture));
   for (const [from, to] of batches) {
     const { mean, variance } = await session.run(inputs(from, to));
     estimate.add({ mean: floats(mean), variance: floats(variance) }, to - from);
@@ -65,7 +65,7 @@ for (const format of formats) {
           assertClose(statistics.get(key)!, expected(`calibrated.stats.${key}`), key);
         }
       }
-      const calibrated = decodeStatistics(encodeStatistics(statistics).data, architecture);
+      const calibrated = decodeStatistics(encodeStatistics(statistics).data, normLayers(architecture));
       const constant = await open({ constant: calibrated }, format);
       assertClose(floats((await constant.run(inputs(24, 32))).logits), expected("calibrated.logits"), "logits");
       await constant.close();
@@ -80,7 +80,7 @@ for (const format of formats) {
         [weights, 0, "running.logits"],
         [new Map([...calibrated].map(([key, tensor]) => [key, tensor?.data as Float32Array])), 24, "calibrated.logits"],
       ] as const) {
-        const { mean, variance } = packStatistics(architecture, statistics);
+        const { mean, variance } = packStatistics(normLayers(architecture), statistics);
         const given = { mean: float32(mean, [mean.length]), variance: float32(variance, [variance.length]) };
         const { logits } = await session.run({ ...inputs(from, from + 8), ...given });
         assertClose(floats(logits), expected(reference), reference);

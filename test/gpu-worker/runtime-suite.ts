@@ -1,8 +1,8 @@
 /** What every runtime has to compute on every provider: the numbers that PyTorch computes for the parity cases. */
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
+import { estimateStatistics, type PackedStatistics, packStatistics } from "../../common/norm-statistics.ts";
 import { normLayers } from "../../gpu-worker/network/architecture.ts";
-import { estimateStatistics, type PackedStatistics, packStatistics } from "../../gpu-worker/network/statistics.ts";
 import type {
   NetworkInputs,
   NetworkMode,
@@ -41,7 +41,7 @@ export const runtimeSuite = (
     });
 
     test(`${says}: stored statistics give PyTorch's eval mode`, { timeout }, async () => {
-      const running = packStatistics(architecture, weights);
+      const running = packStatistics(normLayers(architecture), weights);
       const { logits, features } = await (await open("fixed")).run(inputsOf(network, 0, 8, "uint8", running));
       assertClose(logits!, expected("running.logits"), "logits", limit);
       assertClose(features!, expected("running.features"), "features", limit);
@@ -58,7 +58,7 @@ export const runtimeSuite = (
     test(`${says}: calibration gives the statistics and predictions of PyTorch's momentum=None`, {
       timeout,
     }, async () => {
-      const estimate = estimateStatistics(architecture);
+      const estimate = estimateStatistics(normLayers(architecture));
       for (const from of [0, 8, 16]) {
         const { mean, variance } = await (await open("calibration")).run(inputsOf(network, from, from + 8));
         estimate.add({ mean: mean!, variance: variance! }, 8);
@@ -69,7 +69,7 @@ export const runtimeSuite = (
           assertClose(statistics.get(key)!, expected(`calibrated.stats.${key}`), key, limit);
         }
       }
-      const packed = packStatistics(architecture, statistics);
+      const packed = packStatistics(normLayers(architecture), statistics);
       const { logits } = await (await open("fixed")).run(inputsOf(network, 24, 32, "uint8", packed));
       assertClose(logits!, expected("calibrated.logits"), "logits", limit);
     });
@@ -77,7 +77,7 @@ export const runtimeSuite = (
     if (slow && of !== "tiny") continue;
 
     test(`${says}: 16 bit and float pixels predict what bytes predict`, { timeout }, async () => {
-      const running = packStatistics(architecture, weights);
+      const running = packStatistics(normLayers(architecture), weights);
       for (const type of ["uint16", "float32"] as const) {
         const { logits } = await (await open("fixed", type)).run(inputsOf(network, 0, 8, type, running));
         assertClose(logits!, expected("running.logits"), type, limit);

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Weights } from "../../gpu-worker/network/architecture.ts";
-import { normLayers } from "../../gpu-worker/network/architecture.ts";
 import {
   decodeStatistics,
   encodeStatistics,
   estimateStatistics,
   type PackedStatistics,
   statisticsCount,
-} from "../../gpu-worker/network/statistics.ts";
+} from "../../common/norm-statistics.ts";
+import type { Weights } from "../../gpu-worker/network/architecture.ts";
+import { normLayers } from "../../gpu-worker/network/architecture.ts";
 import { parityCase } from "./parity-case.ts";
 
 const { architecture, weights } = parityCase("tiny");
@@ -16,8 +16,8 @@ const layers = normLayers(architecture);
 
 /** What a batch gives when every mean is `mean` and every variance is `variance`. */
 const batchOf = (mean: number, variance: number): PackedStatistics => ({
-  mean: new Float32Array(statisticsCount(architecture)).fill(mean),
-  variance: new Float32Array(statisticsCount(architecture)).fill(variance),
+  mean: new Float32Array(statisticsCount(layers)).fill(mean),
+  variance: new Float32Array(statisticsCount(layers)).fill(variance),
 });
 const stored = (mean: number, variance: number): Weights =>
   new Map(
@@ -28,7 +28,7 @@ const stored = (mean: number, variance: number): Weights =>
   );
 
 test("batches count equally, whatever their size", () => {
-  const estimate = estimateStatistics(architecture);
+  const estimate = estimateStatistics(layers);
   estimate.add(batchOf(1, 2), 8);
   estimate.add(batchOf(3, 6), 1);
   const statistics = estimate.finish(stored(0, 0), 0);
@@ -37,13 +37,13 @@ test("batches count equally, whatever their size", () => {
 });
 
 test("the source weight counts as so many images of the training data", () => {
-  const estimate = estimateStatistics(architecture);
+  const estimate = estimateStatistics(layers);
   estimate.add(batchOf(4, 8), 16);
   assert.deepEqual(estimate.finish(stored(0, 4), 48), stored(1, 5));
 });
 
 test("statistics of no image are an error", () => {
-  assert.throws(() => estimateStatistics(architecture).finish(weights, 0), { code: "invalid-request" });
+  assert.throws(() => estimateStatistics(layers).finish(weights, 0), { code: "invalid-request" });
 });
 
 test("equal statistics have equal bytes and ids, others do not; reading gives back what was written", () => {
@@ -51,12 +51,12 @@ test("equal statistics have equal bytes and ids, others do not; reading gives ba
   assert.match(id, /^[0-9a-f]{16}$/);
   assert.deepEqual(encodeStatistics(stored(1, 2)), { id, data });
   assert.notEqual(encodeStatistics(stored(1, 3)).id, id);
-  assert.deepEqual(decodeStatistics(data, architecture), stored(1, 2));
+  assert.deepEqual(decodeStatistics(data, layers), stored(1, 2));
 });
 
 test("statistics of another network, negative variances and numbers that are none are refused by name", () => {
   const refused = (statistics: Weights, message: RegExp) =>
-    assert.throws(() => decodeStatistics(encodeStatistics(statistics).data, architecture), {
+    assert.throws(() => decodeStatistics(encodeStatistics(statistics).data, layers), {
       code: "invalid-request",
       message,
     });

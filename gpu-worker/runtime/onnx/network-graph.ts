@@ -1,6 +1,7 @@
 /** The network as an ONNX graph for inference. */
+
+import { statisticsCount } from "../../../common/norm-statistics.ts";
 import { featureCount, type Network, normLayers, type Weights } from "../../network/architecture.ts";
-import { statisticsCount } from "../../network/statistics.ts";
 import type { NetworkMode, PixelType, Precision } from "../runtime.ts";
 import { blockedNetwork } from "./blocked.ts";
 import { OnnxGraph, type Value } from "./graph.ts";
@@ -25,7 +26,7 @@ const fixedStatistics = (
   }
   if (mode !== "fixed") return undefined;
   const layers = normLayers(architecture);
-  const total = statisticsCount(architecture);
+  const total = statisticsCount(layers);
   for (const what of ["mean", "variance"]) {
     graph.split(
       graph.input(what, "float32", [total]),
@@ -82,11 +83,12 @@ export const emitNetwork = (
   const { features, logits } =
     channels < block ? blockedNetwork(parts, block) : plainNetwork(parts, { channelMultiple, precision });
   if (mode === "calibration") {
-    const all = normLayers(architecture).map(({ name }) => measured.get(name)!);
+    const layers = normLayers(architecture);
+    const all = layers.map(({ name }) => measured.get(name)!);
     ["mean", "variance"].forEach((name, what) => {
       const values = all.map((layer) => layer[what]!);
       graph.node("Concat", values, { axis: 0 }, name);
-      graph.output(name, "float32", [statisticsCount(architecture)]);
+      graph.output(name, "float32", [statisticsCount(layers)]);
     });
   } else {
     graph.node("Identity", [features], {}, "features");

@@ -1,8 +1,8 @@
 /** The network's operations with TensorFlow.js: maps are [N, H, W, C], which every backend of it computes. */
 import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from "@tensorflow/tfjs-core";
+import type { PackedStatistics } from "../../../common/norm-statistics.ts";
 import { epsilon, type Network, normLayers, parameters } from "../../network/architecture.ts";
 import type { Operations, Window } from "../../network/densenet.ts";
-import type { PackedStatistics } from "../../network/statistics.ts";
 import type { Tf } from "./load.ts";
 
 /**

@@ -74,15 +74,16 @@ export const weights: readonly Target[] = [
   },
   {
     name: "statistics",
-    parsers: ["gpu-worker/network/statistics.ts"],
+    parsers: ["common/norm-statistics.ts"],
     seeds: ["0 0", "3 1", "7 200 5"],
     async open() {
-      const { architectureSchema } = await import("../../../gpu-worker/network/architecture.ts");
+      const { architectureSchema, normLayers } = await import("../../../gpu-worker/network/architecture.ts");
       const { decodeStatistics, encodeStatistics, estimateStatistics } = await import(
-        "../../../gpu-worker/network/statistics.ts"
+        "../../../common/norm-statistics.ts"
       );
       const { initialWeights } = await import("../../../gpu-worker/network/initialise.ts");
       const network = architectureSchema.parse(architecture);
+      const layers = normLayers(network);
       const trained = initialWeights(network, 1);
       const statistics = new Map([...trained].filter(([name]) => /running_(mean|var)$/.test(name)));
       const right = Buffer.from(encodeStatistics(statistics).data);
@@ -91,8 +92,8 @@ export const weights: readonly Target[] = [
         const data = Buffer.from(right);
         for (let at = 0; at + 2 < input.length; at += 3)
           data[(input[at]! * 256 + input[at + 1]!) % data.length] = input[at + 2]!;
-        const decoded = decodeStatistics(input.length % 5 === 4 ? data.subarray(0, input.length) : data, network);
-        const estimate = estimateStatistics(network);
+        const decoded = decodeStatistics(input.length % 5 === 4 ? data.subarray(0, input.length) : data, layers);
+        const estimate = estimateStatistics(layers);
         if (input[0] !== 0) estimate.addEstimate(decoded, input[0] ?? 0);
         if (input[1] !== 0) estimate.finish(trained, input[1] ?? 1);
       };

@@ -6,26 +6,34 @@
  * batches of equal size where it matters. A batch may be a single image.
  */
 import { createHash } from "node:crypto";
-import { PlatestreamError } from "../../common/errors.ts";
-import { readSafetensors, safetensorsMetadata, writeSafetensors } from "../../common/safetensors.ts";
-import { type Architecture, normLayers, type Weights } from "./architecture.ts";
+import { PlatestreamError } from "./errors.ts";
+import { readSafetensors, safetensorsMetadata, writeSafetensors } from "./safetensors.ts";
 
-/** Means and variances of all BatchNorm layers, one layer after the other in the order of `normLayers`. */
+/** A BatchNorm layer: its name in torchvision's terms, and how many feature maps it normalises. */
+export interface NormLayer {
+  readonly name: string;
+  readonly maps: number;
+}
+
+/** Tensors by torchvision's names. */
+type Tensors = ReadonlyMap<string, Float32Array>;
+
+/** Means and variances of all BatchNorm layers, one layer after the other in the order of their execution. */
 export interface PackedStatistics {
   readonly mean: Float32Array;
   readonly variance: Float32Array;
 }
 
 /** How many values each of the two holds. */
-export const statisticsCount = (architecture: Architecture): number =>
-  normLayers(architecture).reduce((sum, { maps }) => sum + maps, 0);
+export const statisticsCount = (layers: readonly NormLayer[]): number =>
+  layers.reduce((sum, { maps }) => sum + maps, 0);
 
 /** Packs `<layer>.running_mean` and `<layer>.running_var`. */
-export const packStatistics = (architecture: Architecture, statistics: Weights): PackedStatistics => {
+export const packStatistics = (layers: readonly NormLayer[], statistics: Tensors): PackedStatistics => {
   const pack = (what: string): Float32Array => {
-    const packed = new Float32Array(statisticsCount(architecture));
+    const packed = new Float32Array(statisticsCount(layers));
     let first = 0;
-    for (const { name, maps } of normLayers(architecture)) {
+    for (const { name, maps } of layers) {
       packed.set(statistics.get(`${name}.${what}`)!, first);
       first += maps;
     }
@@ -34,10 +42,10 @@ export const packStatistics = (architecture: Architecture, statistics: Weights):
   return { mean: pack("running_mean"), variance: pack("running_var") };
 };
 
-const unpackStatistics = (architecture: Architecture, { mean, variance }: PackedStatistics): Weights => {
+const unpackStatistics = (layers: readonly NormLayer[], { mean, variance }: PackedStatistics): Tensors => {
   const statistics = new Map<string, Float32Array>();
   let first = 0;
-  for (const { name, maps } of normLayers(architecture)) {
+  for (const { name, maps } of layers) {
     statistics.set(`${name}.running_mean`, mean.subarray(first, first + maps));
     statistics.set(`${name}.running_var`, variance.subarray(first, first + maps));
     first += maps;
@@ -50,7 +58,7 @@ export interface StatisticsEstimate {
   /** What the network returned for one batch in mode `calibration`. */
   add(batch: PackedStatistics, images: number): void;
   /** Statistics that were finished elsewhere, of one batch. */
-  addEstimate(statistics: Weights, images: number): void;
+  addEstimate(statistics: Tensors, images: number): void;
   /** How many images were added. */
   readonly images: number;
   /**
@@ -59,11 +67,11 @@ export interface StatisticsEstimate {
    * `sourceWeight` N blends in the training statistics as if they rested on N images, n being the images of the
    * domain: N/(N+n) training + n/(N+n) domain (Schneider et al. 2020, arXiv 2006.16971).
    */
-  finish(trained: Weights, sourceWeight: number): Weights;
+  finish(trained: Tensors, sourceWeight: number): Tensors;
 }
 
-export const estimateStatistics = (architecture: Architecture): StatisticsEstimate => {
-  const count = statisticsCount(architecture);
+export const estimateStatistics = (layers: readonly NormLayer[]): StatisticsEstimate => {
+  const count = statisticsCount(layers);
   const sums = { mean: new Float64Array(count), variance: new Float64Array(count) };
   let batches = 0;
   let images = 0;
@@ -79,7 +87,7 @@ export const estimateStatistics = (architecture: Architecture): StatisticsEstima
       if (!(added > 0)) {
         throw new PlatestreamError("invalid-request", `an estimate rests on at least one image, not on ${added}`);
       }
-      this.add(packStatistics(architecture, statistics), added);
+      this.add(packStatistics(layers, statistics), added);
     },
     get images() {
       return images;
@@ -89,10 +97,10 @@ export const estimateStatistics = (architecture: Architecture): StatisticsEstima
         throw new PlatestreamError("invalid-request", "statistics rest on at least one image; none was sent");
       }
       const share = images / (images + sourceWeight);
-      const source = packStatistics(architecture, trained);
+      const source = packStatistics(layers, trained);
       const blend = (what: "mean" | "variance"): Float32Array =>
         Float32Array.from(sums[what], (total, index) => share * (total / batches) + (1 - share) * source[what][index]!);
-      return unpackStatistics(architecture, { mean: blend("mean"), variance: blend("variance") });
+      return unpackStatistics(layers, { mean: blend("mean"), variance: blend("variance") });
     },
   };
 };
@@ -105,7 +113,7 @@ export interface StatisticsOwner {
 }
 
 /** Statistics as safetensors, and their content address: the first 16 hex digits of the SHA-256 of those bytes. */
-export const encodeStatistics = (statistics: Weights, owner?: StatisticsOwner): { id: string; data: Uint8Array } => {
+export const encodeStatistics = (statistics: Tensors, owner?: StatisticsOwner): { id: string; data: Uint8Array } => {
   const tensors = [...statistics].map(([name, data]) => [name, { shape: [data.length], data }] as const);
   const metadata = owner === undefined ? {} : { version: owner.version, cell_type: owner.cellType };
   const data = writeSafetensors(new Map(tensors), metadata);
@@ -131,10 +139,10 @@ const layerProblem = (key: string, values: unknown, maps: number): string | unde
 };
 
 /**
- * Reads statistics and checks that they are those of this architecture, and of `owner` where they name theirs: every layer,
+ * Reads statistics and checks that they are those of these layers, and of `owner` where they name theirs: every layer,
  * finite, no negative variance, no layer without any.
  */
-export const decodeStatistics = (data: Uint8Array, architecture: Architecture, owner?: StatisticsOwner): Weights => {
+export const decodeStatistics = (data: Uint8Array, layers: readonly NormLayer[], owner?: StatisticsOwner): Tensors => {
   const read = <T>(reader: (bytes: Uint8Array, source: string) => T): T => {
     try {
       return reader(data, "the statistics");
@@ -150,7 +158,7 @@ export const decodeStatistics = (data: Uint8Array, architecture: Architecture, o
     );
   }
   const statistics = new Map<string, Float32Array>();
-  for (const { name, maps } of normLayers(architecture)) {
+  for (const { name, maps } of layers) {
     for (const key of [`${name}.running_mean`, `${name}.running_var`]) {
       const tensor = stored.get(key);
       const problem = layerProblem(key, tensor?.data, maps);
