@@ -18,6 +18,13 @@ export const noSuchEvent = (after: number, last: number): PlatestreamError =>
       "Read from the start, or from now on",
   );
 
+/** Who has seen events of a store that was deleted would take others of the same numbers for seen. */
+export const begunAnew = (after: number): PlatestreamError =>
+  new PlatestreamError(
+    "invalid-request",
+    `the events were deleted and begun anew, and numbers up to ${after} are given again: read from the start, or from now on`,
+  );
+
 export interface EventStore {
   /**
    * Keeps an event, unless one of this `id` was appended just now. With `once` it is stored at most once ever: calls are, and

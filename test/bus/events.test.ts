@@ -10,6 +10,8 @@ import { openEventPublisher } from "../../pipeline/events/publish.ts";
 import { read, resultOf, testEvents } from "../events/suite.ts";
 import { type NatsServer, startNatsServer } from "./nats-server.ts";
 
+const limit = { timeout: 60_000 };
+
 let server: NatsServer;
 before(async () => {
   server = await startNatsServer();
@@ -64,6 +66,49 @@ test("events - a subscriber gets what was sent to nobody, though nothing follows
   assert.deepEqual(
     (await following).map(({ value }) => value.experiment),
     ["HUVEC-01", "HUVEC-02"],
+  );
+});
+
+for (const [what, count] of [
+  ["fewer", 1],
+  ["as many", 3],
+  ["more", 8],
+] as const) {
+  test(
+    `events - a subscriber whose stream is deleted and made again with ${what} events is told so`,
+    limit,
+    async (t) => {
+      const parts = await openNats({ url: server.namespace(), name: "test", onConnection: () => {} });
+      t.after(() => parts.nc.close());
+      const store = natsEvents(parts);
+      await openEventPublisher(store, "a", () => "HUVEC").publishResult(resultOf("HUVEC-01", 1));
+      const following = read(store, {}, 100);
+      following.catch(() => undefined); // looked at below
+      await sleep(500);
+      const { names, manager } = parts.streams;
+      const { config } = await manager.streams.info(names.events);
+      await manager.streams.delete(names.events);
+      await manager.streams.add(config);
+      const queued = { kind: "state", state: "queued", cellType: "HUVEC", node: "a", at: "" } as const;
+      for (let n = 0; n < count; n++) await store.append({ ...queued, experiment: `${n}` }, { id: `${n}` });
+      await assert.rejects(following, /\[invalid-request\].*[Rr]ead from the start/);
+    },
+  );
+}
+
+test("events - a subscriber goes on where a damaged stream was made anew with further numbers", limit, async (t) => {
+  const parts = await openNats({ url: server.namespace(), name: "test", onConnection: () => {} });
+  t.after(() => parts.nc.close());
+  const store = natsEvents(parts);
+  const node = openEventPublisher(store, "a", () => "HUVEC");
+  await node.publishResult(resultOf("HUVEC-01", 1));
+  const following = read(store, {}, 6);
+  await sleep(500);
+  await parts.streams.empty(parts.streams.names.events);
+  await node.publishResult(resultOf("HUVEC-02", 1));
+  assert.deepEqual(
+    (await following).map(({ seq }) => seq),
+    [1, 2, 3, 4, 5, 6],
   );
 });
 

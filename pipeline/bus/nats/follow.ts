@@ -10,7 +10,7 @@ import {
   type JsMsg,
 } from "@nats-io/jetstream";
 import { PlatestreamError } from "../../../common/errors.ts";
-import { noSuchEvent } from "../../events/store.ts";
+import { begunAnew, noSuchEvent } from "../../events/store.ts";
 import { type NatsConnection, nanos, nuid, retryUntilAnswered } from "./connection.ts";
 import { findStream } from "./jetstream.ts";
 
@@ -40,11 +40,15 @@ export async function* followStream<T>(
 ): AsyncGenerator<{ readonly seq: number; readonly value: T }> {
   let last = after;
   let fruitless = 0;
+  let created: string | undefined;
   while (!signal.aborted) {
     // Numbers that fall are those of a store that was rolled back or made anew: what comes may have been seen, or not.
     const there = await findStream(nc, manager, stream);
     if (there === undefined) throw streamDeleted(stream);
     if (there.state.last_seq < last) throw noSuchEvent(last, there.state.last_seq);
+    created ??= there.created;
+    if (there.created !== created && there.state.first_seq <= last) throw begunAnew(last);
+    created = there.created;
     const reader = await retryUntilAnswered(nc, () =>
       manager.consumers.add(stream, {
         name: `reader-${nuid.next()}`,

@@ -64,7 +64,8 @@ export interface Streams {
   readEach<T>(stream: string): Promise<readonly T[]>;
   /**
    * From the first message after sequence number `after` on, then whatever comes, until aborted. Throws "invalid-data" where
-   * the server counts messages that it cannot give, and "invalid-request" where its numbers have fallen.
+   * the server counts messages that it cannot give, and "invalid-request" where its numbers have fallen or are
+   * given again.
    */
   follow<T>(stream: string, options: FollowOptions): AsyncGenerator<{ readonly seq: number; readonly value: T }>;
   remove(stream: string, seq: number): Promise<void>;
