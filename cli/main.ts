@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { Console } from "node:console";
 import { errorCodes, PlatestreamError } from "../common/errors.ts";
-import { catchEscapes } from "../pipeline/run/escapes.ts";
+import { catchEscapes, leave } from "../pipeline/run/escapes.ts";
 import { hideOwnLogins } from "./parts/hide-logins.ts";
 import { program } from "./program.ts";
 
@@ -16,9 +16,9 @@ const report = (thrown: unknown): number => {
 hideOwnLogins();
 // Standard output is for results: what a plugin or a library logs is read by people.
 globalThis.console = new Console(process.stderr);
-catchEscapes((thrown) => process.exit(report(thrown)));
+catchEscapes(report);
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code === "EPIPE") process.exit(); // whoever reads has left, as head does
+  if (error.code === "EPIPE") leave(0); // whoever reads has left, as head does
   throw error;
 });
 try {

@@ -7,8 +7,8 @@ const collect = (value: string, previous: string[]): string[] => [...previous, v
 
 const place = (text: string): "now" | "start" | number => {
   if (text === "now" || text === "start") return text;
-  if (/^\d+$/.test(text)) return Number(text);
-  throw new InvalidArgumentError("It is now, start, or the sequence number to go on after.");
+  if (/^\d+$/.test(text) && Number.isSafeInteger(Number(text))) return Number(text);
+  throw new InvalidArgumentError("It is now, start, or the sequence number to go on after, less than 2^53.");
 };
 
 /** `pipeline results`: calls and states, while they appear or afterwards. */

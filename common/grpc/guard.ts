@@ -15,7 +15,7 @@ import { serviceError } from "./service-error.ts";
 
 export interface MethodRule {
   readonly role: Role;
-  /** A stream that may go on for as long as its client likes. */
+  /** A stream that may go on for as long as its client likes; one that the client sends on ends when nothing moves on it. */
   readonly endless?: boolean;
 }
 
@@ -38,6 +38,9 @@ const askAgainMs = 2_000;
 
 /** Of a timer. */
 const longestMs = 2 ** 31 - 1;
+
+/** What beside about twice as much is sent before a message never gets here: HTTP/2's own limit ends the connection. */
+const mostMetadataBytes = 2 ** 16;
 
 const health = "/grpc.health.v1.Health/";
 
@@ -65,8 +68,13 @@ export const openGuard = ({ tokens, limits }: ServerSecurity, rules: MethodRules
   const interceptor: ServerInterceptor = (method, call) => {
     const rule = rules[method.path];
     let done = (): void => undefined;
-    let heard = (): void => undefined;
+    /** A message went one way or the other. */
+    let stirred = (): void => undefined;
+    const endAfter = (ms: number, error: PlatestreamError): NodeJS.Timeout =>
+      setTimeout(() => call.sendStatus(serviceError(error)), Math.min(ms, longestMs));
     const admit = (metadata: Metadata): void => {
+      const bytes = bytesOf(metadata);
+      if (bytes > mostMetadataBytes) throw tooMuchMetadata(bytes);
       const [header] = metadata.get("authorization");
       // From here on nobody needs it, least of all a log.
       metadata.remove("authorization");
@@ -77,11 +85,11 @@ export const openGuard = ({ tokens, limits }: ServerSecurity, rules: MethodRules
       const ask = () => (tokens === undefined ? undefined : authorise(tokens(), header?.toString(), rule?.role));
       const entry = ask();
       const leave = count(entry === undefined ? peerOf(call) : `token ${entry.name}`, rule !== undefined);
-      const waits = setTimeout(
-        () => call.sendStatus(serviceError(silent(limits.maxSilenceMs))),
-        Math.min(limits.maxSilenceMs, longestMs),
-      );
-      heard = () => clearTimeout(waits);
+      let quiet = endAfter(limits.maxSilenceMs, silent(limits.maxSilenceMs));
+      stirred = () => {
+        clearTimeout(quiet);
+        if (rule?.endless && method.requestStream) quiet = endAfter(limits.maxCallMs, idle(limits.maxCallMs));
+      };
       const askAgain = () => {
         try {
           ask();
@@ -91,13 +99,11 @@ export const openGuard = ({ tokens, limits }: ServerSecurity, rules: MethodRules
       };
       const timer = rule?.endless
         ? setInterval(askAgain, askAgainMs)
-        : setTimeout(
-            () => call.sendStatus(serviceError(late(limits.maxCallMs))),
-            Math.min(limits.maxCallMs, longestMs),
-          );
+        : endAfter(limits.maxCallMs, late(limits.maxCallMs));
       done = () => {
         clearTimeout(timer);
-        heard();
+        clearTimeout(quiet);
+        stirred = () => undefined;
         leave();
       };
     };
@@ -113,7 +119,7 @@ export const openGuard = ({ tokens, limits }: ServerSecurity, rules: MethodRules
         next(metadata);
       })
       .withOnReceiveMessage((message, next) => {
-        heard();
+        stirred();
         if (message instanceof UnreadableMessage) return call.sendStatus(serviceError(message.error));
         next(message);
       })
@@ -123,7 +129,14 @@ export const openGuard = ({ tokens, limits }: ServerSecurity, rules: MethodRules
         done = () => undefined;
       })
       .build();
-    return new ServerInterceptingCall(call, new ResponderBuilder().withStart((next) => next(listener)).build());
+    const responder = new ResponderBuilder()
+      .withStart((next) => next(listener))
+      .withSendMessage((message, next) => {
+        stirred();
+        next(message);
+      })
+      .build();
+    return new ServerInterceptingCall(call, responder);
   };
   return {
     interceptor,
@@ -143,6 +156,19 @@ export const openGuard = ({ tokens, limits }: ServerSecurity, rules: MethodRules
 const peerOf = (call: ServerInterceptingCallInterface): string =>
   call.getAuthContext().sslPeerCertificate?.fingerprint256 ?? call.getConnectionInfo().remoteAddress ?? "unknown";
 
+/** As HTTP/2 counts them. */
+const bytesOf = (metadata: Metadata): number =>
+  Object.entries(metadata.toJSON()).reduce(
+    (sum, [key, values]) => sum + values.reduce((each, value) => each + key.length + value.length + 32, 0),
+    0,
+  );
+
+const tooMuchMetadata = (bytes: number): PlatestreamError =>
+  new PlatestreamError(
+    "too-large",
+    `the metadata of a call may take ${mostMetadataBytes} bytes, and this call brings ${bytes}; what is long belongs into a message`,
+  );
+
 const tooMany = (most: number): PlatestreamError =>
   new PlatestreamError(
     "too-many-calls",
@@ -153,6 +179,12 @@ const silent = (ms: number): PlatestreamError =>
   new PlatestreamError(
     "deadline",
     `no message came for ${ms / 1000} s after the call was opened; open it when there is something to send, or start the server with another --max-silence`,
+  );
+
+const idle = (ms: number): PlatestreamError =>
+  new PlatestreamError(
+    "deadline",
+    `nothing was sent on this stream for ${ms / 1000} s; open it when there is something to send, or start the server with another --max-call-time`,
   );
 
 const late = (ms: number): PlatestreamError =>

@@ -39,14 +39,33 @@ const rules: Readonly<Partial<Record<Port, readonly Rule[]>>> = {
   ],
 };
 
+/** Fields that hold what another port carries, one or a list. */
+const parts: Readonly<Partial<Record<Port, readonly [field: string, holds: Port]>>> = {
+  "site-image": ["site", "site"],
+  batch: ["images", "site-image"],
+  "site-prediction": ["site", "site"],
+  call: ["prediction", "well-prediction"],
+};
+
 /** Undefined where the item is what the port carries; ports that plugins declare carry anything. */
 export const itemProblem = (port: Port, item: unknown): string | undefined => {
   if (typeof item !== "object" || item === null) return `"${port}" carries objects, it gave ${shown(item)}`;
   const fields = item as Fields;
   const broken = rules[port]?.find(([field, , holds]) => !holds(fields[field], fields));
-  if (broken === undefined) return undefined;
+  if (broken === undefined) return partProblem(port, fields);
   const [field, is] = broken;
   return `the ${field} of "${port}" must be ${is}, it gave ${shown(fields[field])}`;
+};
+
+const partProblem = (port: Port, item: Fields): string | undefined => {
+  const part = parts[port];
+  if (part === undefined) return undefined;
+  const [field, holds] = part;
+  for (const each of [item[field]].flat()) {
+    const problem = itemProblem(holds, each);
+    if (problem !== undefined) return `${problem}, as the ${field} of "${port}"`;
+  }
+  return undefined;
 };
 
 const shown = (value: unknown): string => {

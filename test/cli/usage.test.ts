@@ -16,6 +16,10 @@ const mistakes: readonly (readonly [line: string, problem: string])[] = [
     "worker --model demo --provider abacus",
     "option '--provider <name>' argument 'abacus' is invalid. Allowed choices are auto, cuda, webgpu, cpu, tensorflow-gpu, tensorflow, wasm; see `pipeline worker --help`",
   ],
+  [
+    "results --from 9007199254740993",
+    "option '--from <place>' argument '9007199254740993' is invalid. It is now, start, or the sequence number to go on after, less than 2^53; see `pipeline results --help`",
+  ],
 ];
 
 test("a command line that is not understood is wrong input: what is wrong, and where the help is", async () => {

@@ -154,6 +154,12 @@ test("what cannot be subscribed to is refused with the reason", async (t) => {
     code: "invalid-request",
     message: /kinds of events are call and state, not "calls"/,
   });
+  // 2^53 is what 2^53 + 1 becomes on the way.
+  for (const after of [2 ** 53, 2 ** 62])
+    await assert.rejects(read(address, {}, { from: after }), {
+      code: "invalid-request",
+      message: /`after` is a sequence number, less than 2\^53/,
+    });
   await assert.rejects(read("127.0.0.1:1", {}, {}), { code: "bus-unavailable", message: /127\.0\.0\.1:1/ });
 });
 

@@ -10,6 +10,8 @@ export interface Link {
   /** Destroys all connections and refuses others. */
   cut(): void;
   mend(): void;
+  /** Neither end is read any more, as when the client's process is stopped. */
+  freeze(): void;
   close(): Promise<void>;
 }
 
@@ -49,6 +51,9 @@ export const openLink = async (target: string, delayMs = 0): Promise<Link> => {
     cut,
     mend: () => {
       whole = true;
+    },
+    freeze() {
+      for (const socket of sockets) socket.unpipe().pause();
     },
     async close() {
       cut();

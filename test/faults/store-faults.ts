@@ -152,6 +152,9 @@ export const storeFaults: readonly Fault[] = [
       await rm(storeOf(scene), { recursive: true });
       await scene.server.restart();
       await scene.submit();
+      // A node that has seen the queue empty before is gone, and somebody starts it again.
+      const settled = scene.settled(experiments).then(() => true);
+      while (!(await Promise.race([settled, scene.nodes.at(-1)!.ended.then(() => false)]))) scene.startNode("node-1");
     },
   },
   {

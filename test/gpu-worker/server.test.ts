@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { EventEmitter, once } from "node:events";
 import { type TestContext, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import {
   type ClientDuplexStream,
   credentials,
@@ -19,6 +20,7 @@ import { packageFile } from "../../common/package-file.ts";
 import { readBundle } from "../../gpu-worker/bundle/bundle.ts";
 import type { Engine } from "../../gpu-worker/engine/engine.ts";
 import { type EngineOptions, openEngine } from "../../gpu-worker/engine/open-engine.ts";
+import type { FinishedRequest } from "../../gpu-worker/services/requests.ts";
 import { type ServerOptions, startServer } from "../../gpu-worker/services/server.ts";
 import type { PredictResponse__Output as PredictResponse } from "../../proto/types/platestream/v1/PredictResponse.ts";
 import { assertClose } from "./parity-case.ts";
@@ -263,14 +265,22 @@ test("a call that is cancelled or runs out of time is cancelled in the engine, t
     calibrate: () => ({
       model: engine.models()[0]!,
       add: () => Promise.resolve(),
-      finish: () => Promise.reject(new Error("not used")),
+      finish: () => sleep(500).then(() => Promise.reject(new Error("the client is gone by now"))),
     }),
     close: () => Promise.resolve(),
   };
-  const server = await startServer(engine, { listen: "127.0.0.1:0" });
+  const observe = (finished: FinishedRequest) => events.emit("finished", finished);
+  const server = await startServer(engine, { listen: "127.0.0.1:0", observe });
   t.after(() => server.close(1000));
   const { client, stream } = clientOf(t, server.address);
   const request = { images: images(0, 1) };
+
+  const finished = once(events, "finished") as Promise<[FinishedRequest]>;
+  const calibration = client.Calibrate!(() => undefined);
+  calibration.write(request);
+  setTimeout(() => calibration.cancel(), 300);
+  const [{ method, error }] = await finished;
+  assert.deepEqual([method, error?.code], ["Calibrate", "cancelled"]);
 
   for (const deadline of [undefined, 300]) {
     const [started, aborted] = [once(events, "started"), once(events, "aborted")];
@@ -291,7 +301,7 @@ test("a call that is cancelled or runs out of time is cancelled in the engine, t
   await aborted;
 });
 
-test("reflection lists the service", async (t) => {
+test("reflection lists every service that there is, and describes it", async (t) => {
   const { address } = await startTiny(t);
   const definition = loadSync(
     packageFile("node_modules/@grpc/reflection/build/proto/grpc/reflection/v1/reflection.proto"),
@@ -301,15 +311,38 @@ test("reflection lists the service", async (t) => {
   };
   const client = new loaded.grpc.reflection.v1.ServerReflection(address, credentials.createInsecure());
   t.after(() => client.close());
-  const call = client.ServerReflectionInfo!();
-  const answer = new Promise<{ listServicesResponse: { service: { name: string }[] } }>((resolve, reject) => {
-    call.on("data", resolve);
-    call.on("error", reject);
-  });
-  call.write({ listServices: "" });
-  const names = (await answer).listServicesResponse.service.map(({ name }) => name);
+  interface Answer {
+    readonly listServicesResponse?: { readonly service: readonly { readonly name: string }[] };
+    readonly fileDescriptorResponse?: { readonly fileDescriptorProto: readonly Buffer[] };
+    readonly errorResponse?: object;
+  }
+  const call = client.ServerReflectionInfo!() as ClientDuplexStream<Json, Answer>;
+  const ask = async (request: Json): Promise<Answer> => {
+    const answer = once(call, "data") as Promise<[Answer]>;
+    call.write(request);
+    return (await answer)[0];
+  };
+  const names = (await ask({ listServices: "" })).listServicesResponse!.service.map(({ name }) => name);
+  for (const name of ["platestream.v1.Worker", "grpc.health.v1.Health"]) assert.ok(names.includes(name), name);
+  for (const name of names) {
+    const { fileDescriptorResponse, errorResponse } = await ask({ fileContainingSymbol: name });
+    const described = Buffer.concat(fileDescriptorResponse?.fileDescriptorProto ?? []).toString("latin1");
+    assert.ok(described.includes(name.slice(name.lastIndexOf(".") + 1)), `${name}: ${JSON.stringify(errorResponse)}`);
+  }
   call.end();
-  assert.ok(names.includes("platestream.v1.Worker"), names.join(", "));
+});
+
+test("every message of a calibration is of one network", async (t) => {
+  const { address } = await startTiny(t);
+  const { calibrate } = clientOf(t, address);
+  for (const other of [{ cell_type: "NO-SUCH" }, { model: "another" }]) {
+    const [name = ""] = Object.values(other);
+    await assert.rejects(
+      calibrate([{ images: images(0, 4) }, { images: images(4, 8), ...other }]),
+      failure(status.INVALID_ARGUMENT, new RegExp(`a calibration is of one network: .*${name}`), "invalid-request"),
+    );
+  }
+  assert.ok(await calibrate([{ images: images(0, 4) }, { images: images(4, 8), cell_type: "HUVEC" }]));
 });
 
 test("closing answers what is under way and ends open streams", async (t) => {

@@ -84,6 +84,16 @@ test("output of another type is the fault of the stage that gave it", async (t) 
   assert.match(stderr, /it gave Float32Array of \d+/);
 });
 
+test("a plugin that ends the process is told, and the run does not look finished", async (t) => {
+  const config = await withPlugin(t, "exits", "tap(() => process.exit(0))");
+  const { code, stderr } = await pipeline("start", "--config", config);
+  assert.equal(code, 1);
+  assert.match(
+    stderr,
+    /stage mine of plugin \.\/exits\.mjs \(.*exits\.mjs:6:\d+\), experiment HUVEC-01.*: it ended the process, with exit code 0/,
+  );
+});
+
 test("what a plugin logs goes to stderr, and --json stays JSON", async (t) => {
   const config = await withPlugin(t, "logs", 'tap(() => console.log("a word"))');
   const { code, stdout, stderr } = await pipeline("start", "--config", config, "--json");

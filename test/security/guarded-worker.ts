@@ -90,8 +90,8 @@ export type Ask = (request: object, signal?: AbortSignal) => Promise<unknown>;
 export interface GuardedClient {
   readonly listModels: Ask;
   readonly predict: Ask;
-  /** Opens a stream, which nothing is sent on; rejects with how it ends. */
-  readonly streamEnds: () => Promise<void>;
+  /** Opens a stream, which one request or nothing is sent on; rejects with how it ends. */
+  readonly streamEnds: (request?: object) => Promise<void>;
   readonly health: Ask;
   /** Resolves to the names of the services. */
   readonly reflect: () => Promise<string[]>;
@@ -108,9 +108,10 @@ export const clientOf = async (
   const channel = { interceptors, "grpc.use_local_subchannel_pool": 1, "grpc.enable_retries": 0 };
   const worker = new Worker(address, credentials, channel);
   const health = new (makeGenericClientConstructor(healthService, "Health"))(address, credentials, channel);
-  const streamEnds = () =>
+  const streamEnds = (request?: object) =>
     new Promise<void>((resolve, reject) => {
       const stream = worker.PredictStream();
+      if (request !== undefined) stream.write(request);
       stream.on("error", reject);
       stream.on("end", resolve);
       stream.resume();

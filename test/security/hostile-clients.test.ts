@@ -2,12 +2,14 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { readdirSync } from "node:fs";
+import { connect as connectHttp2 } from "node:http2";
 import { connect as connectSocket } from "node:net";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client, credentials, Metadata, makeGenericClientConstructor, type ServiceError, status } from "@grpc/grpc-js";
 import { service as healthService } from "grpc-health-check";
-import { clientOf, startGuardedWorker } from "./guarded-worker.ts";
+import { openLink } from "../faults/cut-link.ts";
+import { clientOf, onePixel, startGuardedWorker } from "./guarded-worker.ts";
 
 const frame = (type: number, flags: number, stream: number, payload: Uint8Array = Buffer.alloc(0)): Buffer => {
   const head = Buffer.alloc(9);
@@ -53,6 +55,81 @@ test("a call whose first message does not come ends", { timeout: 30_000 }, async
     details:
       "no message came for 1 s after the call was opened; open it when there is something to send, or start the server with another --max-silence",
   });
+});
+
+test("a stream on which nothing moves any more ends", { timeout: 30_000 }, async (t) => {
+  const { address } = await startGuardedWorker(t, { maxCallTime: 1 });
+  const client = await clientOf(t, address);
+  await assert.rejects(client.streamEnds(onePixel), {
+    code: status.DEADLINE_EXCEEDED,
+    details:
+      "nothing was sent on this stream for 1 s; open it when there is something to send, or start the server with another --max-call-time",
+  });
+});
+
+test("the calls of a client that is stopped are given up, and its address is served again", {
+  timeout: 90_000,
+}, async (t) => {
+  const { address } = await startGuardedWorker(t, { maxCalls: 2 });
+  const link = await openLink(address);
+  t.after(link.close);
+  const stopped = await clientOf(t, link.address);
+  const held = [stopped.streamEnds(), stopped.streamEnds()].map((end) => end.catch(() => undefined));
+  const other = await clientOf(t, address);
+  const refused = () =>
+    other.listModels({}).then(
+      () => false,
+      ({ code, message }: ServiceError) => {
+        assert.equal(code, status.RESOURCE_EXHAUSTED, message);
+        return true;
+      },
+    );
+  while (!(await refused())) await sleep(50);
+  link.freeze();
+  const started = Date.now();
+  while (await refused()) {
+    assert.ok(Date.now() - started < 60_000, "the calls of a client that is stopped are held for 60 s");
+    await sleep(500);
+  }
+  link.cut();
+  await Promise.all(held);
+});
+
+test("more metadata than a call may have is refused in words; beyond HTTP/2's own limit the connection ends", {
+  timeout: 30_000,
+}, async (t) => {
+  const { address } = await startGuardedWorker(t);
+  const session = connectHttp2(`http://${address}`, { maxSendHeaderBlockLength: 2 ** 22 });
+  session.on("error", () => undefined);
+  t.after(() => session.destroy());
+  const ask = (bytes: number) => {
+    const stream = session.request({
+      ":method": "POST",
+      ":path": "/platestream.v1.Worker/ListModels",
+      "content-type": "application/grpc",
+      te: "trailers",
+      "x-long": "~".repeat(bytes / 3),
+      "x-longer": "~".repeat(bytes / 3),
+      "x-longest": "~".repeat(bytes / 3),
+    });
+    stream.on("error", () => undefined);
+    stream.resume().end(Buffer.alloc(5));
+    return new Promise<Record<string, unknown>>((resolve) => {
+      stream
+        .on("response", resolve)
+        .on("trailers", resolve)
+        .on("close", () => resolve({}));
+    });
+  };
+  const said = await ask(90_000);
+  assert.equal(said["grpc-status"], String(status.RESOURCE_EXHAUSTED));
+  assert.match(
+    decodeURIComponent(String(said["grpc-message"])),
+    /the metadata of a call may take 65536 bytes, and this call brings 90\d{3};/,
+  );
+  assert.deepEqual(await ask(300_000), {});
+  assert.ok(session.destroyed);
+  await (await clientOf(t, address)).listModels({});
 });
 
 test("a client may watch the health so often, and call all the same", { timeout: 30_000 }, async (t) => {

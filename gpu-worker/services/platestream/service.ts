@@ -87,6 +87,8 @@ const otherModel = ({ name, cellType }: ModelInfo, choice: ModelChoice): Platest
     `a calibration is of one network: its first message named ${name} ${cellType}, a later one a ${describeChoice(choice)}`,
   );
 
+const cancelled = (): PlatestreamError => new PlatestreamError("cancelled", "the client gave up, or its time was over");
+
 const rules = {
   Predict: { role: "predict" },
   PredictStream: { role: "predict", endless: true },
@@ -161,7 +163,10 @@ const handlers = (worker: Worker, requests: Requests, draining: AbortSignal): Wo
       const batches = call.iterator({ destroyOnReturn: false });
       const work = (asks: Asks) => {
         refuseWhile(draining);
-        return estimateWith(worker, batches, signal, asks);
+        return estimateWith(worker, batches, signal, asks).finally(() => {
+          // Batches that do not come any more end their iterator, or break it with an error of Node's.
+          if (signal.aborted) throw cancelled();
+        });
       };
       answer(null, await requests.run("Calibrate", call.metadata, work));
     } catch (thrown) {

@@ -103,7 +103,7 @@ export const plugins: Door = {
     plugin(
       "gives a call without a well",
       "blamed on the results",
-      stage("map(({ well, ...rest }) => rest)", "call"),
+      stage("map(({ prediction: { well, ...rest }, ...call }) => ({ ...call, prediction: rest }))", "call"),
       who,
       "plate-assign",
     ),

@@ -122,14 +122,24 @@ export const requests: Door = {
       },
     },
     {
-      input: "150 kB of metadata",
-      before: "INTERNAL: a stream that was reset, with no word of metadata",
+      input: "90 kB of metadata",
+      before: "OK",
       async run(scene) {
         const client = await clientOf(scene);
-        const answer = await client.listModels({ "x-long": "~".repeat(150_000) });
-        if (answer.status === "DEADLINE_EXCEEDED") return hung("no answer within 15 s");
-        const now = `${answer.status}: ${answer.message.slice(0, 200)}`;
-        return answer.status === "INTERNAL" ? unclear(now) : clear(now);
+        const answer = await client.listModels({ "x-long": "~".repeat(45_000), "x-longer": "~".repeat(45_000) });
+        return answered(answer, "RESOURCE_EXHAUSTED", /metadata/);
+      },
+    },
+    {
+      input: "150 kB of metadata, beyond what HTTP/2's library takes",
+      before: "no answer",
+      async run(scene) {
+        const { status, message } = await (await clientOf(scene)).listModels({ "x-long": "~".repeat(150_000) });
+        if (status === "DEADLINE_EXCEEDED") return hung("no answer within 15 s");
+        if (status === "OK") return unclear("taken");
+        const others = await (await clientOf(scene)).listModels();
+        if (others.status !== "OK") return unclear(`others are not served: ${others.message}`);
+        return clear(`the connection ends at once, others are served; its client reads: ${status}: ${message}`);
       },
     },
   ],
