@@ -1,24 +1,28 @@
 import { Command } from "commander";
 import { layouts } from "../../datasets/layouts.ts";
 import { withDatasetOptions } from "../parts/dataset-options.ts";
+import { atLeast } from "../parts/whole-number.ts";
+import type { ExportOptions } from "./export.ts";
 import type { InfoOptions } from "./info.ts";
 import type { SynthOptions } from "./synth.ts";
 import type { VerifyOptions } from "./verify.ts";
 
-/** `pipeline data synth | verify | info` */
+/** `pipeline data synth | verify | info | export` */
 export const command = (): Command =>
   new Command("data")
-    .description("make, check and describe datasets")
+    .description("make, check, describe and export datasets")
     .addCommand(synthCommand())
     .addCommand(verifyCommand())
     .addCommand(infoCommand())
+    .addCommand(exportCommand())
     .addHelpText(
       "after",
       `
 Examples:
   pipeline data synth data/demo --experiments HUVEC-17,RPE-08
   pipeline data verify rxrx1
-  pipeline data info plates/load_data.csv`,
+  pipeline data info plates/load_data.csv
+  pipeline data export runs/today --ome-zarr pictures`,
     );
 
 /** Option, its placeholder, the parameter it sets, and what it is; defaults stand with the parameters. */
@@ -108,4 +112,33 @@ Examples:
     .action(async (dir: string, options: InfoOptions) => {
       const { describeData } = await import("./info.ts");
       process.stdout.write(await describeData(dir, options));
+    });
+
+const exportCommand = (): Command =>
+  withDatasetOptions(new Command("export"))
+    .description("write the images of a run with its calls, for napari, vizarr and other viewers")
+    .argument("<run>", "folder of a finished run")
+    .requiredOption("--ome-zarr <dir>", "folder for the plates, OME-Zarr 0.4: DIR/EXPERIMENT/PLATE.zarr")
+    .option("-d, --data <dir>", "dataset with the images (default: the one that the run was started with)")
+    .option("-e, --experiment <ids...>", "only these experiments (default: all of the run)")
+    .option("--plate <names...>", "only these plates (default: all)")
+    .option("--sites <n>", "images of each well, at most (default: all)", atLeast(1))
+    .option("--json", "one JSON object per plate")
+    .addHelpText(
+      "after",
+      `
+A plate shows its wells at their places, with names and colours of the channels. Each image (PLATE.zarr/B/03/0) has a layer
+of labels, calls: a colour per class, and on pointing at it the call, its confidence, the truth and flags. The calls of
+the plate lie in its folder as calls.csv.
+How the dataset is read (columns, channels, plane) is taken from the run; options of this command come first.
+A plate is there whole or not at all; one that is there already is an error.
+
+Examples:
+  pipeline data export runs/today --ome-zarr pictures
+  pipeline data export runs/today --ome-zarr pictures --experiment HUVEC-01 --plate 1 --sites 1
+  napari pictures/HUVEC-01/1.zarr        with its plugin napari-ome-zarr`,
+    )
+    .action(async (run: string, options: ExportOptions) => {
+      const { exportRun } = await import("./export.ts");
+      await exportRun(run, options);
     });

@@ -42,12 +42,13 @@ const readingOf = ({
   channels,
   plane,
   time,
+  level,
   encoding,
-}: Pick<RunConfig, "columns" | "where" | "channels" | "plane" | "time" | "encoding">): string[] => [
+}: Pick<RunConfig, "columns" | "where" | "channels" | "plane" | "time" | "level" | "encoding">): string[] => [
   ...Object.entries(columns)
     .map(([role, column]) => `column ${role}=${column}`)
     .sort(),
-  ...Object.entries({ where, channels, plane, time, encoding }).flatMap(([name, value]) =>
+  ...Object.entries({ where, channels, plane, time, level, encoding }).flatMap(([name, value]) =>
     value === undefined ? [] : [`${name} ${value}`],
   ),
 ];

@@ -1,24 +1,17 @@
 import assert from "node:assert/strict";
-import { mkdir, rm, truncate, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { rm, truncate } from "node:fs/promises";
+import { join } from "node:path";
 import { test } from "node:test";
 import { openDataset } from "../../datasets/open.ts";
 import { readSite, readSourceHeader } from "../../screen/read-site.ts";
 import { temporaryFolder } from "../kit/experiment.ts";
-import { omeZarrPlate, type PlateOptions } from "../kit/ome-zarr.ts";
+import { omeZarrPlate, type PlateOptions, writeFiles } from "../kit/ome-zarr.ts";
 import { keys, startS3, withEnvironment } from "../screen/s3-server.ts";
 
 const pixel: PlateOptions["pixel"] = ({ well, field, c, z, y, x }) =>
   1000 * well + 500 * field + 100 * c + 10 * ((z * 7) % 5) + y + x;
 const plate = (version: PlateOptions["version"], more: Partial<PlateOptions> = {}) =>
   omeZarrPlate({ version, wells: ["B/3", "C/04"], fields: 2, channels: ["DNA", "ER"], side: 8, pixel, ...more });
-
-const write = async (folder: string, files: ReadonlyMap<string, Uint8Array>): Promise<void> => {
-  for (const [name, content] of files) {
-    await mkdir(dirname(join(folder, name)), { recursive: true });
-    await writeFile(join(folder, name), content);
-  }
-};
 
 const expected = (well: number, field: number, channels: readonly number[], step = 1, z = 0) => {
   const size = 8 / step;
@@ -32,7 +25,7 @@ const expected = (well: number, field: number, channels: readonly number[], step
 test("OME-Zarr 0.4 and 0.5: wells, fields and channels by name, to the last bit", async (t) => {
   for (const version of ["0.4", "0.5"] as const) {
     const folder = await temporaryFolder(t);
-    await write(join(folder, "one.zarr"), plate(version, { levels: 2 }));
+    await writeFiles(join(folder, "one.zarr"), plate(version, { levels: 2 }));
     for (const root of [folder, join(folder, "one.zarr")]) {
       const dataset = await openDataset(root);
       assert.equal(dataset.layout, "ome-zarr");
@@ -56,7 +49,7 @@ test("OME-Zarr 0.4 and 0.5: wells, fields and channels by name, to the last bit"
 
 test("OME-Zarr: of stacks a plane or the maximum is chosen", async (t) => {
   const folder = await temporaryFolder(t);
-  await write(join(folder, "one.zarr"), plate("0.4", { z: 3 }));
+  await writeFiles(join(folder, "one.zarr"), plate("0.4", { z: 3 }));
   await assert.rejects(openDataset(folder), /3 z-planes.*choose one with --plane 0, or their maximum with --plane max/);
   for (const [plane, z] of [
     [2, 2],
@@ -78,7 +71,7 @@ test("OME-Zarr: a missing or damaged chunk is no zeros", async (t) => {
     ["0.5", "B/3/0/0/c/0/0/1/1"],
   ] as const) {
     const at = join(folder, `${version}.zarr`);
-    await write(at, plate(version));
+    await writeFiles(at, plate(version));
     const dataset = await openDataset(at);
     const { sites } = await dataset.load(dataset.experiments[0]!.id);
     await truncate(join(at, chunk), 12);
@@ -93,7 +86,7 @@ test("OME-Zarr from a store gives the pixels of the same plate on disk", { timeo
   withEnvironment(t, { ...keys, AWS_ENDPOINT_URL: server.endpoint, PLATESTREAM_CACHE_MIB: "0" });
   const files = plate("0.5");
   const folder = await temporaryFolder(t);
-  await write(join(folder, "one.zarr"), files);
+  await writeFiles(join(folder, "one.zarr"), files);
   for (const [name, content] of files) await server.put(`one.zarr/${name}`, content);
   const [near, far] = [await openDataset(join(folder, "one.zarr")), await openDataset("s3://screen/one.zarr")];
   const load = async (dataset: typeof near) => (await dataset.load(dataset.experiments[0]!.id)).sites;

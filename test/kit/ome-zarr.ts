@@ -1,4 +1,6 @@
 /** Writes small OME-Zarr plates, 0.4 (Zarr 2) or 0.5 (Zarr 3): as files by name, for a disk or a store. */
+import { mkdir, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { deflateSync, gzipSync } from "node:zlib";
 
 export interface PlateOptions {
@@ -14,6 +16,13 @@ export interface PlateOptions {
   readonly levels?: number;
   readonly pixel: (at: { well: number; field: number; c: number; z: number; y: number; x: number }) => number;
 }
+
+export const writeFiles = async (folder: string, files: ReadonlyMap<string, Uint8Array>): Promise<void> => {
+  for (const [name, content] of files) {
+    await mkdir(dirname(join(folder, name)), { recursive: true });
+    await writeFile(join(folder, name), content);
+  }
+};
 
 export const omeZarrPlate = (options: PlateOptions): Map<string, Uint8Array> => {
   const { version, wells, fields = 1, channels, z: depth = 1, side, levels = 1, pixel } = options;

@@ -1,6 +1,7 @@
 /** Single channels of sites as PNG, made when somebody looks at them. */
 import { LRUCache } from "lru-cache";
 import { PlatestreamError } from "../../common/errors.ts";
+import { displayRange } from "../../screen/display-range.ts";
 import { encodeGreyPng } from "../../screen/images.ts";
 import { readSite } from "../../screen/read-site.ts";
 import type { ScreenFiles } from "./view-source.ts";
@@ -78,10 +79,9 @@ type Pixels = Awaited<ReturnType<typeof readSite>>["pixels"];
 
 const limits = (pixels: Pixels, { low, high }: PictureRequest): readonly [number, number] => {
   if (low !== undefined && high !== undefined) return [low, Math.max(high, low + 1)];
-  const sample = pixels.slice().sort();
-  const at = (share: number) => sample[Math.round(share * (sample.length - 1))]!;
-  const [from, to] = [low ?? at(0.001), high ?? at(0.999)];
-  return [from, Math.max(to, from + 1)];
+  const [darkest, brightest] = displayRange(pixels);
+  const from = low ?? darkest;
+  return [from, Math.max(high ?? brightest, from + 1)];
 };
 
 const stretch = (pixels: Pixels, low: number, high: number): Uint8Array => {
