@@ -5,6 +5,9 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { openDataset } from "../../datasets/open.ts";
+import { readBundle } from "../../gpu-worker/bundle/bundle.ts";
+import { openEngine } from "../../gpu-worker/engine/open-engine.ts";
+import { startServer } from "../../gpu-worker/services/server.ts";
 import { writeGreyImage } from "../../screen/images.ts";
 import { readSite } from "../../screen/read-site.ts";
 import { runCommand } from "../kit/command.ts";
@@ -55,7 +58,7 @@ test("one plate on disk, in a store and as OME-Zarr", { timeout: 230_000 }, asyn
   const environment = { ...keys, AWS_ENDPOINT_URL: server.endpoint, PLATESTREAM_CACHE: join(folder, "cache") };
   const command = (...args: string[]) => runCommand(folder, args, environment);
   const callsOf = async (data: string, out: string, ...more: string[]) => {
-    const { code, stderr } = await command("start", "--data", data, "--model", "model", "--out", out, ...more);
+    const { code, stderr } = await command("start", "--data", data, "--worker", address, "--out", out, ...more);
     assert.equal(code, 0, stderr);
     return readFile(join(folder, out, "calls.csv"), "utf8");
   };
@@ -83,6 +86,10 @@ test("one plate on disk, in a store and as OME-Zarr", { timeout: 230_000 }, asyn
     ...["model", "new", "--arch", "densenet-small", "--size", `${side}`, "--layout", "disk.csv", "--out", "model"],
   );
   assert.equal(made.code, 0, made.stderr);
+  const engine = await openEngine([await readBundle(join(folder, "model"))], { provider: "cpu", threads: 1 });
+  t.after(() => engine.close());
+  const { address, close } = await startServer(engine, { listen: "127.0.0.1:0" });
+  t.after(() => close(1_000));
   const fromDisk = await callsOf("disk.csv", "disk");
 
   await t.test("an s3:// table makes the calls of the same images on disk, and again from the cache", async () => {
