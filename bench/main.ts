@@ -18,6 +18,7 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   view: async () => (await import("./view.ts")).view,
   scale: async () => (await import("./scale.ts")).scale,
   oip: async () => (await import("./open-inference.ts")).openInference,
+  growth: async () => (await import("./growth.ts")).growth,
 };
 
 const names = process.argv.slice(2).filter((argument) => !argument.startsWith("--"));
