@@ -31,7 +31,7 @@ export const growthChart = (series: readonly Series[]): string => {
     },
     series: series.map(({ label, points }) => ({ type: "line", name: label, data: points, symbolSize: 7 })),
   });
-  const svg = chart.renderToSVGString();
+  const svg = chart.renderToSVGString().replace(/<style[\s\S]*?<\/style>/, ""); // what the mouse would change
   chart.dispose();
   return `${svg}\n`;
 };
