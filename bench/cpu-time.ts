@@ -16,7 +16,7 @@ const childSeconds = (): number => {
   }
 };
 
-/** Processor seconds so far of this process and of those that it has started and that still run; NaN where that cannot be told. */
+/** Processor seconds so far of this process and of those that it has started and that still run; NaN where that is not known. */
 export const cpuSeconds = (): number => {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1e6 + childSeconds();

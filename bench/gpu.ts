@@ -28,7 +28,7 @@ const pytorch = async (images: number, float16: boolean): Promise<number | undef
 export const gpu: Bench = {
   name: "gpu",
   description:
-    "images/s of DenseNet-121, 6x512x512, on every provider that is no processor, per precision and batch size; the best " +
+    "images/s of DenseNet-121, 6x512x512, on every provider that is not a processor, per precision and batch size; the best " +
     "against PyTorch on the same card, compiled, channels_last, autocast (float16 at least 0.8)",
   async run(report, log) {
     const cards = await nvidiaCards();

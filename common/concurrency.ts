@@ -26,7 +26,7 @@ interface Slot<B> {
   result?: { readonly value: B };
 }
 
-/** `take` is told of every slot that has got its result, and takes those that may be emitted out of the started ones. */
+/** `take` gets every slot that has got its result, and takes those that may be emitted out of the started ones. */
 const mapAsync =
   <A, B>(
     bound: () => number,

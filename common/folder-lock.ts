@@ -17,7 +17,7 @@ import { PlatestreamError } from "./errors.ts";
 interface Holder {
   readonly pid: number;
   readonly host: string;
-  /** When the process began: tells it from a later one with the same number. */
+  /** When the process began: distinguishes it from a later one with the same number. */
   readonly since: string;
   readonly id: string;
 }

@@ -22,7 +22,7 @@ export interface ModelInfo {
   /** Length of the plate one-hot input, 0 for none. */
   readonly plates: number;
   readonly featureCount: number;
-  /** How it was trained and validated, and is served unless told otherwise. */
+  /** How it was trained and validated, and is served unless configured otherwise. */
   readonly serving: Serving;
   /** What turns balanced probabilities into the confidence of calls. */
   readonly confidence: ConfidenceFit;

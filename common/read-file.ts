@@ -1,4 +1,4 @@
-/** Reads files that somebody else names: none may keep us waiting for ever, and what is wrong is told in words. */
+/** Reads files that somebody else names: none may keep us waiting for ever, and what is wrong is said in words. */
 import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";

@@ -52,7 +52,7 @@ const readHeader = (bytes: Uint8Array, invalid: (why: string) => PlatestreamErro
     throw invalid(`its header is not JSON (${(cause as Error).message})`);
   }
   if (typeof header !== "object" || header === null || Array.isArray(header)) {
-    throw invalid("its header is no JSON object");
+    throw invalid("its header is not a JSON object");
   }
   const { __metadata__: metadata = {}, ...tensors } = header as Record<string, unknown>;
   return { metadata: metadata as Record<string, unknown>, tensors, data: bytes.subarray(8 + length) };
@@ -60,7 +60,7 @@ const readHeader = (bytes: Uint8Array, invalid: (why: string) => PlatestreamErro
 
 /** The free text beside the tensors. */
 export const safetensorsMetadata = (bytes: Uint8Array, source: string): Readonly<Record<string, unknown>> =>
-  readHeader(bytes, (why) => new PlatestreamError("invalid-model", `${source} is no safetensors file: ${why}`))
+  readHeader(bytes, (why) => new PlatestreamError("invalid-model", `${source} is not a safetensors file: ${why}`))
     .metadata;
 
 /**
@@ -68,7 +68,7 @@ export const safetensorsMetadata = (bytes: Uint8Array, source: string): Readonly
  * as the format says. `source` names the file in errors.
  */
 export const readSafetensors = (bytes: Uint8Array, source: string): Map<string, StoredTensor> => {
-  const invalid = (why: string) => new PlatestreamError("invalid-model", `${source} is no safetensors file: ${why}`);
+  const invalid = (why: string) => new PlatestreamError("invalid-model", `${source} is not a safetensors file: ${why}`);
   const { tensors: header, data } = readHeader(bytes, invalid);
   const all = Object.entries(header).map(([name, value]) => {
     const parsed = tensorSchema.safeParse(value);

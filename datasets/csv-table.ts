@@ -141,10 +141,10 @@ const beginning = async (path: string, pieces: AsyncIterable<string>): Promise<B
     if (done) break;
     start += value;
     if (start.length > 1 << 22)
-      throw new PlatestreamError("invalid-data", `${path} is no table: its first line has no end`);
+      throw new PlatestreamError("invalid-data", `${path} is not a table: its first line has no end`);
   }
-  const told = /^"?sep=(.)"?\n/i.exec(start);
-  const body = told === null ? start : start.slice(told[0].length);
+  const declared = /^"?sep=(.)"?\n/i.exec(start);
+  const body = declared === null ? start : start.slice(declared[0].length);
   let quotes = body.includes('"');
   async function* text() {
     if (body !== "") yield body;
@@ -157,8 +157,8 @@ const beginning = async (path: string, pieces: AsyncIterable<string>): Promise<B
   }
   const header = body.trimStart().split("\n", 1)[0]!;
   return {
-    separator: told?.[1] ?? separatorOf(header),
-    firstLine: told === null ? 1 : 2,
+    separator: declared?.[1] ?? separatorOf(header),
+    firstLine: declared === null ? 1 : 2,
     text: text(),
     quoted: () => quotes,
   };

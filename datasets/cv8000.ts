@@ -72,7 +72,7 @@ const plateName = async (folder: string, names: readonly string[], opening: Open
   return textOf(elementsAt(detail, "MeasurementDetail", "MeasurementSamplePlate")[0], "Name");
 };
 
-/** Channel numbers to fluorophores or, where none are told, excitations; only where they tell the channels apart. */
+/** Channel numbers to fluorophores or, where none are given, excitations; only where these distinguish the channels. */
 const channelNames = async (
   folder: string,
   names: readonly string[],

@@ -8,7 +8,7 @@ const columnsOfPlate = 48;
 const lettersAndColumn = /^([A-Z]|A[A-F])[-_: ]?0*([1-9]\d?)$/;
 const rowAndColumn = /^R(?:OW)?[-_ ]?0*([1-9]\d?)[-_ ]?C(?:OL(?:UMN)?)?[-_ ]?0*([1-9]\d?)$/;
 
-/** `B3`, `b03`, `B-03` and `r02c03` are all "B03"; undefined where it is no well of a plate. */
+/** `B3`, `b03`, `B-03` and `r02c03` are all "B03"; undefined where it is not a well of a plate. */
 export const parseWell = (text: string): string | undefined => {
   const name = text.toUpperCase();
   const byNumbers = rowAndColumn.exec(name);
@@ -25,7 +25,7 @@ export const wellAt = (row: number, column: number): string | undefined => {
   return `${letters}${String(column).padStart(2, "0")}`;
 };
 
-/** Number of a row that is told by its letters or by its number. */
+/** Number of a row that is given by its letters or by its number. */
 export const parseRow = (text: string): number | undefined => {
   if (/^(?:[A-Z]|A[A-F])$/i.test(text)) return rowOfLetters(text.toUpperCase());
   return parseWhole(text);
@@ -79,7 +79,7 @@ const knownWellTypes = new Map(Object.entries(wellTypes));
 
 export const namesOfWellTypes = Object.keys(wellTypes).join(", ");
 
-/** Cell Painting tells kinds of positive controls apart (`poscon_cp`), LINCS kinds of everything (`trt_cp`, `ctl_vehicle`). */
+/** Cell Painting distinguishes kinds of positive controls (`poscon_cp`), LINCS kinds of everything (`trt_cp`, `ctl_vehicle`). */
 export const parseWellType = (text: string): WellType | undefined => {
   const name = text.toLowerCase().replaceAll(/[ -]/g, "_");
   return knownWellTypes.get(name) ?? knownWellTypes.get(/^(?:poscon|negcon|trt|ctl)(?=_)/.exec(name)?.[0] ?? "");

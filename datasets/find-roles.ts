@@ -43,11 +43,11 @@ const recognise = (table: Table, role: Role, names: readonly string[], opening: 
     return [];
   });
   if (role !== "class" || candidates.length < 2) return candidates[0];
-  const telling = candidates.find((column) => !isConstant(table, column)) ?? candidates[0]!;
-  for (const column of candidates.slice(0, candidates.indexOf(telling))) {
-    opening.note(`${table.path}: ${column} is the same in all rows, so the class is taken from ${telling}`);
+  const informative = candidates.find((column) => !isConstant(table, column)) ?? candidates[0]!;
+  for (const column of candidates.slice(0, candidates.indexOf(informative))) {
+    opening.note(`${table.path}: ${column} is the same in all rows, so the class is taken from ${informative}`);
   }
-  return telling;
+  return informative;
 };
 
 const isConstant = (table: Table, column: string): boolean => {

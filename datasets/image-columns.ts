@@ -32,7 +32,7 @@ const header = new RegExp(`^(?:image[_ .-])?(${kinds.join("|")})[_ .-](.+)$`, "i
 
 /**
  * The channels of a table in the order of their columns; those that the user named come first. Illumination functions stand
- * among the images of some tables; they are no channels. Where a table has names and URLs, whichever can be found on this
+ * among the images of some tables; they are not channels. Where a table has names and URLs, whichever can be found on this
  * machine is taken, by the first row that has both.
  */
 export const findChannels = async (table: Table, opening: Opening): Promise<readonly ImageColumns[]> => {
@@ -169,7 +169,7 @@ export const imageOf = (table: Table, row: number, channel: ImageColumns): Plane
   });
 };
 
-/** Left out where the field is empty; a function that is named and missing is told when it is to be used. */
+/** Left out where the field is empty; a function that is named and missing is an error when it is to be used. */
 const illuminationAt = (table: Table, row: number, { illumination }: ImageColumns) => {
   if (illumination === undefined || isAbsent(table.get(row, illumination.column))) return {};
   const found = locate(table, row, illumination);

@@ -65,7 +65,7 @@ export const imagexpress: Layout = {
   },
 };
 
-/** Plate folder, time point and plane that a folder's name and those above it tell. */
+/** Plate folder, time point and plane in a folder's name and those above it. */
 const placeOf = (folder: string): { plate: string; time: number; plane: number | "projection" } => {
   const step = /^ZStep_(\d+)$/.exec(basename(folder));
   const above = step === null ? folder : dirname(folder);

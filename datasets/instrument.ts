@@ -88,7 +88,7 @@ const chooseTime = (
   if (time === undefined || !times.includes(time)) {
     problems.add({
       place: root,
-      rule: time === undefined ? "there are several time points" : `--time ${time} is none of the time points`,
+      rule: time === undefined ? "there are several time points" : `--time ${time} is not one of the time points`,
       detail: ` (${times.join(", ")}): choose one with --time ${times[0]}`,
     });
   } else took("time", `time point ${time} of ${times.join(", ")}`);
@@ -108,7 +108,7 @@ const planeChoice = (
     if (known) took("planes", plane === "max" ? `the maximum over ${planes.length} planes` : `plane ${plane}`);
     else {
       const detail = ` (${planes.join(", ")})`;
-      problems.add({ place: root, rule: `--plane ${plane} is none of the planes`, detail });
+      problems.add({ place: root, rule: `--plane ${plane} is not one of the planes`, detail });
     }
   }
   let asked = false;

@@ -11,7 +11,7 @@ export interface Place {
 }
 
 export interface Layout {
-  /** How its files are recognised, for the message about a folder that is no dataset. */
+  /** How its files are recognised, for the message about a folder that is not a dataset. */
   readonly expects: string;
   /**
    * Whether the files at the place lie in this layout. Looks at names, or at the beginning of a file; the first layout

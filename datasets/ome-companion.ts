@@ -88,8 +88,8 @@ const planesOf = (image: Element, folder: string): Planes => {
     const [uuid] = elementsAt(data, "UUID");
     const first = { C: indexOf(data, "FirstC"), Z: indexOf(data, "FirstZ"), T: indexOf(data, "FirstT") };
     const start = axes.reduceRight((at, axis) => at * sizes[axis] + first[axis], 0);
-    const told = textOf(data, "PlaneCount");
-    const count = told !== "" ? Number(told) : textOf(data, "IFD") !== "" ? 1 : sizes.C * sizes.Z * sizes.T - start;
+    const planes = textOf(data, "PlaneCount");
+    const count = planes !== "" ? Number(planes) : textOf(data, "IFD") !== "" ? 1 : sizes.C * sizes.Z * sizes.T - start;
     for (let step = 0; step < count; step++) {
       let rest = start + step;
       const at = { C: 0, Z: 0, T: 0 };

@@ -107,6 +107,6 @@ const chooseLayout = async (wanted: string, place: Place): Promise<Layout> => {
   const { root, entries = [] } = place;
   const more = entries.length > 20 ? ` and ${entries.length - 20} more` : "";
   const held = entries.length === 0 ? "nothing" : `${entries.slice(0, 20).join(", ")}${more}`;
-  const message = `${root} is no dataset: it holds ${held}, and was expected to be one of`;
+  const message = `${root} is not a dataset: it holds ${held}, and was expected to be one of`;
   throw new PlatestreamError("invalid-data", [message, ...expected].join("\n"));
 };

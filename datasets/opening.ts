@@ -13,7 +13,7 @@ export interface OpenOptions {
   readonly where?: string | undefined;
   /** Channels to keep, by name, in this order; all of them when absent. */
   readonly channels?: readonly string[] | undefined;
-  /** Which plane of a z-stack: its number as the files tell it, or the maximum over all. */
+  /** Which plane of a z-stack: its number in the files, or the maximum over all. */
   readonly plane?: number | "max" | undefined;
   /** Which time point, as the files number them. */
   readonly time?: number | undefined;
@@ -31,9 +31,9 @@ export interface OpenOptions {
 export interface Opening extends Omit<OpenOptions, "columns" | "layout"> {
   readonly columns: ChosenColumns;
   readonly problems: Problems;
-  /** Tells the user something that was guessed or looks odd. */
+  /** Says to the user what was guessed or looks odd. */
   note(note: string): void;
-  /** Tells which part of the files was taken for what: `took("class", "column Metadata_broad_sample")`. */
+  /** Says which part of the files was taken for what: `took("class", "column Metadata_broad_sample")`. */
   took(what: string, from: string): void;
 }
 

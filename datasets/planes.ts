@@ -30,7 +30,7 @@ export const choosePlanes = (
   problems.add({
     place: `${table.path}:1`,
     column,
-    rule: plane === undefined ? "the sites are stacks of planes" : `--plane ${plane} is none of the planes`,
+    rule: plane === undefined ? "the sites are stacks of planes" : `--plane ${plane} is not one of the planes`,
     detail: ` (${names.join(", ")}): choose one with --plane ${names[Math.floor(names.length / 2)]}, or their maximum with --plane max`,
   });
   return (name) => name === names[0];

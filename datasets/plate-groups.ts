@@ -14,7 +14,7 @@ type Layout = readonly (readonly string[])[];
  * (every plate holds classes of one group, no two plates of the same) and may add classes that the template lacks, or
  * does not. The template that most experiments bear out wins, so missing wells, incomplete plates, missing plates and
  * odd experiments do no harm. Empty when there are no such groups: when the best template is not borne out by more than
- * half of the experiments (itself among them) and by at least two. Experiments of a single plate tell nothing and do not
+ * half of the experiments (itself among them) and by at least two. Experiments of a single plate show nothing and do not
  * count. A class that only odd experiments hold is in no group.
  */
 export const learnPlateGroups = (experiments: readonly Experiment[]): string[][] => {
@@ -65,7 +65,7 @@ const groupBy = (template: Layout, layouts: readonly Layout[]): Grouping => {
 
 /**
  * Per plate its group, new ones for plates whose classes are all unknown; undefined when the layout contradicts the
- * groups, or shows fewer than two of them and so cannot tell.
+ * groups, or shows fewer than two of them.
  */
 const placeOf = (layout: Layout, votes: Grouping["votes"], groups: number): number[] | undefined => {
   let next = groups;

@@ -42,11 +42,11 @@ export interface ReadRow {
 
 export interface SiteTable {
   readonly roles: RoleColumns;
-  /** Columns that are no role: metadata. The class stays among it. */
+  /** Columns without a role: metadata. The class stays among it. */
   readonly others: readonly string[];
   /** Whether `--where` keeps a row. */
   wanted(row: number): boolean;
-  /** The rows that are wanted and can be read; a generator, so that many rows need no memory. Tells problems: to be gone through once. */
+  /** The rows that are wanted and can be read; a generator, so that many rows need no memory. Reports problems on the way: to be gone through once. */
   rows(): Iterable<ReadRow>;
 }
 
@@ -128,11 +128,11 @@ function* readRows(
   };
   const wellTypeOf = (row: number): WellType | undefined => {
     if (rules.wellType !== undefined) return rules.wellType;
-    // `pert_type` says "control" where `control_type` says which: the first telling column counts.
-    const telling = wellTypeColumns.find((column) => !isAbsent(table.get(row, column)));
-    if (telling === undefined) return "treatment";
-    const wellType = parseWellType(table.get(row, telling));
-    if (wellType === undefined) problems.addField(table, row, telling, `expected one of ${namesOfWellTypes}`);
+    // `pert_type` says "control" where `control_type` says which: the first column that is filled in counts.
+    const column = wellTypeColumns.find((each) => !isAbsent(table.get(row, each)));
+    if (column === undefined) return "treatment";
+    const wellType = parseWellType(table.get(row, column));
+    if (wellType === undefined) problems.addField(table, row, column, `expected one of ${namesOfWellTypes}`);
     return wellType;
   };
   const classOf = (row: number): string | undefined => {
@@ -150,8 +150,8 @@ function* readRows(
     const treatment = classOf(row);
     if (experiment === undefined || plate === undefined || well === undefined) continue;
     if (site === undefined || wellType === undefined) continue;
-    const told = field("cell-type", row)?.text ?? "";
-    const cellType = isAbsent(told) ? rules.cellType(experiment) : told;
+    const text = field("cell-type", row)?.text ?? "";
+    const cellType = isAbsent(text) ? rules.cellType(experiment) : text;
     const plane = field("plane", row)?.text;
     yield {
       row,

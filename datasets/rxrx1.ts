@@ -44,7 +44,7 @@ export interface Release {
   readonly layout: string;
   /** Names of the channels; the files of the first site may show them. */
   channels(first: SiteAddress | undefined): Promise<readonly string[]>;
-  /** `stem` is the path of a site's images up to what tells the channel. */
+  /** `stem` is the path of a site's images up to the part that names the channel. */
   image(stem: string, channel: number): PlaneSource;
 }
 

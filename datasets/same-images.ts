@@ -12,7 +12,7 @@ export interface SameImages {
 export const findSameImages = (table: Table, channels: readonly ImageColumns[]): SameImages => {
   let inChannels = 0;
   let inRows = 0;
-  /** Of the first channel: names by what else tells its images apart. */
+  /** Of the first channel: names by what else distinguishes its images. */
   const seen = new Map<string, Set<string>>();
   /** Folder and plane, where the table has columns for them. */
   const rest = (row: number, { folder, frame, series }: ImageColumns): string => {

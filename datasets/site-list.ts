@@ -18,7 +18,7 @@ export interface SiteSource {
 
 export interface SiteList {
   add(site: SiteAddress, source: SiteSource, row: number): void;
-  /** Sorts what was added, and tells what contradicts itself: a site twice, two classes or types in a well. */
+  /** Sorts what was added, and reports contradictions: a site twice, two classes or types in a well. */
   finish(about: Pick<Dataset, "layout" | "root" | "channels" | "tables" | "taken" | "notes">): Dataset;
 }
 
@@ -94,12 +94,12 @@ export const siteList = ({ problems, channels, projects = false }: SiteListOptio
     };
   };
   const placeOf = (entry: number): string => sources[entries.source[entry]!]!.place(entries.row[entry]!);
-  /** A row may list several sites; what is wrong with it is told once. */
-  const told = new Set<string>();
+  /** A row may list several sites; what is wrong with it is reported once. */
+  const reported = new Set<string>();
   const problemAt = (entry: number, column: keyof SiteSource["columns"], rule: string, detail: string): void => {
     const place = placeOf(entry);
-    if (told.has(`${place} ${rule}`)) return;
-    told.add(`${place} ${rule}`);
+    if (reported.has(`${place} ${rule}`)) return;
+    reported.add(`${place} ${rule}`);
     problems.add({ place, column: sources[entries.source[entry]!]!.columns[column], rule, detail });
   };
 

@@ -52,8 +52,8 @@ export const readText = async <T>(
     return { value: await consume(decode(handle, path, name)), encoding: name, guessed };
   };
   try {
-    const told = encoding ?? (await encodingOf(handle, path));
-    if (told !== undefined) return await as(told, false);
+    const known = encoding ?? (await encodingOf(handle, path));
+    if (known !== undefined) return await as(known, false);
     return await as("utf-8", false).catch((thrown) => {
       if (thrown instanceof NotInEncoding) return as("windows-1252", true);
       throw thrown;
@@ -65,7 +65,7 @@ export const readText = async <T>(
 
 class NotInEncoding extends PlatestreamError {}
 
-/** From a byte order mark, or from the zeros between the letters of UTF-16; undefined where neither tells. */
+/** From a byte order mark, or from the zeros between the letters of UTF-16; undefined where neither is there. */
 const encodingOf = async (handle: FileHandle, path: string): Promise<string | undefined> => {
   const { buffer, bytesRead } = await handle.read(Buffer.alloc(4096), 0, 4096, 0);
   const bytes = buffer.subarray(0, bytesRead);
@@ -77,7 +77,7 @@ const encodingOf = async (handle: FileHandle, path: string): Promise<string | un
   if (zeros[0] === 0 && zeros[1] === 0) return undefined;
   if (zeros[0]! > bytesRead / 4 && zeros[1]! === 0) return "utf-16be";
   if (zeros[1]! > bytesRead / 4 && zeros[0]! === 0) return "utf-16le";
-  throw new PlatestreamError("invalid-data", `${path} is no text: it holds zero bytes`);
+  throw new PlatestreamError("invalid-data", `${path} is not text: it holds zero bytes`);
 };
 
 const decoderFor = (path: string, encoding: string): InstanceType<typeof TextDecoder> => {
@@ -86,7 +86,7 @@ const decoderFor = (path: string, encoding: string): InstanceType<typeof TextDec
   } catch {
     throw new PlatestreamError(
       "invalid-config",
-      `${path}: "${encoding}" is no encoding; known are utf-8, utf-16le, windows-1252, shift_jis, gb18030 and the others of https://encoding.spec.whatwg.org`,
+      `${path}: "${encoding}" is not an encoding; known are utf-8, utf-16le, windows-1252, shift_jis, gb18030 and the others of https://encoding.spec.whatwg.org`,
     );
   }
 };

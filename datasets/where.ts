@@ -18,7 +18,7 @@ type Evaluate = (row: number) => Value;
  *
  * Comparisons `== != < <= > >=` are between numbers where both sides are numbers, between texts elsewhere; `=~` matches a
  * regular expression, `in` looks into a list; `and or not`, or `&& || !`, combine. Names of columns are found without
- * regard to case and `Metadata_`; one that is no identifier is written `column("my name")`.
+ * regard to case and `Metadata_`; one that is not an identifier is written `column("my name")`.
  *
  * @throws PlatestreamError `invalid-config`: no expression, or a column that the table lacks
  */

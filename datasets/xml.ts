@@ -6,7 +6,7 @@ import { type ReadTextOptions, readText } from "./text-file.ts";
 /** An element: its attributes and child elements by name, without namespaces; its text is "#text". */
 export type Element = Readonly<Record<string, unknown>>;
 
-/** @throws PlatestreamError `invalid-data` where the file cannot be read or is no XML */
+/** @throws PlatestreamError `invalid-data` where the file cannot be read or is not XML */
 export const readXml = async (path: string, options: ReadTextOptions): Promise<Element> => {
   const { value } = await readText(path, options, async (pieces) => {
     const all: string[] = [];
@@ -24,7 +24,7 @@ export const readXml = async (path: string, options: ReadTextOptions): Promise<E
   try {
     return parser.parse(value, true) as Element;
   } catch (cause) {
-    throw new PlatestreamError("invalid-data", `${path} is no XML: ${(cause as Error).message}`, { cause });
+    throw new PlatestreamError("invalid-data", `${path} is not XML: ${(cause as Error).message}`, { cause });
   }
 };
 

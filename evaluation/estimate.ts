@@ -25,7 +25,7 @@ const quantiles = [
 
 /**
  * Student's t interval over experiments, which are the independent draws; of fewer than three it knows nothing, and
- * Wilson's interval over wells says at least how much so few wells can tell of these experiments.
+ * Wilson's interval over wells is at least honest about how little so few wells show of these experiments.
  */
 export const estimate = (experiments: readonly Counted[]): Estimate => {
   const shares = experiments.map(({ n, correct }) => correct / n);

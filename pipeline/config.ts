@@ -1,4 +1,4 @@
-/** What a run is told: the file that `pipeline start --config` reads, with the command line's options laid over it. */
+/** The configuration of a run: the file that `pipeline start --config` reads, with the command line's options laid over it. */
 import { z } from "zod";
 import { PlatestreamError } from "../common/errors.ts";
 import { parse } from "../common/schema.ts";
@@ -24,7 +24,7 @@ const stageEntry = z
 
 const runConfig = z.strictObject({
   data: z.string().min(1).describe("folder of the dataset, or its CSV"),
-  layout: z.string().default("auto").describe("how the dataset lies on disk; auto: found out from its files"),
+  layout: z.string().default("auto").describe("layout of the dataset on disk; auto: found out from its files"),
   columns: z
     .record(z.string(), z.string())
     .default({})
@@ -43,7 +43,7 @@ const runConfig = z.strictObject({
       "images that lie elsewhere than the tables say: prefix of a location (s3://bucket) to what stands in its place",
     ),
   level: z.int().nonnegative().optional().describe("level of the pyramid of OME-Zarr images; 0: full resolution"),
-  encoding: z.string().optional().describe("encoding of tables; found out from their bytes where it is not told"),
+  encoding: z.string().optional().describe("encoding of tables; detected from their bytes where it is not given"),
   experiments: z.array(z.string()).default([]).describe("experiments to run; none: all of the dataset"),
   out: z.string().min(1).default("runs/latest").describe("folder that the results go to"),
   model: z.string().min(1).optional().describe("folder of the bundle, for a worker that the run starts by itself"),

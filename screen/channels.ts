@@ -11,7 +11,7 @@ const plain = (name: string): string =>
     .replace(/^orig(?=.)/, "")
     .replaceAll(/[^\p{L}\p{N}]/gu, "");
 
-/** What is known of a network's channels; one that was not told their names has none. */
+/** What is known of a network's channels; one without their names has none. */
 export interface NetworkChannels {
   readonly name: string;
   readonly channels: number;
@@ -23,7 +23,7 @@ export interface NetworkChannels {
  * the network does not read are left out. Without names, or where the user named the channels one by one, they are taken as
  * they stand.
  *
- * @throws PlatestreamError `invalid-data` where it cannot be told which is which
+ * @throws PlatestreamError `invalid-data` where it is not clear which is which
  */
 export const channelOrder = (
   { names, chosen }: Channels,

@@ -15,7 +15,7 @@ export const estimateField = (images: readonly SitePixels[], smoothing: number):
     for (let pass = 0; pass < 3; pass++)
       field = boxMean(boxMean(field, height, width, radius, 1), width, height, radius, width);
     const mean = field.reduce((sum, value) => sum + value, 0) / area;
-    // A place that is all but dark tells nothing of its light.
+    // A place that is all but dark shows nothing of its light.
     return mean === 0 ? field.fill(1) : field.map((value) => Math.max(value / mean, 0.05));
   });
 };

@@ -15,7 +15,7 @@ export const withImageFile = async <T>(
   checksums: readonly Checksum[] = [],
 ): Promise<T> => {
   if (isOmeZarr(location) && checksums.length > 0)
-    throw unreadable("an OME-Zarr image is no single file with a checksum");
+    throw unreadable("an OME-Zarr image is not a single file with a checksum");
   if (isOmeZarr(location)) return use(await openOmeZarr(location));
   const bytes: Bytes = await openLocation(location);
   try {

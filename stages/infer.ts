@@ -39,7 +39,7 @@ const config = z.strictObject({
 });
 type Config = z.output<typeof config>;
 
-/** Statistics of fewer images are told of: they differ much from one sample to the next. */
+/** Statistics of fewer images are worth a note: they differ much from one sample to the next. */
 const fewImages = 16;
 
 interface Options extends Config {
@@ -109,7 +109,7 @@ function requireNetworks(
 }
 
 const calibrated = (options: Options, context: Context) => {
-  let told = false;
+  let noted = false;
   return learnFromSample<Batch, Statistics>({
     context,
     domain: ({ domain }) => domain,
@@ -118,8 +118,8 @@ const calibrated = (options: Options, context: Context) => {
     learn: (batches, domain) => {
       const sample = batches.filter(({ round }) => round === 0);
       const images = sample.reduce((sum, batch) => sum + batch.images.length, 0);
-      if (images < fewImages && !told) context.note(fewNote(domain, images));
-      told ||= images < fewImages;
+      if (images < fewImages && !noted) context.note(fewNote(domain, images));
+      noted ||= images < fewImages;
       return context.workers.calibrate(
         choice(options, context),
         sample.map((batch) => packed(batch, context)),

@@ -39,8 +39,8 @@ export const normalize = defineStage({
   input: "site-image",
   output: "site-image",
   config,
-  apply: ({ by: told, sample, mean, std }, context) => {
-    const by = told === "as-trained" ? context.serving.normalize : told;
+  apply: ({ by: chosen, sample, mean, std }, context) => {
+    const by = chosen === "as-trained" ? context.serving.normalize : chosen;
     switch (by) {
       case "none":
         return map((image: SiteImage) => image);

@@ -35,7 +35,7 @@ const config = z.strictObject({
     .describe(
       "the most probable class; every class as often as the design says; the most probable class given the design; or every class as the design says and on each plate only its group's",
     ),
-  // placeGroups tells how often simulated experiments were placed wrongly with a lead of 2.
+  // placeGroups says how often simulated experiments were placed wrongly with a lead of 2.
   minMargin: z
     .number()
     .min(0)
@@ -73,7 +73,7 @@ interface Answers {
 export const plateAssign = defineStage({
   name: "plate-assign",
   description:
-    "Calls every well: by itself, with every class once per experiment, or with the plate's group of classes, too.",
+    "Calls every well: by itself, with each treatment once per experiment, or with the treatments of the plate's group, too.",
   input: "well-prediction",
   output: "call",
   config,
@@ -191,7 +191,7 @@ const treatmentClasses = ([first]: readonly WellPrediction[]) => {
 
 const placementNote = (grouped: GroupAnswer | Unreliable): string => {
   if ("unreliable" in grouped) {
-    return `plate groups were not used, every class is called once per experiment instead: ${grouped.unreliable}`;
+    return `plate groups were not used, each treatment is called once per experiment instead: ${grouped.unreliable}`;
   }
   const { groupOf, margin } = grouped;
   return (

@@ -13,7 +13,7 @@ export interface About {
   readonly profiles: boolean;
   /** Another run that is shown beside this one, in words. */
   readonly beside?: string;
-  /** Tells this server process from the next: row numbers of one mean nothing to the other. */
+  /** Distinguishes this server process from the next: row numbers of one mean nothing to the other. */
   readonly epoch: string;
 }
 

@@ -1,4 +1,4 @@
-/** What `pipeline adapt` does: opens the data, adapts, and tells how it goes. */
+/** What `pipeline adapt` does: opens the data, adapts, and shows how it goes. */
 import { existsSync, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import Table from "cli-table3";

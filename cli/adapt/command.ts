@@ -12,7 +12,7 @@ export const command = (): Command =>
     .requiredOption("-d, --data <dir>", "dataset with the experiments; labels of its treatment wells are not read")
     .requiredOption("-m, --model <dir>", "bundle to start from; it stays as it is")
     .requiredOption("-o, --out <dir>", "folder of the new bundle")
-    .option("--with <dir>", "labelled dataset that the bundle was trained on, to be kept in mind while learning")
+    .option("--with <dir>", "labelled dataset that the bundle was trained on, mixed in, so that it is not forgotten")
     .option("-r, --recipe <file>", "how to learn; a name without / is looked up in recipes/", "adapt")
     .addOption(new Option("--provider <name>", "execution provider").choices(["cpu", "cuda", "webgpu"]).default("cpu"))
     .option("--threads <n>", "threads that one operation is spread over", atLeast(1), availableParallelism())

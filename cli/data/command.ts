@@ -36,7 +36,7 @@ const parameterOptions = [
   ["--sites <n>", "images of a well (2)"],
   ["--missing-wells <rate>", "share of treatment wells that failed (0)"],
   ["--missing-sites <rate>", "share of images that are not there (0)"],
-  ["--seed <n>", "another seed is another world: other phenotypes, groups and batch effects (1)"],
+  ["--seed <n>", "another seed gives other phenotypes, groups and batch effects (1)"],
   ["--phenotype <sd>", "strength of the classes' effects (1.9)"],
   ["--experiment-optics <factor>", "strength of what staining and microscope of an experiment do (1.2)"],
   ["--plate-biology <sd>", "biological shift of a plate (0.12)"],

@@ -57,7 +57,7 @@ export const describeData = async (dir: string, options: InfoOptions): Promise<s
   return `${lines.join("\n")}\n`;
 };
 
-/** A network that is to tell classes apart needs two of them. */
+/** A network that is to distinguish classes needs two of them. */
 const classNotes = (experiments: readonly ExperimentInfo[], classes: ReadonlySet<string>): string[] => {
   const [only] = classes;
   if (classes.size === 1)

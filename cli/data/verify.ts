@@ -43,8 +43,8 @@ export const verifyData = async (dir: string, options: VerifyOptions): Promise<n
         ...listByKind(problems, ({ problem }) => problem, sentence, most),
       ].map((each) => `  - ${each}`);
       const hint = found.length < bad ? ["(--all lists every one)"] : [];
-      const told = notes.map((note) => `note: ${note}`);
-      process.stdout.write(`${[...told, `${root}: ${count}; ${verdict}`, ...found, ...hint].join("\n")}\n`);
+      const noted = notes.map((note) => `note: ${note}`);
+      process.stdout.write(`${[...noted, `${root}: ${count}; ${verdict}`, ...found, ...hint].join("\n")}\n`);
     }
     return bad === 0 ? 0 : 2;
   } finally {

@@ -21,7 +21,7 @@ export const command = (): Command =>
         }),
     )
     .addCommand(
-      subcommand("show", "all that is known of one")
+      subcommand("show", "all that is known about one")
         .argument("<experiment>", "its id")
         .addHelpText("after", "\nExamples:\n  pipeline dead-letters show HUVEC-18 --bus nats://10.0.0.2")
         .action(async (experiment: string, options: DeadLetterOptions) => {

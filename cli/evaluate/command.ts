@@ -22,7 +22,7 @@ export const command = (): Command =>
     )
     .option(
       "--fit-confidence",
-      "let the confidence of the bundle's calls mean what it turned out to mean on these experiments, which it must not have learnt from; changes the bundle",
+      "calibrate the confidence of the bundle's calls on these experiments, which it must not have been trained on; changes the bundle",
     )
     .option("--reliability <file.svg>", "write a picture of how often calls are right, by their confidence")
     .option("--plot <file.svg>", "write a picture of the ladder")

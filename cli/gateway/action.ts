@@ -22,7 +22,7 @@ export interface GatewayOptions extends BusOptions, ServerSecurityOptions, Datas
 /** How long calls that are under way may take at the end. */
 const graceMs = 5_000;
 
-/** Resolves when it has been told to end. */
+/** Resolves when it was asked to end. */
 export const runGateway = async (options: GatewayOptions): Promise<void> => {
   const log = openLogOn(process.stderr, {});
   const security = await readServerSecurity(options, (problem) => log.warn(problem.rawMessage));

@@ -32,7 +32,7 @@ export interface ImportOptions extends NetworkOptions {
   readonly newHead?: boolean;
 }
 
-/** What a dataset, or the options in its place, tell of a network. */
+/** What a dataset, or the options in its place, say about a network. */
 interface Plan {
   readonly classes: readonly string[];
   readonly controls: readonly number[];
@@ -61,7 +61,7 @@ export const newBundle = async (options: NetworkOptions): Promise<void> => {
   );
 };
 
-/** `said` tells whether an option was given, rather than its default. */
+/** `said` says whether an option was given, rather than its default. */
 export const importBundle = async (
   file: string,
   options: ImportOptions,
@@ -83,7 +83,7 @@ export const importBundle = async (
     const { architecture } = await readManifest(out);
     const { weights, notes } = importWeights(tensors, architecture, from, file);
     for (const cellType of cellTypes) await addToBundle(out, cellType, weights, { trained });
-    return tell([`${out}: the networks for ${cellTypes.join(", ")} come from ${file}`, ...notes]);
+    return print([`${out}: the networks for ${cellTypes.join(", ")} come from ${file}`, ...notes]);
   }
 
   const classes = options.classes ?? (newHead ? undefined : classCount(tensors));
@@ -91,10 +91,10 @@ export const importBundle = async (
   const { weights, notes } = importWeights(tensors, manifest.architecture, from, file);
   const networks = Object.keys(manifest.cellTypes).map((cellType) => [cellType, weights] as const);
   const written = await writeBundle(out, manifest, new Map(networks));
-  tell([`${out}: ${manifest.name} ${bundleVersion(written)}, ${describe(options, manifest)}`, ...notes]);
+  print([`${out}: ${manifest.name} ${bundleVersion(written)}, ${describe(options, manifest)}`, ...notes]);
 };
 
-const tell = (lines: readonly string[]): void => void process.stdout.write(`${lines.join("\n  ")}\n`);
+const print = (lines: readonly string[]): void => void process.stdout.write(`${lines.join("\n  ")}\n`);
 
 const planFor = async (options: NetworkOptions, classes = options.classes): Promise<Plan> => {
   const { layout, cellTypes, channels } = options;
@@ -145,8 +145,8 @@ const manifestFor = (
   { classes, controls, plateGroups, cellTypes, channels, channelNames }: Plan,
   trained: boolean,
 ): NewManifest => {
-  const told = { ...variants[arch], channels, ...size, classes: classes.length, plates };
-  const architecture = parse(architectureSchema, told, "such a network cannot be made");
+  const described = { ...variants[arch], channels, ...size, classes: classes.length, plates };
+  const architecture = parse(architectureSchema, described, "such a network cannot be made");
   return {
     name: name ?? basename(resolve(out)),
     architecture,

@@ -11,7 +11,7 @@ import type { Experiment } from "../../screen/experiment.ts";
 import { locationsOf } from "../../screen/image-source.ts";
 import { isUrl, liesBelow } from "../../screen/prefix-map.ts";
 
-/** The folders themselves, whatever links led to them. Throws `invalid-config` where one is no folder. */
+/** The folders themselves, whatever links led to them. Throws `invalid-config` where one is not a folder. */
 export const realRoots = (dirs: readonly string[]): Promise<string[]> =>
   Promise.all(
     dirs

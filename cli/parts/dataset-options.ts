@@ -39,11 +39,11 @@ const wholeNumber = (text: string): number => {
   throw new InvalidArgumentError("It is a whole number.");
 };
 
-/** `--layout`, and what tells a reader of tables what their names do not. */
+/** `--layout`, and what readers of tables need to know where names do not say it. */
 export const withDatasetOptions = (command: Command): Command =>
   command
     .addOption(
-      new Option("--layout <name>", "how the dataset lies on disk (default: found out from its files)").choices([
+      new Option("--layout <name>", "layout of the dataset on disk (default: found out from its files)").choices([
         "auto",
         ...layouts.map(({ name }) => name),
       ]),

@@ -15,7 +15,7 @@ export interface Interruptible {
 const requeueMs = 10_000;
 
 /**
- * `graceMs`: how long what runs may take to finish after SIGTERM; then, or on the next signal, it is handed back. Undefined:
+ * `graceMs`: how long what runs may take to finish after SIGTERM; then, or on the next signal, it is requeued. Undefined:
  * SIGTERM stops at once. A third signal ends the process, even where code of a plugin does not let go of the main thread.
  */
 export const interruptible = (
@@ -27,14 +27,14 @@ export const interruptible = (
   const stop = new AbortController();
   const timers: NodeJS.Timeout[] = [];
   const after = (ms: number, what: () => void) => timers.push(setTimeout(what, ms).unref());
-  const tell = (reason: string) => onStatus({ type: "draining", reason });
+  const report = (reason: string) => onStatus({ type: "draining", reason });
 
   const requeue = () => {
-    tell("terminated: experiments that run are handed back");
+    report("terminated: experiments that run are requeued");
     stop.abort();
     if (graceMs === undefined) return;
     after(requeueMs, () => {
-      tell("nobody took back what ran: leaving all the same");
+      report("nobody took back what ran: leaving all the same");
       process.exit(1);
     });
   };
@@ -46,13 +46,13 @@ export const interruptible = (
   const onInterrupt = () => {
     if (stopped()) return;
     if (drain.signal.aborted) return stop.abort();
-    tell("interrupted: finishing the experiments that run; Ctrl-C again stops at once");
+    report("interrupted: finishing the experiments that run; Ctrl-C again stops at once");
     drain.abort();
   };
   const onTerminate = () => {
     if (stopped()) return;
     if (drain.signal.aborted || graceMs === undefined || graceMs === 0) return requeue();
-    tell(`terminated: experiments that run have ${graceMs / 1_000} s to finish, then they are handed back`);
+    report(`terminated: experiments that run have ${graceMs / 1_000} s to finish, then they are requeued`);
     drain.abort();
     after(graceMs, requeue);
   };

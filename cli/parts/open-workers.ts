@@ -20,7 +20,7 @@ export interface Lookup {
   readonly accept: Accept;
 }
 
-/** Who is told of every request to a worker, and of what a worker of one's own logs. */
+/** Gets every request to a worker, and the log lines of a worker that this process starts. */
 export interface Watch {
   readonly observe: ObserveSent;
   readonly log: Log | undefined;

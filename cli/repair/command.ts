@@ -5,7 +5,7 @@ import { atLeast } from "../parts/whole-number.ts";
 /** `pipeline repair`: gives a bus back what its server has lost. */
 export const command = (): Command =>
   withBusSecurity(new Command("repair"))
-    .description("give a bus back what its server has lost, from the results' folders of its nodes")
+    .description("restore on a bus what its server has lost, from the results' folders of its nodes")
     .requiredOption("-b, --bus <url>", "NATS server of the bus, nats://HOST:PORT[/NAMESPACE]")
     .option(
       "-r, --results <dir>",
@@ -13,7 +13,7 @@ export const command = (): Command =>
       (value: string, previous: string[]) => [...previous, value],
       [],
     )
-    .option("--bus-replicas <n>", "from now on, let so many servers of a cluster keep everything", atLeast(1))
+    .option("--bus-replicas <n>", "from now on, keep everything on so many servers of its cluster", atLeast(1))
     .addHelpText(
       "after",
       `

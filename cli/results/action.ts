@@ -78,7 +78,7 @@ const eventsOf = async (run: string, follow: boolean): Promise<string> => {
     throw new PlatestreamError(
       "invalid-config",
       "--follow needs the results service of a run (pipeline start --results-listen, then --server HOST:PORT) or --bus URL; " +
-        "without --follow, what a run has told by now is read from its folder",
+        "without --follow, what a run has published so far is read from its folder",
     );
   return path;
 };

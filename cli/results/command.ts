@@ -43,7 +43,7 @@ export const command = (): Command =>
     .addHelpText(
       "after",
       `
-Every event has a sequence number, in the first column. Who goes on after the last one misses nothing and sees nothing twice.
+Every event has a sequence number, in the first column. A client that goes on after the last one it saw misses nothing and gets nothing twice.
 
 Examples:
   pipeline results --run runs/today --kind state

@@ -54,7 +54,7 @@ Examples:
 
 const inspectCommand = (): Command =>
   new Command("inspect")
-    .description("show what a stage takes, gives and can be told")
+    .description("show what a stage takes and gives, and its options")
     .argument("<stage>", "a built-in stage, a file (./mine.ts) or an installed package")
     .option("--json", "one JSON object")
     .addHelpText(
@@ -98,7 +98,7 @@ const testCommand = (): Command =>
     .addHelpText(
       "after",
       `
-What the stage takes is made by the built-in stages before it. Workers are stood in for: they answer without a network.
+What the stage takes is made by the built-in stages before it. Workers are replaced by ones that answer without a network.
 
 Examples:
   pipeline stages test ./my-stage.mjs

@@ -60,7 +60,7 @@ export const command = (): Command =>
     .option("--until-empty", "with --bus: stop when no experiment is left that this node can call")
     .option(
       "--bus-replicas <n>",
-      "with --bus: from now on, let so many servers of its cluster keep everything",
+      "with --bus: from now on, keep everything on so many servers of its cluster",
       atLeast(1),
     )
     .option(
@@ -93,7 +93,7 @@ Examples:
   pipeline start --bus nats://10.0.0.2 --data-root /data --out /results/node-1
 
 Ctrl-C finishes the experiments that are running and stops; SIGTERM the same, within --grace seconds. A second of either
-stops at once, a third ends the process whatever runs. Whatever it was, the same command goes on where it was. Without --bus, log lines take the place of the
+stops at once, a third ends the process whatever runs. In every case the same command goes on where the run stopped. Without --bus, log lines take the place of the
 progress when --log-format or --log-level is given.`,
     )
     .action(async (options: StartOptions) => {

@@ -28,7 +28,7 @@ export interface NodeParts {
   readonly progress: Progress;
   readonly interrupts: Interruptible;
   readonly onStatus: (status: Status) => void;
-  /** From now on `next` is told of everything, too. */
+  /** From now on `next` gets every event, too. */
   follow(next: (status: Status) => void): void;
   /** Gets what is opened later; closes it all. */
   readonly opened: Closing;

@@ -1,4 +1,4 @@
-/** What a run tells those who operate it: log lines, numbers and probes, opened together. */
+/** What a run shows those who operate it: log lines, numbers and probes, opened together. */
 import type { Log } from "../../common/observe/log.ts";
 import { openMetrics } from "../../common/observe/metrics.ts";
 import { serveProbes } from "../../common/observe/probes.ts";

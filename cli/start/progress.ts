@@ -6,7 +6,7 @@ import { formatDuration, formatRate, liveView } from "../terminal/live-view.ts";
 
 /**
  * `live`: a view that follows the run; `quiet`: a line per finished experiment; `json`: every event, a line each;
- * `silent`: nothing, because log lines tell it.
+ * `silent`: nothing, because log lines say it.
  */
 export type ProgressMode = "live" | "quiet" | "json" | "silent";
 
@@ -17,7 +17,7 @@ export interface Streams {
 
 export interface Progress {
   next(status: Status): void;
-  /** Takes the live view off the terminal; what it has told for good stays. */
+  /** Takes the live view off the terminal; lines that were written for good stay. */
   close(): void;
 }
 

@@ -1,4 +1,4 @@
-/** What `pipeline start` was told: its options, and the configuration that they make with its file. */
+/** What `pipeline start` is to do: its options, and the configuration that they make with its file. */
 import { delimiter, dirname, resolve } from "node:path";
 import { parse as parseYaml } from "yaml";
 import { PlatestreamError } from "../../common/errors.ts";
@@ -95,8 +95,8 @@ const lay = (options: StartOptions, file: object, folder: string, where: string)
   const { data, experiment, out, model, worker, memory } = options;
   const fromFile = { ...file, ...pathsFrom(folder, file) };
   const { where: rows, ...reading } = openOptionsOf(options);
-  const told = { data, ...reading, where: rows, experiments: experiment, out, model, workers: worker };
-  const given = Object.fromEntries(Object.entries(told).filter(([, value]) => value !== undefined));
+  const chosen = { data, ...reading, where: rows, experiments: experiment, out, model, workers: worker };
+  const given = Object.fromEntries(Object.entries(chosen).filter(([, value]) => value !== undefined));
   const config = parseRunConfig(
     { ...fromFile, ...given, ...(memory === undefined ? {} : { memoryMiB: Number(memory) }) },
     where,

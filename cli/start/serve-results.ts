@@ -13,19 +13,19 @@ export interface ResultsService {
   close(graceMs: number): Promise<unknown>;
 }
 
-/** `tell` gets what operators should know: the address, calls that were refused, a broken token file. */
+/** `log` gets what operators should know: the address, calls that were refused, a broken token file. */
 export const openResultsService = async (
   options: ResultsServiceOptions,
   store: EventStore,
-  tell: (what: string) => void,
+  log: (what: string) => void,
 ): Promise<ResultsService> => {
   if (options.resultsListen === undefined) return { close: async () => undefined };
   const server = await serveResults({
     listen: options.resultsListen,
-    security: await readServerSecurity(options, (problem) => tell(problem.rawMessage)),
+    security: await readServerSecurity(options, (problem) => log(problem.rawMessage)),
     store,
-    onRefused: (method, from, { rawMessage }) => tell(`results: ${method} from ${from} was refused: ${rawMessage}`),
+    onRefused: (method, from, { rawMessage }) => log(`results: ${method} from ${from} was refused: ${rawMessage}`),
   });
-  tell(`results are served on ${server.address}`);
+  log(`results are served on ${server.address}`);
   return server;
 };

@@ -28,10 +28,10 @@ export const submitExperiments = async (wanted: readonly string[], options: Subm
       "experiments are submitted to a bus (--bus nats://HOST) or to its gateway (--gateway HOST:PORT): give one of the two",
     );
   }
-  let told = false;
+  let noted = false;
   const onFull = () => {
-    if (!told) process.stderr.write("the queue is full: waiting for nodes to settle experiments\n");
-    told = true;
+    if (!noted) process.stderr.write("the queue is full: waiting for nodes to settle experiments\n");
+    noted = true;
   };
   const { queued, known } =
     bus === undefined

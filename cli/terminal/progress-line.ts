@@ -10,7 +10,7 @@ export interface ProgressLine {
   close(): void;
 }
 
-/** Says nothing where `stream` is no terminal. */
+/** Says nothing where `stream` is not a terminal. */
 export const progressLine = (what: string, stream: NodeJS.WriteStream): ProgressLine => {
   const started = Date.now();
   let drawn = 0;

@@ -1,4 +1,4 @@
-/** What `pipeline train` does: reads the recipe and the dataset, trains, and tells how it goes. */
+/** What `pipeline train` does: reads the recipe and the dataset, trains, and shows how it goes. */
 import { existsSync, statSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { createLogUpdate } from "log-update";

@@ -22,7 +22,7 @@ export interface ViewFlags extends BusSecurityOptions, ClientSecurityOptions, Se
   readonly json?: boolean;
 }
 
-/** Serves until it is told to end. */
+/** Serves until it is asked to end. */
 export const runView = async (run: string | undefined, flags: ViewFlags): Promise<void> => {
   const { bus, server } = flags;
   if ([run, bus, server].filter((each) => each !== undefined).length !== 1) {

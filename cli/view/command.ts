@@ -14,7 +14,9 @@ export const command = (): Command =>
         "beside",
       ]),
     )
-    .addOption(new Option("-s, --server <host:port>", "everything that a results service tells").conflicts("beside"))
+    .addOption(
+      new Option("-s, --server <host:port>", "everything that a results service publishes").conflicts("beside"),
+    )
     .option("-l, --listen <host:port>", "where to serve the page; port 0 takes any that is free", "127.0.0.1:8080")
     .option("-d, --data <dir>", "dataset for pictures and layout (default: the one that the run was started with)")
     .option("--beside <run>", "another run of the same experiments, whose map of profiles is shown beside")
@@ -23,10 +25,10 @@ export const command = (): Command =>
       "after",
       `
 Examples:
-  pipeline view runs/today                                      a run's folder; it moves while the run goes on
+  pipeline view runs/today                                      a run's folder; it changes while the run goes on
   pipeline view runs/today --beside runs/running-statistics     the batch effect, before and after
   pipeline view --bus nats://10.0.0.2 --data /data/rxrx1        all nodes of a bus
-  pipeline view --server 10.0.0.7:7413 --token-file token       what a results service tells
+  pipeline view --server 10.0.0.7:7413 --token-file token       what a results service publishes
   pipeline view runs/today --listen 0.0.0.0:8443 --tls-cert view.pem --tls-key view.key --tokens tokens.yaml
 
 The page is read only. With --tokens it asks for one with the role subscribe.`,

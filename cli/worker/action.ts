@@ -34,7 +34,7 @@ export interface WorkerOptions extends OperationsOptions, ServerSecurityOptions,
   readonly exitWithParent?: boolean;
 }
 
-/** Resolves when the worker has been told to end and everything under way is finished. */
+/** Resolves when the worker was asked to end and everything in progress is finished. */
 export const runWorker = async (options: WorkerOptions): Promise<void> => {
   const { model, listen, runtime, provider, precision, threads, maxBatch, sessions } = options;
   const queueBytes = options.queueMemory * 2 ** 20;
@@ -86,7 +86,7 @@ export const runWorker = async (options: WorkerOptions): Promise<void> => {
         threads: engine.device.threads,
         metrics: watched?.probes.url,
       });
-      await end.told;
+      await end.asked;
       notReady = "the worker is shutting down";
       log.info("shutting down", { requests: server.active });
       const leaving = Promise.race([announcement.close(), sleep(leaveBusMs, undefined, { ref: false })]);
@@ -134,7 +134,7 @@ const sayReady = (address: string, { device, models }: Engine, json: boolean): v
 };
 
 interface End {
-  readonly told: Promise<void>;
+  readonly asked: Promise<void>;
   /** Lets go of stdin, which would keep the process alive. */
   forget(): void;
 }
@@ -143,7 +143,7 @@ interface End {
 const whenToEnd = (withParent: boolean): End => {
   const { stdin } = process;
   let signals = 0;
-  const told = new Promise<void>((resolve) => {
+  const asked = new Promise<void>((resolve) => {
     const onSignal = () => {
       signals += 1;
       if (signals > 1) kill();
@@ -157,5 +157,5 @@ const whenToEnd = (withParent: boolean): End => {
     stdin.on("error", () => resolve());
     stdin.resume();
   });
-  return { told, forget: () => (withParent ? void stdin.destroy() : undefined) };
+  return { asked, forget: () => (withParent ? void stdin.destroy() : undefined) };
 };

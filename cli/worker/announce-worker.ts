@@ -29,7 +29,7 @@ export const announceOnBus = async (
   const security = await readBusSecurity(options);
   const name = `platestream worker ${address}`;
   const { directory, close } = await connectWorkerDirectory(bus, name, onConnection, security);
-  const told = {
+  const fixed = {
     address,
     host: hostname(),
     pid: process.pid,
@@ -41,7 +41,7 @@ export const announceOnBus = async (
     since: new Date().toISOString(),
     version: programVersion(),
   };
-  const announcement = await announceWorker(directory, (): WorkerEntry => ({ ...told, load: server.active }));
+  const announcement = await announceWorker(directory, (): WorkerEntry => ({ ...fixed, load: server.active }));
   log.info("announced", { address });
   return {
     async close() {

@@ -7,7 +7,7 @@ import type { WorkerOptions } from "./action.ts";
 
 const collect = (value: string, previous: string[] = []): string[] => [...previous, value];
 
-/** `pipeline worker`: serves bundles over gRPC until it is told to end. */
+/** `pipeline worker`: serves bundles over gRPC until it is asked to end. */
 export const command = (): Command =>
   withOperations(withBusSecurity(withServerSecurity(new Command("worker"))))
     .description("serve the networks of one or several bundles over gRPC")
@@ -21,7 +21,7 @@ export const command = (): Command =>
     .addOption(
       new Option(
         "--provider <name>",
-        "what it computes on; auto takes the first of the runtime's that runs and is right",
+        "execution provider; auto takes the first of the runtime that runs and passes the self-check",
       )
         .choices(["auto", ...providerNames])
         .default("auto"),

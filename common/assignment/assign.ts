@@ -27,7 +27,7 @@ export const evidence = (probabilities: Float32Array): Float64Array => {
  * themselves, so no column is given more often than it has to be.
  */
 export const assignOnce = (scores: readonly Float64Array[]): number[] => {
-  // The solver never ends on what is no number.
+  // The solver never ends on NaN.
   if (!scores.every((row) => row.length > 0 && row.every(Number.isFinite))) {
     throw new PlatestreamError("internal", "wells can be assigned by finite scores only");
   }

@@ -1,4 +1,4 @@
-/** How a client reaches the servers that it is told of: encrypted or not, with which certificate and token. */
+/** How a client reaches servers: encrypted or not, with which certificate and token. */
 import { type ChannelCredentials, credentials, InterceptingCall, type Interceptor } from "@grpc/grpc-js";
 import { PlatestreamError } from "../errors.ts";
 import { readOptionFile } from "../read-file.ts";

@@ -26,9 +26,9 @@ export const writeIdentity = (identity: RequestIdentity): string => {
 
 /** Reads what any client may have sent: other keys, repetitions and nonsense are left out. */
 export const readIdentity = (sent: string): RequestIdentity => {
-  const told = new URLSearchParams(sent.slice(0, 4_000));
-  const text = (name: string): string | undefined => told.get(name)?.slice(0, longest);
-  const attempt = Number(told.get("attempt"));
+  const fields = new URLSearchParams(sent.slice(0, 4_000));
+  const text = (name: string): string | undefined => fields.get(name)?.slice(0, longest);
+  const attempt = Number(fields.get("attempt"));
   return {
     experiment: text("experiment"),
     attempt: Number.isSafeInteger(attempt) && attempt > 0 ? attempt : undefined,

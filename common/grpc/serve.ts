@@ -23,7 +23,7 @@ export interface GrpcService {
 
 /** How a server ends. */
 export interface ServerPhases {
-  /** Aborted when it is told to end: calls that are under way may finish, others are refused. */
+  /** Aborted when the server is to end: calls in progress may finish, others are refused. */
   readonly draining: AbortSignal;
   /** Aborted when calls had the time to finish: those that are left must end now. */
   readonly ending: AbortSignal;

@@ -1,4 +1,4 @@
-/** What a gRPC server is told about its clients: who may come in, and how much each may ask. */
+/** Which clients a gRPC server accepts, and how much each may ask. */
 import { ServerCredentials } from "@grpc/grpc-js";
 import { PlatestreamError } from "../errors.ts";
 import { readAuthorities, readIdentityFiles, type TlsFiles } from "../security/tls.ts";
@@ -59,7 +59,7 @@ export interface ServerSecurityOptions extends Omit<TlsFiles, "tlsCa"> {
   readonly maxSilence: number;
 }
 
-/** Reads the files. Throws "invalid-config"; what is wrong with a token file that changes later is told. */
+/** Reads the files. Throws "invalid-config"; what is wrong with a token file that changes later is reported. */
 export const readServerSecurity = async (
   options: ServerSecurityOptions,
   onProblem: (problem: PlatestreamError) => void,

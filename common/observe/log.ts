@@ -26,7 +26,7 @@ export interface LogLine extends LogFields {
   readonly message: string;
 }
 
-/** Undefined: it is no line of JSON that a log has written. */
+/** Undefined: it is not a line of JSON that a log has written. */
 export const readLogLine = (line: string): LogLine | undefined => {
   try {
     const { time, level, message, ...fields } = Object(JSON.parse(line));

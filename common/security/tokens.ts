@@ -55,7 +55,7 @@ export const readTokens = async (path: string): Promise<readonly TokenEntry[]> =
  * The tokens of a file, now and after it has changed: it is looked at every other second, for as long as the process lives.
  *
  * A file that is gone or empty when it is looked at twice revokes every token: whoever deletes it wants nobody let in.
- * One that is damaged changes nothing. `onProblem` is told of both at that moment.
+ * One that is damaged changes nothing. `onProblem` gets both at that moment.
  */
 export const followTokens = async (
   path: string,

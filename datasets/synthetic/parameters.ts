@@ -6,7 +6,7 @@ const strength = z.number().min(0);
 
 /** Strengths are standard deviations; those of the biology in units of the latent cell parameters (`phenotype.ts`). */
 export const syntheticParameters = z.strictObject({
-  seed: z.int().default(1).describe("another seed is another world: other phenotypes, groups and batch effects"),
+  seed: z.int().default(1).describe("another seed gives other phenotypes, groups and batch effects"),
   size: z.int().min(16).max(4096).default(64).describe("width and height of the images, in pixels"),
   scale: z.number().min(0.25).max(16).default(1).describe("size of the cells: at 1 they are about 17 pixels wide"),
   plates: z.int().min(1).max(9).default(4).describe("plates of an experiment, and groups of classes"),

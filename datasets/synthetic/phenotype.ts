@@ -58,7 +58,7 @@ export const baseOf = (cellType: string): Latent =>
 
 /**
  * The effect of one class on one cell type: a function of seed, cell type and class. Every latent is touched with
- * probability 0.6. Treatments differ in overall strength, which makes some easy and some hard to tell.
+ * probability 0.6. Treatments differ in overall strength, which makes some easy and some hard to recognise.
  */
 export const effectOf = (
   { seed, phenotype }: SyntheticParameters,

@@ -37,7 +37,7 @@ const invalid = (message: string, cause?: unknown) => new PlatestreamError("inva
 export const readManifest = async (folder: string): Promise<Manifest> => {
   const path = join(folder, "bundle.json");
   const bytes = await readRegularFile(path, "invalid-model").catch(({ rawMessage: why, cause }) => {
-    throw invalid(`${folder} is no bundle: ${why}; \`pipeline model new\` makes one`, cause);
+    throw invalid(`${folder} is not a bundle: ${why}; \`pipeline model new\` makes one`, cause);
   });
   let value: unknown;
   try {
@@ -128,13 +128,13 @@ export const writeBundle = async (
 const checkManifest = (folder: string, manifest: NewManifest): void => {
   const unknown = { weights: "weights", sha256: "0".repeat(64) };
   const entries = Object.entries(manifest.cellTypes).map(([cellType, notes]) => [cellType, { ...unknown, ...notes }]);
-  const told = {
+  const written = {
     format: "platestream-bundle/1",
     ...manifest,
     cellTypes: Object.fromEntries(entries),
     created: new Date().toISOString(),
   };
-  parseManifest(told, `bundle ${folder}`);
+  parseManifest(written, `bundle ${folder}`);
 };
 
 /** Adds a network to a bundle, or replaces the one of that cell type. It must be of the bundle's architecture. */

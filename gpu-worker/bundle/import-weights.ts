@@ -57,7 +57,7 @@ export const classCount = (tensors: Tensors): number | undefined =>
   networkNames(tensors).get("classifier.weight")?.shape[0];
 
 /**
- * Makes the weights of a network from tensors by torchvision's names. Bridged, and told in `notes`:
+ * Makes the weights of a network from tensors by torchvision's names. Bridged, and reported in `notes`:
  * - no `bn`: the BatchNorm over the raw channels becomes the identity;
  * - no `features.conv0.bias`: zeros;
  * - a `features.conv0` for 3 channels: channel c reads the filters of colour c mod 3, times 3/C. With 6 channels, an image

@@ -21,7 +21,9 @@ const cellTypeSchema = z.strictObject({
     .regex(/^[0-9a-f]{64}$/, "64 hex digits")
     .describe("of that file"),
   trained: z.boolean().describe("false: fresh weights, whose predictions mean nothing"),
-  serving: servingSchema.prefault({}).describe("how it was trained and validated: what runs use unless told otherwise"),
+  serving: servingSchema
+    .prefault({})
+    .describe("how it was trained and validated: what runs use unless configured otherwise"),
   confidence: confidenceFitSchema
     .default(unfitted)
     .describe(
@@ -81,7 +83,7 @@ export const parseManifest = (value: unknown, source: string): Manifest => {
   const parsed = manifestSchema.safeParse(value);
   if (parsed.success) return parsed.data;
   const problems = problemsIn(parsed.error);
-  throw new PlatestreamError("invalid-model", listProblems(`${source} is no manifest of a bundle:`, problems));
+  throw new PlatestreamError("invalid-model", listProblems(`${source} is not a manifest of a bundle:`, problems));
 };
 
 /**

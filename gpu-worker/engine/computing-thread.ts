@@ -20,7 +20,7 @@ export interface ComputingThreadOptions extends ThreadOptions {
   readonly queueBytes: number;
   /** Networks that a thread opens before it is replaced. */
   readonly sessionsPerThread: number;
-  /** Told of every job that was computed. */
+  /** Called after every job that was computed. */
   readonly observe?: (job: Job, times: ExecutionTimes) => void;
 }
 

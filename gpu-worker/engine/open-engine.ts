@@ -41,7 +41,7 @@ export interface EngineOptions {
   readonly sessionsPerThread: number;
   /** Calibrated statistics that are kept. DenseNet-121: 0.7 MB each. */
   readonly statistics: number;
-  /** Told of every run of a network but those that warm it up. */
+  /** Called after every run of a network but those that warm it up. */
   readonly observe: (execution: Execution) => void;
 }
 

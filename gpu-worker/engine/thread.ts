@@ -8,7 +8,7 @@ import { type Job, type JobMode, type JobResult, sinceEpoch, type ThreadOptions 
 
 const { networks, runtime: name, provider, sessions: most, ...options } = workerData as ThreadOptions;
 const runtime = openRuntime(name, provider, options);
-runtime.catch(() => undefined); // told by the first job
+runtime.catch(() => undefined); // reported by the first job
 const closing: Promise<void>[] = [];
 const open = new LRUCache<string, OpenNetwork>({ max: most, dispose: (old) => void closing.push(old.close()) });
 let opened = 0;

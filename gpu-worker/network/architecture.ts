@@ -12,7 +12,7 @@ export const stems = {
   small: { kernel: 5, stride: 2, padding: 2, pool: { kernel: 2, stride: 2, padding: 0 } },
 } as const;
 
-/** More than any network that anybody serves, so that a slip of the pen is told before memory runs out. */
+/** Larger than any network that is served, so that a typing error is refused before memory runs out. */
 export const most = { layers: 128, maps: 4096, pixels: 2 ** 15, classes: 1_000_000 } as const;
 
 const maps = z.int().positive().max(most.maps);

@@ -1,5 +1,5 @@
 /**
- * The network itself, told once: inference and training both walk this function with operations of their own.
+ * The network itself, written once: inference and training both walk this function with operations of their own.
  *
  * Input [N, channels, H, W] -> BatchNorm over the raw channels -> DenseNet (Huang et al. 2017) in torchvision's order
  * -> features [N, F] -> with the plate one-hot appended, where the architecture has one -> logits [N, classes].

@@ -20,7 +20,7 @@ export interface ProviderReport {
   readonly precision: Precision;
   /** It computed a small network in all modes, and the numbers were those of the reference. */
   readonly runs: boolean;
-  /** What it computes on, where that can be told. */
+  /** The hardware it runs on, where that is known. */
   readonly device?: Processor | undefined;
   /** Why it does not run, and what to do. */
   readonly reason?: string;

@@ -44,7 +44,7 @@ const knownInput = ({ architecture, weights }: Network, mode: NetworkMode, pixel
   };
 };
 
-/** Norm of the difference over the norm of what is expected; infinite where a value is no number. */
+/** Norm of the difference over the norm of what is expected; infinite where a value is NaN. */
 export const relativeError = (actual: Float32Array, expected: Float32Array): number => {
   let [difference, size] = [0, 0];
   for (let index = 0; index < expected.length; index++) {

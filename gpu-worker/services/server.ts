@@ -11,7 +11,7 @@ export interface ServerOptions {
   /** `host:port`; port 0: any that is free. */
   readonly listen: string;
   readonly security: ServerSecurity;
-  /** Told of every request that was answered. */
+  /** Called after every request that was answered. */
   readonly observe: ObserveRequest;
   /** Gets every run of a network from whoever opened the engine. */
   readonly counts: InferenceCounts;

@@ -184,7 +184,7 @@ export const readFileEvents = (path: string): Pick<EventStore, "follow" | "last"
       for await (const { seq, text } of lines()) {
         if (seq <= after) continue;
         const event = parseLine(text)?.event;
-        if (event === undefined) throw damaged(path, `event ${seq} is no event: ${text.slice(0, 80)}`);
+        if (event === undefined) throw damaged(path, `event ${seq} is not an event: ${text.slice(0, 80)}`);
         if (fits(filter, event)) yield { seq, value: event };
         if (signal.aborted) return;
       }
@@ -228,7 +228,7 @@ const findDamage = async (path: string, missing: Set<string>): Promise<string | 
     for await (const { text } of linesOf(file, begin, size)) {
       line += 1;
       const event = parseLine(text)?.event;
-      if (event === undefined) return `line ${line} of ${path} is no event: ${text.slice(0, 80)}`;
+      if (event === undefined) return `line ${line} of ${path} is not an event: ${text.slice(0, 80)}`;
       if (event.kind === "state" && event.state === "done") missing.delete(event.experiment);
     }
     return missing.size === 0 ? undefined : `${path} has lost the events of ${[...missing].join(", ")}`;

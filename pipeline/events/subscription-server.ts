@@ -20,7 +20,7 @@ export interface ResultsOptions {
   readonly onRefused: OnRefused;
 }
 
-/** `active`: subscribers. When it closes, streams end by themselves or are told to go on at another node. */
+/** `active`: subscribers. When it closes, streams end by themselves or send their clients to another node. */
 export const serveResults = ({ store, ...options }: ResultsOptions): Promise<RunningServer> =>
   serve([resultsService(store)], { ...options, option: "--results-listen", who: "the results service" });
 

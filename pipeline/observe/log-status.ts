@@ -1,4 +1,4 @@
-/** What happens in a run as log lines. Requests are not in it: whoever sends them tells of them. */
+/** What happens in a run as log lines. Requests are not in it: whoever sends them logs them. */
 import type { Log, LogFields, LogLevel } from "../../common/observe/log.ts";
 import type { Status } from "../run/status.ts";
 

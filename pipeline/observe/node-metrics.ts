@@ -1,4 +1,4 @@
-/** A node's numbers: what it tells is counted, what it holds is read when somebody asks. */
+/** A node's numbers: events are counted, what it holds is read when somebody asks. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Metrics } from "../../common/observe/metrics.ts";
 import type { PixelMemory } from "../run/pixel-memory.ts";
@@ -19,7 +19,7 @@ export interface NodeNow {
 const soon = (unsettled: Promise<ReadonlyMap<string, number>>): Promise<ReadonlyMap<string, number>> =>
   Promise.race([unsettled.catch(() => new Map()), sleep(1_000, new Map(), { ref: false })]);
 
-/** Registers everything; the result is told of the run. */
+/** Registers all metrics; the result takes the events of the run. */
 export const nodeMetrics = (metrics: Metrics, now: NodeNow): ((status: Status) => void) => {
   const experiments = metrics.counter("platestream_experiments_total", "Attempts that ended here, by outcome", [
     "outcome",

@@ -1,4 +1,4 @@
-/** Whether a node does its work, from what it tells. */
+/** Whether a node is ready, from the events of its run. */
 import type { Status } from "../run/status.ts";
 
 export interface Readiness {

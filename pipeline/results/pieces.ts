@@ -102,7 +102,7 @@ export const readPiece = async (folder: string, experiment: string): Promise<Rep
   check(
     report?.experiment === experiment && Number.isInteger(report.featureCount),
     reportFile,
-    `is no report of ${experiment}`,
+    `is not a report of ${experiment}`,
   );
   const wells = await readJson<WellRow[]>(wellsFile);
   check(Array.isArray(wells) && wells.length === report!.wells, wellsFile, `does not hold ${report!.wells} wells`);

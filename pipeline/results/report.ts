@@ -114,13 +114,14 @@ export const reportExperiment = (result: ExperimentResult): ReportedExperiment =
 /** A number that loses nothing by being one: not an identifier such as `007`. */
 const plainNumber = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:e[+-]?\d+)?$/i;
 
-/** What tables write where there is no number. */
+/** What tables write where a value is missing. */
 const noNumber = /^(?:|nan|na|n\/a|null|none)$/i;
 
 const isNumeric = (texts: readonly (string | undefined)[]): boolean => {
-  const told = texts.filter((text) => text !== undefined && !noNumber.test(text));
+  const values = texts.filter((text) => text !== undefined && !noNumber.test(text));
   return (
-    told.length > 0 && told.every((text) => plainNumber.test(text!) && Number.isSafeInteger(Math.trunc(Number(text))))
+    values.length > 0 &&
+    values.every((text) => plainNumber.test(text!) && Number.isSafeInteger(Math.trunc(Number(text))))
   );
 };
 

@@ -112,7 +112,7 @@ const open = async (
         const before = reports.get(experiment)?.inputs;
         if (before === undefined) continue;
         const now = await readInputs(await load(experiment));
-        if (before.table !== now.table) changed.push(`the table says something else of ${experiment}`);
+        if (before.table !== now.table) changed.push(`the table says something else about ${experiment}`);
         else if (before.images !== now.images) changed.push(`image files of ${experiment} have another size or time`);
       }
       if (changed.length > 0) throw otherRun(dir, changed);

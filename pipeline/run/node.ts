@@ -42,7 +42,7 @@ export interface NodeOptions {
   readonly backOffMs: number;
   /** Aborted: take no further experiments and finish those that run. */
   readonly drain: AbortSignal;
-  /** Aborted: stop at once; what runs is handed back. */
+  /** Aborted: stop at once; what runs is requeued. */
   readonly signal: AbortSignal;
   readonly onStatus: (status: Status) => void;
   /** Holds those of the experiments that run, for whoever measures them. */
@@ -151,14 +151,14 @@ const whenThereIsRoom = async (
   experiment: string,
   { signal, onStatus }: NodeOptions,
 ): Promise<void> => {
-  for (let told = false; ; told = true) {
+  for (let noted = false; ; noted = true) {
     try {
       return await store();
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
       if (code !== "ENOSPC" && code !== "EDQUOT") throw error;
       const note = `its results are kept until there is room for them (${message}); free some where they go to`;
-      if (!told) onStatus({ type: "note", experiment, message: note });
+      if (!noted) onStatus({ type: "note", experiment, message: note });
       await sleep(lookForRoomMs, undefined, { signal });
     }
   }

@@ -1,4 +1,4 @@
-/** Looks at a stage from outside: names the culprit of an error, and tells of a stage that does not end. */
+/** Looks at a stage from outside: names the culprit of an error, and reports a stage that does not end. */
 import { catchError, finalize, Observable, tap, throwError } from "rxjs";
 import { PlatestreamError } from "../../common/errors.ts";
 import { enter, labelled } from "../../common/observe/watchdog.ts";
@@ -26,7 +26,7 @@ const waitsFor = (stage: string, reach: Reach): string => {
   const late = `stage ${stage} has not completed ${patienceMs / 1000} s after its last item`;
   return stage === reach.stage || reach.stage === ""
     ? late
-    : `${late}: stage ${reach.stage} has taken items and not let them go`;
+    : `${late}: stage ${reach.stage} has taken items and not given them on`;
 };
 
 const named = new WeakSet<PlatestreamError>();
@@ -106,7 +106,7 @@ export const observeStage = (
   });
 };
 
-/** ` (file:line:column)` of the code that threw: the first place in its stack that is no library's. */
+/** ` (file:line:column)` of the code that threw: the first place in its stack that is not a library's. */
 const placeOf = (thrown: unknown): string => {
   if (!(thrown instanceof Error) || thrown instanceof PlatestreamError) return "";
   const [place] = ownFrames(thrown);

@@ -18,7 +18,7 @@ const rules: Readonly<Partial<Record<Port, readonly Rule[]>>> = {
     object("lease"),
     [
       "pixels",
-      "a Uint8Array or Uint16Array (what is no whole number goes into affine, as scale and offset)",
+      "a Uint8Array or Uint16Array (what is not a whole number goes into affine, as scale and offset)",
       (value) => value instanceof Uint8Array || value instanceof Uint16Array,
     ],
     [

@@ -114,6 +114,6 @@ const checkStage = (value: unknown, use: string): AnyStage => {
     ...(typeof stage.apply === "function" ? [] : [`apply must be a function, got ${typeof stage.apply}`]),
   ];
   if (problems.length > 0)
-    throw new PlatestreamError("invalid-config", listProblems(`plugin ${use} is no stage:`, problems));
+    throw new PlatestreamError("invalid-config", listProblems(`plugin ${use} is not a stage:`, problems));
   return stage as unknown as AnyStage;
 };

@@ -1,4 +1,4 @@
-/** Who can compute: workers tell of themselves, nodes look them up. */
+/** The workers that can be used: they announce themselves, and nodes look them up. */
 import { setTimeout as sleep } from "node:timers/promises";
 
 /** What a worker says of itself. */
@@ -19,7 +19,7 @@ export interface WorkerEntry {
   readonly maxBatch: number;
   /** Requests that it has in hand, whoever sent them. */
   readonly load: number;
-  /** When it was started, ISO 8601; tells it from an earlier worker at the same address. */
+  /** When it was started, ISO 8601; distinguishes it from an earlier worker at the same address. */
   readonly since: string;
   /** Version of its program. */
   readonly version: string;
@@ -60,20 +60,20 @@ export const announceWorker = async (
   everyMs: number = heartbeatMs,
 ): Promise<Announcement> => {
   const key = keyOf(entry());
-  let telling: Promise<void> | undefined;
-  const tell = (): Promise<void> => {
-    telling ??= directory.put(key, entry()).finally(() => {
-      telling = undefined;
+  let announcing: Promise<void> | undefined;
+  const announce = (): Promise<void> => {
+    announcing ??= directory.put(key, entry()).finally(() => {
+      announcing = undefined;
     });
-    return telling;
+    return announcing;
   };
-  await tell();
+  await announce();
   // It fails only where the owner of the connection has closed it.
-  const timer = setInterval(() => void tell().catch(() => undefined), everyMs);
+  const timer = setInterval(() => void announce().catch(() => undefined), everyMs);
   return {
     async close() {
       clearInterval(timer);
-      const removed = Promise.resolve(telling).then(() => directory.remove(key));
+      const removed = Promise.resolve(announcing).then(() => directory.remove(key));
       await Promise.race([removed.catch(() => undefined), sleep(leaveMs, undefined, { ref: false })]);
     },
   };

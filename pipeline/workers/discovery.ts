@@ -73,7 +73,7 @@ export const discoverWorkers = async (
     return added.map(async ({ address, since }) => {
       const worker = tryConnect(address);
       known.set(address, { since, worker, asked: false });
-      // The pool tells of a failure, and asks again.
+      // The pool reports a failure, and asks again.
       if (worker !== undefined) await pool.add(worker).catch(() => undefined);
     });
   };

@@ -1,4 +1,4 @@
-/** A worker whose requests are told to somebody: what goes out, and how it ends. */
+/** A worker whose requests are reported to an observer: what is sent, and how it ends. */
 import { PlatestreamError } from "../../common/errors.ts";
 import type { RemoteWorker, RequestOptions } from "./remote-worker.ts";
 

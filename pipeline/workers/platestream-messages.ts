@@ -38,14 +38,14 @@ export const statisticsMessage = (statistics: Statistics, withData: boolean): St
 const servingOf = (message: Model__Output["serving"], where: string): Serving => {
   if (message === null) return sourceServing;
   const { domain, min_images, batch, calibration_images, source_weight, normalize } = message;
-  const told = {
+  const received = {
     domain,
     minImages: min_images,
     batch,
     calibrationImages: calibration_images,
     sourceWeight: source_weight,
   };
-  return parse(servingSchema, { ...told, normalize }, `${where}, as its worker says it is served`, "invalid-model");
+  return parse(servingSchema, { ...received, normalize }, `${where}, as its worker says it is served`, "invalid-model");
 };
 
 export const modelInfo = ({

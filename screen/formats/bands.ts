@@ -1,7 +1,7 @@
 import type { PlaneAddress } from "../image-source.ts";
 import { unreadable } from "../unreadable.ts";
 
-/** Which of a pixel's numbers the address means; a file with several must be told apart by the dataset. */
+/** Which of a pixel's numbers the address means; a file with several must be distinguished by the dataset. */
 export const bandOf = (samples: number, kind: string, { band }: PlaneAddress): number => {
   if (band === undefined && samples > 1)
     throw unreadable(
@@ -9,5 +9,5 @@ export const bandOf = (samples: number, kind: string, { band }: PlaneAddress): n
         "save one grey image per channel",
     );
   if ((band ?? 0) < samples) return band ?? 0;
-  throw unreadable(`number ${(band ?? 0) + 1} of every pixel is needed, the file has ${samples}`);
+  throw unreadable(`value ${(band ?? 0) + 1} of every pixel is needed, the file has ${samples} per pixel`);
 };

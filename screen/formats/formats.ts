@@ -32,5 +32,7 @@ const others: Readonly<Record<string, string>> = {
 const nameOf = (head: Uint8Array): string => {
   const text = String.fromCharCode(...head);
   const start = Object.keys(others).find((each) => text.startsWith(each));
-  return start === undefined ? "the file is no image of a format that is known here" : `the file is ${others[start]}`;
+  return start === undefined
+    ? "the file is not an image of a format that is known here"
+    : `the file is ${others[start]}`;
 };

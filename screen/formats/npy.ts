@@ -11,7 +11,7 @@ export interface NpyArray {
 export const parseNpy = (file: Uint8Array): NpyArray => {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
   if (file.length < 12 || String.fromCharCode(...file.subarray(1, 6)) !== "NUMPY")
-    throw unreadable("is no NumPy array (.npy)");
+    throw unreadable("is not a NumPy array (.npy)");
   const wide = file[6]! >= 2;
   const start = wide ? 12 : 10;
   const end = start + (wide ? view.getUint32(8, true) : view.getUint16(8, true));

@@ -46,7 +46,7 @@ export const s3File = (location: string, environment: Environment = process.env)
   };
 };
 
-/** Regions of buckets that lie elsewhere, as their servers told. */
+/** Regions of buckets that lie elsewhere, as their servers said. */
 const regions = new Map<string, string>();
 
 /** As S3 wants it: everything but unreserved characters. */

@@ -30,7 +30,7 @@ export const checkPredictions = (wells: readonly WellPrediction[]): void => {
   }
 };
 
-/** What a worker tells of its network comes from another machine. */
+/** What a worker says about its network comes from another machine, and is checked. */
 const checkIndices = ({ name, version, classes, controls, plateGroups, copies }: ModelInfo): void => {
   const wrong = [...controls, ...plateGroups.flat()].find(
     (k) => !(Number.isInteger(k) && k >= 0 && k < classes.length),

@@ -117,7 +117,7 @@ test("NATS bus - a dead letter keeps reason, stage and attempts, and is replayed
   assert.equal((await bus.take(never))!.attempt, 1);
 });
 
-test("NATS bus - a message that is no experiment fails and holds up nobody", async (t) => {
+test("NATS bus - a message that is not an experiment fails and holds up nobody", async (t) => {
   const { bus, parts } = await open(t, server.namespace());
   await parts.streams.publish(parts.streams.names.experiment("HUVEC", "junk"), { hello: 1 }, { id: "junk" });
   await bus.submit([ref("HUVEC-01")]);

@@ -22,7 +22,7 @@ testDirectory("NATS", async (t) => {
   return { directory: await openWorkerDirectory(nc, namesIn(address.namespace), 1_000), forgetMs: 1_000 };
 });
 
-test("NATS directory - what is no worker's entry is passed over", async (t) => {
+test("NATS directory - what is not a worker's entry is passed over", async (t) => {
   const address = parseBusUrl(server.namespace());
   const { nc } = await connectNats(address, "test", () => undefined);
   t.after(() => nc.close());

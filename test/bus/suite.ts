@@ -53,7 +53,7 @@ export const testBus = (name: string, open: (t: TestContext) => Promise<OpenedBu
     assert.equal((await bus.take(never))!.experiment.id, "HUVEC-02");
   });
 
-  test(`${name} bus - what was handed back is no attempt`, async (t) => {
+  test(`${name} bus - what was requeued is no attempt`, async (t) => {
     const { bus } = await open(t);
     await bus.submit(refs.slice(0, 1));
     await (await bus.take(never))!.requeue();

@@ -50,7 +50,7 @@ test("assign - a class with two copies is given twice, others once", () => {
   assert.deepEqual(assignCopies(rows, [0, 2], []).toSorted(), [0, 0, 2], "three wells, two classes");
 });
 
-test("assign - what is no number is refused, not waited for", () => {
+test("assign - what is not a number is refused, not waited for", () => {
   assert.throws(() => assignOnce([Float64Array.of(Number.NaN, 1), Float64Array.of(0, 1)]), /finite scores only/);
 });
 

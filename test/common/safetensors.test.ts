@@ -24,8 +24,8 @@ const bad: Readonly<Record<string, readonly [bytes: Uint8Array, says: RegExp]>> 
   "too short": [Uint8Array.of(1), /it holds 1 bytes/],
   "a header longer than the file": [file("{}", 0).fill(255, 0, 7), /its header claims/],
   "no JSON": [file("{", 0), /its header is not JSON/],
-  null: [file("null", 0), /its header is no JSON object/],
-  "a list": [file("[]", 0), /its header is no JSON object/],
+  null: [file("null", 0), /its header is not a JSON object/],
+  "a list": [file("[]", 0), /its header is not a JSON object/],
   "no offsets": [file('{"a":{"dtype":"F32","shape":[1]}}', 4), /tensor a: data_offsets/],
   "a tensor that is null": [file('{"a":null}', 4), /tensor a/],
   "a type of the prototype": [

@@ -80,7 +80,7 @@ test("bytes that are not UTF-8 are read as Latin-1, with a note, or as the user 
   assert.deepEqual(sites, right);
   assert.deepEqual(notes, ["TABLE is not UTF-8 and was read as windows-1252 (Latin-1); --encoding names another"]);
   await assert.rejects(openDataset(latin, { encoding: "utf-8" }), /is not in the encoding utf-8; say which it is/);
-  await assert.rejects(openDataset(latin, { encoding: "klingon" }), /"klingon" is no encoding/);
+  await assert.rejects(openDataset(latin, { encoding: "klingon" }), /"klingon" is not an encoding/);
   const greek = await write(t, Buffer.from(text(",").replaceAll("µ", "\xec"), "latin1"));
   assert.equal((await read(greek, { encoding: "iso-8859-7" })).sites[0], "P1 B02 1 BRD-1 5 μM");
 });
@@ -113,7 +113,7 @@ test("a column that is there twice, and two columns that could be the same, are 
   );
 });
 
-test("nan, NA and nothing are no classes; the sites of a well have one class and one type", async (t) => {
+test("nan, NA and nothing are not classes; the sites of a well have one class and one type", async (t) => {
   const [header, first, second, third] = text(",").split("\n") as [string, string, string, string];
   const empty = [first.replace("BRD-1", "NaN"), second.replace("BRD-1", ""), third.replace("BRD-2", "N/A")];
   assert.deepEqual(
@@ -248,11 +248,11 @@ test("a tree with one table per plate is one dataset, and links may go in circle
   await assert.rejects(openDataset(join(root, "self")), /its symbolic links lead in a circle/);
 });
 
-test("what is no text, no table or no regular file is refused and keeps nobody waiting", {
+test("what is not text, no table or no regular file is refused and keeps nobody waiting", {
   timeout: 20_000,
 }, async (t) => {
   await assert.rejects(openDataset(await write(t, "")), /is empty; it must start with a header/);
-  await assert.rejects(openDataset(await write(t, new Uint8Array(100))), /is no text: it holds zero bytes/);
+  await assert.rejects(openDataset(await write(t, new Uint8Array(100))), /is not text: it holds zero bytes/);
   const pipe = join(await temporaryFolder(t), "load_data.csv");
   await promisify(execFile)("mkfifo", [pipe]);
   await assert.rejects(openDataset(pipe), /not a regular file/);

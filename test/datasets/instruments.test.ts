@@ -66,7 +66,7 @@ test("ImageXpress: the instrument's projection is read unless a plane is asked f
     `1334/ZStep_1/y_E07_s1_w1${guid}.tif`,
     `1334/ZStep_2/y_E07_s1_w1${guid}.tif`,
   ]);
-  await assert.rejects(openDataset(root, { plane: 7 }), /--plane 7 is none of the planes \(1, 2\)/);
+  await assert.rejects(openDataset(root, { plane: 7 }), /--plane 7 is not one of the planes \(1, 2\)/);
 });
 
 const record = (row: number, column: number, field: number, z: number, channel: number, type = "IMG") =>
@@ -132,7 +132,7 @@ test("Opera Phenix: the images of Index.idx.xml, channel names of both versions 
   assert.deepEqual([read.channels, read.experiments[0]!.id], [["HOECHST 33342"], "Screen1"]);
   assert.match(read.notes.join(), /1 images failed in the microscope/);
   await writeFile(join(newer, "Images/Index.xml"), "<EvaluationInputData><Images>");
-  await assert.rejects(openDataset(newer), /Index\.xml is no XML: /);
+  await assert.rejects(openDataset(newer), /Index\.xml is not XML: /);
 });
 
 test("OME-TIFF with a companion file: fields of wells, and the page of each channel", async (t) => {

@@ -64,7 +64,7 @@ test("OME-Zarr: of stacks a plane or the maximum is chosen", async (t) => {
   }
 });
 
-test("OME-Zarr: a missing or damaged chunk is no zeros", async (t) => {
+test("OME-Zarr: a missing or damaged chunk is not zeros", async (t) => {
   const folder = await temporaryFolder(t);
   for (const [version, chunk] of [
     ["0.4", "B/3/0/0/0/0/1/1"],

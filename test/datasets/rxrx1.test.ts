@@ -128,7 +128,7 @@ U2OS,A-02,1,B99,1,treatment
   });
 });
 
-test("a table without rows is no dataset", async (t) => {
+test("a table without rows is not a dataset", async (t) => {
   const root = await writeMetadata(await temporaryFolder(t), `${header}\n`);
   await assert.rejects(openDataset(root), { code: "invalid-data", rawMessage: /lists no site$/ });
 });
@@ -147,11 +147,11 @@ test("the folder above a download is found through, and sister sets have as many
   assert.deepEqual(dataset.channels, ["w1", "w2", "w3", "w4", "w5"]);
 });
 
-test("a folder that is no dataset is described", async (t) => {
+test("a folder that is not a dataset is described", async (t) => {
   const folder = await temporaryFolder(t);
   await assert.rejects(
     openDataset(folder),
-    /is no dataset: it holds nothing, and was expected to be one of\n {2}- ome-zarr: .*\n {2}- wilds: metadata\.csv and images\/.*\n {2}- rxrx1: /,
+    /is not a dataset: it holds nothing, and was expected to be one of\n {2}- ome-zarr: .*\n {2}- wilds: metadata\.csv and images\/.*\n {2}- rxrx1: /,
   );
   await assert.rejects(openDataset(join(folder, "gone")), /there is no folder or table/);
   await writeFile(join(folder, "metadata.csv"), "experiment\n");

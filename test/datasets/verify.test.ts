@@ -57,7 +57,7 @@ test("truncated, missing, misshapen and foreign files are found at once", async 
     ["B04", "w1", "all 6 files of the site are missing"],
     ["B05", "w3", "expected 32x32 pixels of 8 bit as in the other files, got 8x8 pixels of 8 bit"],
     ["B06", "w4", "expected 32x32 pixels of 8 bit as in the other files, got 32x32 pixels of 16 bit"],
-    ["B07", "w5", "the file is no image of a format that is known here"],
+    ["B07", "w5", "the file is not an image of a format that is known here"],
   ]);
 });
 

@@ -108,7 +108,7 @@ test("a manifest with mistakes names each by its place", async (t) => {
     JSON.stringify({ ...manifest, classes: ["a"], input: { scale: [1, 2], offset: 0 }, colour: 1 }),
   );
   await assert.rejects(readBundle(folder), (error: Error) => {
-    assert.match(error.message, /\[invalid-model\] .*bundle\.json is no manifest of a bundle:/);
+    assert.match(error.message, /\[invalid-model\] .*bundle\.json is not a manifest of a bundle:/);
     assert.match(error.message, /colour/);
     return true;
   });
@@ -121,7 +121,7 @@ test("a manifest with mistakes names each by its place", async (t) => {
   await writeFile(path, "{");
   await assert.rejects(readBundle(folder), /bundle\.json is not JSON/);
   await mkdir(join(folder, "empty"));
-  await assert.rejects(readBundle(join(folder, "empty")), /is no bundle.*`pipeline model new` makes one/);
+  await assert.rejects(readBundle(join(folder, "empty")), /is not a bundle.*`pipeline model new` makes one/);
 });
 
 test("weights that do not fit are refused before anything is written, every tensor named", async (t) => {

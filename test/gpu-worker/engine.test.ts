@@ -196,7 +196,7 @@ test("statistics of another cell type are refused, whatever their bytes and id",
   });
 });
 
-test("pixels that are no numbers, and scales that lead beyond all numbers, are refused and not computed", async (t) => {
+test("pixels that are not numbers, and scales that lead beyond all numbers, are refused and not computed", async (t) => {
   const engine = await start(t);
   const { shape, plates } = images(0, 1);
   const pixels = new Float32Array(shape.reduce((product, size) => product * size, 1));

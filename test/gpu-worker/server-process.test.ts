@@ -64,5 +64,5 @@ test("a worker that cannot start says why and exits with 2", async (t) => {
     said += text;
   });
   assert.deepEqual(await once(child, "close"), [2, null]);
-  assert.match(said, /^pipeline: \[invalid-model\] .* is no bundle/m);
+  assert.match(said, /^pipeline: \[invalid-model\] .* is not a bundle/m);
 });

@@ -98,7 +98,7 @@ test("other hosts are answered encrypted, or when somebody says --insecure; loop
   assert.equal(response.statusCode, 200);
 });
 
-test("a path that is no URL gets an answer, and ends nothing", async (t) => {
+test("a path that is not a URL gets an answer, and ends nothing", async (t) => {
   const { probes, get } = await served(t);
   const { port, hostname } = new URL(probes.url);
   for (const path of ["//", "http://[", "/\\\\/%00", "*"]) {

@@ -106,7 +106,7 @@ test("SIGTERM drains a run: what runs is finished, nothing else is begun, and th
   assert.equal(after.length, 2);
 });
 
-test("SIGTERM - what is not finished within --grace is handed back, as no attempt", async (t) => {
+test("SIGTERM - what is not finished within --grace is requeued, as no attempt", async (t) => {
   const { open, start } = await setup(t);
   const first = start("--data", data, "--grace", "1");
   await first.said(/^experiment started$/, 2);

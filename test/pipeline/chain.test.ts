@@ -126,7 +126,7 @@ test("plugins - a file that is missing, does not compile or exports no stage is 
   });
   await assert.rejects(buildChain([{ use: "./half.ts", options: {} }], stages, folder), {
     message: [
-      "[invalid-config] plugin ./half.ts is no stage:",
+      "[invalid-config] plugin ./half.ts is not a stage:",
       "  - config must be a zod schema, as in z.strictObject({ … })",
       "  - apply must be a function, got undefined",
     ].join("\n"),

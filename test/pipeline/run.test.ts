@@ -301,7 +301,7 @@ test("no worker is left - the experiment goes back and is no attempt, until that
             ends.abort();
           },
           fail: async () => ends.abort(),
-          requeue: async () => void settled.push("handed back"),
+          requeue: async () => void settled.push("requeued"),
         };
       },
     },
@@ -315,7 +315,7 @@ test("no worker is left - the experiment goes back and is no attempt, until that
     },
   });
   assert.equal(taken.length, 3);
-  assert.deepEqual(settled.slice(0, 2), ["handed back", "handed back"]);
+  assert.deepEqual(settled.slice(0, 2), ["requeued", "requeued"]);
   assert.match(settled[2]!, /^retry: \[no-worker\] .*nobody is left/);
   assert.deepEqual(outcome.failures, []);
 });

@@ -131,7 +131,7 @@ test("results are taken over only while the table and the images are as they wer
   await check(experiment);
 
   const relabelled = { ...experiment, sites: sites.map((site) => ({ ...site, treatment: "7" })) };
-  await assert.rejects(check(relabelled), /\[invalid-config\].*the table says something else of HUVEC-01.*--fresh/);
+  await assert.rejects(check(relabelled), /\[invalid-config\].*the table says something else about HUVEC-01.*--fresh/);
   await utimes(image, 1, 1);
   await assert.rejects(check(experiment), /image files of HUVEC-01 have another size or time/);
   await rm(image);

@@ -8,7 +8,7 @@ import { writeGreyImage } from "../../screen/images.ts";
 import { readSite, readSourceHeader } from "../../screen/read-site.ts";
 import { temporaryFolder } from "../kit/experiment.ts";
 
-test("what is no readable regular file is named at once, with what it is", { timeout: 20_000 }, async (t) => {
+test("what is not a readable regular file is named at once, with what it is", { timeout: 20_000 }, async (t) => {
   const folder = await temporaryFolder(t);
   const at = (name: string) => join(folder, name);
   execFileSync("mkfifo", [at("pipe.tif")]);

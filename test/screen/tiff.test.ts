@@ -82,7 +82,7 @@ test("a colour file gives the band that is asked for, and none unasked", async (
   await assert.rejects(readAt(path, { band: 3 }), /number 4 of every pixel is needed, the file has 3/);
 });
 
-test("depths that are no whole bytes, signed and float numbers keep their values", async (t) => {
+test("depths that are not whole bytes, signed and float numbers keep their values", async (t) => {
   const path = join(await temporaryFolder(t), "depth.tif");
   const cases: readonly [what: string, made: TiffPage, expected: number[]][] = [
     ["4 bit", page(3, 1, Uint8Array.of(0x1f, 0x70), { 258: [4] }), [1, 15, 7]],

@@ -148,7 +148,7 @@ test("a client may watch the health so often, and call all the same", { timeout:
   await (await clientOf(t, address)).listModels({});
 });
 
-test("bytes that are no message are the client's mistake", { timeout: 30_000 }, async (t) => {
+test("bytes that are not a message are the client's mistake", { timeout: 30_000 }, async (t) => {
   const { address } = await startGuardedWorker(t);
   const client = new Client(address, credentials.createInsecure());
   t.after(() => client.close());

@@ -24,7 +24,7 @@ test("an address that other hosts can reach needs TLS or --insecure", () => {
   }
 });
 
-test("what is no address is refused, whatever is encrypted", () => {
+test("what is not an address is refused, whatever is encrypted", () => {
   for (const text of ["", "7411", ":7411", "127.0.0.1", "127.0.0.1:70000", "::1:7411", "[::1]", "a b:1", "x:-1"]) {
     assert.throws(() => listenAddress(text, { ...rule, encrypted: true }), /\[invalid-config\] --listen is HOST:PORT/);
   }

@@ -73,7 +73,7 @@ test("calls of one certificate are counted together", async (t) => {
   await (await clientOf(t, address, { tlsCa: lab.ca, ...b })).listModels({});
 });
 
-test("files that are no certificates, do not fit or are not there are refused by name", async (t) => {
+test("files that are not certificates, do not fit or are not there are refused by name", async (t) => {
   const lab = await newAuthority(t);
   const [a, b] = [await lab.certify("a"), await lab.certify("b")];
   const junk = join(await temporaryFolder(t), "junk.pem");

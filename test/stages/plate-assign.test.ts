@@ -95,7 +95,10 @@ test("plate-assign - falls back to once per experiment, and says why", async () 
     [third, "3 plates hold treatments, the model has 2 groups"],
   ] as const) {
     const { calls, notes } = await call({}, items);
-    assert.equal(notes[0], `plate groups were not used, every class is called once per experiment instead: ${reason}`);
+    assert.equal(
+      notes[0],
+      `plate groups were not used, each treatment is called once per experiment instead: ${reason}`,
+    );
     for (const { flags, strategy, plateGroup, byStrategy } of calls) {
       assert.deepEqual([flags, strategy, plateGroup], [["fallback"], "once-per-experiment", undefined]);
       assert.equal(byStrategy["plate-groups"], byStrategy["once-per-experiment"]);
@@ -108,7 +111,7 @@ test("plate-assign - a model without groups has no answer by plate groups", asyn
   const { calls, notes } = await call({}, without);
   assert.equal(called(calls), "efgdabch");
   assert.deepEqual(notes, [
-    "plate groups were not used, every class is called once per experiment instead: the model has none",
+    "plate groups were not used, each treatment is called once per experiment instead: the model has none",
   ]);
   assert.deepEqual(calls[5]!.byStrategy, { argmax: "a", "once-per-experiment": "b", balanced: "b" });
   assert.deepEqual((await call({ strategy: "once-per-experiment" }, without)).notes, []);

@@ -46,7 +46,7 @@ test("recipe - every mistake is listed with its place", () => {
   const wrong = { microbatch: 8, loss: { kind: "hinge" }, stages: [{ name: "a", images: "training", epochs: 0 }] };
   assert.throws(() => parseRecipe(wrong, "my.yaml"), {
     code: "invalid-config",
-    message: /my\.yaml is no recipe:(.|\n)*microbatch/,
+    message: /my\.yaml is not a recipe:(.|\n)*microbatch/,
   });
   assert.throws(() => parseRecipe(wrong, "my.yaml"), /loss\.kind/);
   assert.throws(() => parseRecipe(wrong, "my.yaml"), /stages\.0\.epochs/);

@@ -154,7 +154,7 @@ test("training - another recipe does not go on from a checkpoint that is there",
   });
 });
 
-test("training - a loss that is no number stops the run and names the step", async () => {
+test("training - a NaN or infinite loss stops the run and names the step", async () => {
   const [stage] = recipe.stages.slice(1, 2);
   const wild = { ...recipe, stages: [{ ...stage!, rate: 1e30 }] };
   await assert.rejects(trainBundle(dataset, options("wild", { recipe: wild })), (thrown) => {

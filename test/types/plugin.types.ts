@@ -18,7 +18,7 @@ defineStage({
   name: "what it gives is not what its port says",
   input: "site",
   output: "site-image",
-  // @ts-expect-error a site is no site-image
+  // @ts-expect-error a site is not a site-image
   apply: () => filter((site) => site.well === "B02"),
 });
 

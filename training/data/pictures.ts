@@ -9,7 +9,7 @@ export type Picture = SitePixels;
 export interface Pictures {
   /** @throws PlatestreamError `unreadable-image`; `invalid-data` for a picture of another depth than the others */
   load(sample: Sample): Promise<Picture>;
-  /** Those of many samples. One that cannot be read is replaced by the next of the list that can, and told of once. */
+  /** Those of many samples. One that cannot be read is replaced by the next of the list that can, and reported once. */
   loadUsable(samples: readonly Sample[]): Promise<readonly Usable[]>;
 }
 

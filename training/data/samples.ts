@@ -34,7 +34,7 @@ export const classesOf = (samples: readonly Sample[]): Classes => {
   return { treatments: names(samples.filter((sample) => !isControl(sample))), controls };
 };
 
-/** Names of the classes that a stage's network tells apart, in the order of its logits. */
+/** Names of the classes that a stage's network distinguishes, in the order of its logits. */
 export const stageClasses = ({ treatments, controls }: Classes, stage: Stage, recipe: Recipe): readonly string[] => {
   if (stage.images === "controls") return controls;
   return recipe.controlsAsClasses ? [...treatments, ...controls] : treatments;

@@ -1,5 +1,5 @@
 /**
- * The operations of the network that are no convolutions, each with its derivative.
+ * The operations of the network that are not convolutions, each with its derivative.
  *
  * Batch normalisation is split in two. `standardise` centres a map and measures its deviation, once for all layers that
  * read it; `scaleAndShift` applies one layer's weight and bias (and the ReLU) in one pass. A layer's part of the

@@ -164,7 +164,7 @@ export const parseRecipe = (value: unknown, source: string): Recipe => {
   const parsed = recipeSchema.safeParse(value);
   const problems = parsed.success ? contradictions(parsed.data) : problemsIn(parsed.error);
   if (!parsed.success || problems.length > 0)
-    throw new PlatestreamError("invalid-config", listProblems(`${source} is no recipe:`, problems));
+    throw new PlatestreamError("invalid-config", listProblems(`${source} is not a recipe:`, problems));
   return parsed.data;
 };
 

@@ -201,7 +201,7 @@ const manifestOf = (
   };
 };
 
-/** Throws "invalid-config" where a bundle that is there tells other classes apart, or has another network. */
+/** Throws "invalid-config" where the folder holds a bundle of other classes or of another network. */
 const checkAgreement = async (out: string, { architecture, channelNames, classes }: NewManifest): Promise<void> => {
   const there = await readManifest(out);
   const differing = [

@@ -271,7 +271,7 @@ const featureLength = async (task: NetworkTask, learner: Learner, pictures: Pict
   return lengths.reduce((sum, length) => sum + length, 0) / lengths.length;
 };
 
-/** Tells of the first sites that cannot be read; many of them are no news. */
+/** Reports the first sites that cannot be read; a long list of them says nothing more. */
 const leftOutLines = ({ cellType, onEpoch }: NetworkTask) => {
   let count = 0;
   return ({ experiment, plate, well, site }: Site, reason: string): void => {

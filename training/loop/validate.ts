@@ -8,7 +8,7 @@ export interface Score {
   /** The same under statistics calibrated on each domain. */
   readonly calibrated: number;
   readonly wells: number;
-  /** Mean of -log of the true class's share of the calibrated probabilities, in nats: falls when accuracy cannot tell yet. */
+  /** Mean of -log of the true class's share of the calibrated probabilities, in nats: falls already when accuracy does not move yet. */
   readonly surprise: number;
 }
 

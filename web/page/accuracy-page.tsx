@@ -6,7 +6,7 @@ import { hashOf } from "./place.ts";
 import { byStrategy, confusions, reliability, type Score, score, scored } from "./scores.ts";
 import type { Screen } from "./screen.ts";
 
-/** More classes are no picture. */
+/** More classes do not fit into a picture. */
 const mostClasses = 40;
 const mostPairs = 50;
 

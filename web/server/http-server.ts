@@ -59,7 +59,7 @@ export const servePage = async (options: PageServerOptions): Promise<PageServer>
     // A page of elsewhere may have its name lead here; it cannot have the browser send another name.
     if (local && !isOwnName(request.headers.host)) return refuse(response, 421, "ask for it by a name of this machine");
     const url = parseUrl(request.url);
-    if (url === undefined) return refuse(response, 400, "that is no path");
+    if (url === undefined) return refuse(response, 400, "that is not a path");
     if (!url.pathname.startsWith("/api/")) {
       const found = file(url.pathname);
       if (found === undefined) return refuse(response, 404, "there is no such page");

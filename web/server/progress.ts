@@ -40,9 +40,9 @@ export const openProgress = () => {
   };
 
   return {
-    /** From now on the state is told. */
-    show(told: ScreenState): void {
-      state = told;
+    /** From now on progress is shown in this state. */
+    show(screen: ScreenState): void {
+      state = screen;
       soon();
     },
     next(status: Status): void {

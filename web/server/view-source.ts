@@ -19,7 +19,7 @@ export interface ViewSource {
   readonly files?: ScreenFiles | undefined;
   /** What is kept of a finished experiment; absent where only its events can be had. */
   readonly reported?: (experiment: string) => Promise<ReportedExperiment | undefined>;
-  /** Tells the state what there is, and what comes, until aborted. */
+  /** Writes into the state what there is and what comes, until aborted. */
   follow(state: ScreenState, signal: AbortSignal): Promise<void>;
 }
 

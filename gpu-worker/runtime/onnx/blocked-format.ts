@@ -28,7 +28,7 @@ export const joinSlots = (groups: readonly Slots[]): Slots => {
 export const spreadOver = (slots: Slots, values: Float32Array): Float32Array =>
   Float32Array.from(slots, (slot) => (slot < 0 ? 0 : values[slot]!));
 
-/** Positions of the slots that are no padding, in the order of the channels. */
+/** Positions of the slots that are not padding, in the order of the channels. */
 export const occupied = (slots: Slots): number[] => [...slots.keys()].filter((slot) => slots[slot]! >= 0);
 
 /**

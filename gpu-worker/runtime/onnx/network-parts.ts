@@ -13,6 +13,6 @@ export interface NetworkParts extends Network {
   readonly plate?: Value;
   /** Mean and variance [maps] that a layer normalises with; undefined: the batch's own. */
   readonly fixed?: (layer: string) => readonly [mean: Value, variance: Value];
-  /** Is told what a layer normalised with, where that is the batch's own. */
+  /** Gets the statistics that a layer normalised with, where that is the batch's own. */
   report(layer: string, mean: Value, unbiasedVariance: Value): void;
 }

@@ -39,7 +39,7 @@ interface Moments {
 export interface RunStatistics {
   /** What a layer normalises with; undefined: with the batch's own. */
   readonly fixed?: (layer: string) => Moments;
-  /** Is told the batch's own, the variance unbiased. */
+  /** Gets the batch's own statistics, the variance unbiased. */
   readonly report: (layer: string, moments: Moments) => void;
 }
 

@@ -1,4 +1,4 @@
-/** What ModelStatistics tells: how many images and runs, and where the time went, in Triton's terms. */
+/** What ModelStatistics returns: how many images and runs, and where the time went, in Triton's terms. */
 import type { ModelStatistics } from "../../../proto/types/inference/ModelStatistics.ts";
 import type { Execution } from "../../engine/engine.ts";
 import { type ServedModel, version } from "./models.ts";

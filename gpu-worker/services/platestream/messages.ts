@@ -29,7 +29,7 @@ const readPixels = (bytes: Buffer, type: Images__Output["type"]): Images["pixels
   if (bytes.byteLength % size !== 0) {
     throw new PlatestreamError(
       "invalid-request",
-      `pixels of type ${type} take ${size} bytes each, which ${bytes.byteLength} bytes are no multiple of`,
+      `pixels of type ${type} take ${size} bytes each, which ${bytes.byteLength} bytes are not a multiple of`,
     );
   }
   return type === "UINT16" ? new Uint16Array(aligned(bytes)) : new Float32Array(aligned(bytes));

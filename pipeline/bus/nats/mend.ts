@@ -79,7 +79,7 @@ export const lostExperiments = async (
 const dropSettled = async ({ streams, records }: NatsBusParts, cellTypes: readonly string[]): Promise<void> => {
   const { queue, experimentsOf } = streams.names;
   for (const cellType of cellTypes) {
-    // One that is no experiment is not this one's to settle.
+    // One that is not an experiment is not this one's to settle.
     const waiting = await streams.last<QueuedExperiment>(queue, experimentsOf(cellType)).catch(() => []);
     for (const { seq, value } of waiting) {
       const { state, submission } = (await records.get(value.id))?.value ?? {};

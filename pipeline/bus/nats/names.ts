@@ -1,6 +1,6 @@
 /** Names of streams, consumers, buckets and subjects; docs/distribution.md lists them. */
 
-/** Any text as one token of a subject: what is no letter, digit, `_` or `-` becomes `=` and its UTF-8 bytes in hex. */
+/** Any text as one token of a subject: what is not a letter, digit, `_` or `-` becomes `=` and its UTF-8 bytes in hex. */
 export const token = (text: string): string =>
   text.replace(/[^A-Za-z0-9_-]/gu, (character) =>
     [...Buffer.from(character)].map((byte) => `=${byte.toString(16).padStart(2, "0")}`).join(""),

@@ -37,7 +37,8 @@ export const isZarrGroup = async (group: string): Promise<boolean> => (await att
 
 const read = async <T>(group: string, schema: z.ZodType<T>, what: string): Promise<T> => {
   const attributes = await attributesOf(group);
-  if (attributes === undefined) throw unreadable("the folder is missing, or is no Zarr group (.zattrs or zarr.json)");
+  if (attributes === undefined)
+    throw unreadable("the folder is missing, or is not a Zarr group (.zattrs or zarr.json)");
   const parsed = schema.safeParse(attributes);
   if (parsed.success) return parsed.data;
   const problems = problemsIn(parsed.error);
@@ -56,6 +57,6 @@ const parse = (bytes: Uint8Array | undefined): unknown => {
   try {
     return JSON.parse(new TextDecoder().decode(bytes));
   } catch (cause) {
-    throw new PlatestreamError("unreadable-image", "the metadata of a Zarr group is no JSON", { cause });
+    throw new PlatestreamError("unreadable-image", "the metadata of a Zarr group is not JSON", { cause });
   }
 };

@@ -33,7 +33,7 @@ export const readPngHeader = (head: Uint8Array): PngHeader => {
   return { width, height, bits: depth, samples };
 };
 
-/** Goes through all chunks: decoders show what they could save of a damaged file, and here that is no image. */
+/** Goes through all chunks: decoders show what they could save of a damaged file, and here that is not an image. */
 export const checkPng = (file: Uint8Array): void => {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
   for (let at = 8; ; ) {

@@ -9,7 +9,7 @@ export interface Series {
   page(plane: number): number | undefined;
 }
 
-/** The images that the first page's description tells of; undefined where it says nothing about pages. */
+/** The images that the first page's description lists; undefined where it says nothing about pages. */
 export const seriesOf = (description: string, pages: number): readonly Series[] | undefined => {
   if (/<(\w+:)?OME[\s>]/.test(description)) return omeSeries(description);
   return description.startsWith("ImageJ=") ? imageJSeries(description, pages) : undefined;
@@ -67,7 +67,7 @@ const oneSeries = (pixels: Element, fileId: string): Series => {
     throw unreadable(`the file is damaged: its OME-XML has the order of dimensions ${text(pixels.DimensionOrder)}`);
   const channels = (pixels.Channel ?? []) as readonly Element[];
   if (channels.some((channel) => Number(text(channel.SamplesPerPixel) || 1) > 1))
-    throw unreadable("its OME-XML tells of channels in colour, which are not read; save one channel per plane");
+    throw unreadable("its OME-XML has channels in colour, which are not read; save one channel per plane");
   const axes: Axes = {
     order: order as Axes["order"],
     c: size(pixels, "SizeC"),

@@ -61,12 +61,12 @@ interface PagesOfSeries {
 /** A page on its own is what it is, whatever set it belongs to; else the file's words say what its pages are. */
 const seriesReader = (description: string, full: readonly Directory[], all: readonly Directory[]) => {
   const plain = { series: [plainSeries(full.length)], pages: full };
-  let told: readonly Series[] | undefined;
+  let described: readonly Series[] | undefined;
   return ({ series, frame, channel, z, t }: PlaneAddress): PagesOfSeries => {
     const addressed = [series, frame, channel, z, t].some((each) => each !== undefined);
     if (full.length === 1 && !addressed && !description.startsWith("ImageJ=")) return plain;
-    told ??= seriesOf(description, all.length);
-    return told === undefined ? plain : { series: told, pages: all };
+    described ??= seriesOf(description, all.length);
+    return described === undefined ? plain : { series: described, pages: all };
   };
 };
 
@@ -110,5 +110,5 @@ const bandOf = ({ samples, colour }: Page, { band }: PlaneAddress): number => {
         "and the dataset does not say which is this channel; save one grey image per channel",
     );
   if ((band ?? 0) < samples) return band ?? 0;
-  throw unreadable(`number ${(band ?? 0) + 1} of every pixel is needed, the file has ${samples}`);
+  throw unreadable(`value ${(band ?? 0) + 1} of every pixel is needed, the file has ${samples} per pixel`);
 };

@@ -1,4 +1,4 @@
-/** Paths on the command line that are no ordinary file or folder, and processes with too few descriptors. */
+/** Paths on the command line that are not ordinary files or folders, and processes with too few descriptors. */
 import { writeFile } from "node:fs/promises";
 import type { Attack, Door } from "../attack.ts";
 import type { Scene } from "../scene.ts";

@@ -80,7 +80,7 @@ export const plugins: Door = {
     },
     plugin("throws at import", "refused", stage("map((x) => x)", "site-image", 'throw new Error("no");'), who),
     plugin("exports no stage", "refused", "export default 5;", who),
-    plugin("is no JavaScript", "refused", "export default {", who),
+    plugin("is not JavaScript", "refused", "export default {", who),
     plugin("apply throws", "refused", stage('{ throw new Error("no"); }'), who),
     plugin("apply gives no operator", "blamed on the next stage", stage("5"), who),
     plugin("throws null", "refused", stage("map(() => { throw null; })"), who),

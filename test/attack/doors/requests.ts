@@ -107,7 +107,7 @@ export const requests: Door = {
       },
     },
     {
-      input: "bytes that are no protobuf, at every method",
+      input: "bytes that are not protobuf, at every method",
       before: "INTERNAL: index out of range",
       async run(scene) {
         const client = await clientOf(scene);

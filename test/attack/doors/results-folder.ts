@@ -113,7 +113,7 @@ export const resultsFolder: Door = {
     ...damaged("run.json", [empty, shell("a folder", "mkdir")]),
     ...damaged("calls.csv", [empty, shell("a folder", "mkdir")]),
     {
-      input: "experiments/%: a name that is no experiment's",
+      input: "experiments/%: a name that is not an experiment's",
       before: "[internal] URI malformed and a stack",
       run: (scene) => start(scene, (out) => scene.run("mkdir", [join(out, "experiments/%")]), /experiments\/%/),
     },

@@ -71,7 +71,7 @@ export const statistics: Door = {
       header(() => []),
     ),
     sends(
-      "header is no JSON",
+      "header is not JSON",
       resend,
       header(() => "{"),
     ),

@@ -33,7 +33,7 @@ export const openStoreSource = ({ events, experiments = [], look, ...source }: S
   },
 });
 
-/** The run in this process: also what its subscribers are not told, how far every experiment is. */
+/** The run in this process: with how far every experiment is, which subscribers do not get. */
 export const openLiveSource = (
   options: Omit<StoreSourceOptions, "look">,
 ): ViewSource & { next(status: Status): void } => {
