@@ -2,7 +2,7 @@
 import type { Experiment } from "../screen/experiment.ts";
 
 /** Per treatment, the most wells of one experiment that hold it; controls are not counted. */
-export const learnCopies = (experiments: readonly Experiment[]): Map<string, number> => {
+const learnCopies = (experiments: readonly Experiment[]): Map<string, number> => {
   const most = new Map<string, number>();
   for (const { sites } of experiments) {
     const wells = new Map<string, Set<string>>();

@@ -20,7 +20,7 @@ import { type SiteSource, siteList } from "./site-list.ts";
 
 export const channelsOfRxrx1 = ["nuclei", "ER", "actin", "nucleoli", "mitochondria", "Golgi"];
 
-export const namesInRxrx: RoleNames = { ...usualNames, class: ["sirnaid", "treatment"] };
+const namesInRxrx: RoleNames = { ...usualNames, class: ["sirnaid", "treatment"] };
 
 export const rxrx1: Layout = {
   expects: "metadata.csv and images/<experiment>/Plate<n>/<well>_s<site>_w<channel>.png",

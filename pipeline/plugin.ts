@@ -39,7 +39,7 @@ export { writeGreyImage } from "../screen/images.ts";
 export { describeFrame, type Frame, readSite, readSourceHeader, type SitePixels } from "../screen/read-site.ts";
 export type { Affine, Lease, SiteImage } from "../screen/site-image.ts";
 export { type Moments, momentsOf, standardise } from "../screen/standardise.ts";
-export { rangeSchema } from "../screen/value-range.ts";
+export { rangeOption } from "../screen/value-range.ts";
 export type { Condition } from "./stage/conditions.ts";
 export * from "./stage/items.ts";
 export { learnFromSample, type Sampling } from "./stage/sample.ts";

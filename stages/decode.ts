@@ -7,7 +7,7 @@ import {
   type Frame,
   mapOrdered,
   PlatestreamError,
-  rangeSchema,
+  rangeOption,
   readSite,
   readSourceHeader,
   type Site,
@@ -19,9 +19,7 @@ import { oddPixels } from "./odd-pixels.ts";
 const config = z.strictObject({
   concurrency: z.int().positive().default(4).describe("sites that are decoded at a time"),
   crop: z.int().positive().optional().describe("side of the square to cut out of the middle, in pixels"),
-  range: rangeSchema
-    .optional()
-    .describe("values of signed, 32-bit and float images that become the darkest and the brightest pixel"),
+  range: rangeOption,
   illumination: z
     .boolean()
     .default(false)

@@ -1,7 +1,7 @@
 /** Keeps logins in URLs out of lists of processes, such as that of `ps`. */
 
 /** The arguments as others may see them: what stands before the last `@` of a URL may be a login. */
-export const hideLogins = (args: readonly string[]): string[] =>
+const hideLogins = (args: readonly string[]): string[] =>
   args.map((arg) => arg.replace(/((?:nats|tls):\/\/|--bus=).*@/i, "$1…@"));
 
 /** Lets the system show this process without them. */

@@ -123,7 +123,7 @@ export const newToken = (about: Omit<TokenEntry, "sha256">): NewToken => {
 };
 
 /** The entry of a token; takes equally long whichever it is. */
-export const findToken = (entries: readonly TokenEntry[], token: string): TokenEntry | undefined => {
+const findToken = (entries: readonly TokenEntry[], token: string): TokenEntry | undefined => {
   const hashed = hash(token);
   let found: TokenEntry | undefined;
   for (const entry of entries) if (timingSafeEqual(hashed, Buffer.from(entry.sha256, "hex"))) found = entry;

@@ -23,7 +23,7 @@ export interface FetchLimits {
   readonly firstWaitMs: number;
 }
 
-export const fetchLimits: FetchLimits = { stallMs: 30_000, attempts: 5, firstWaitMs: 250 };
+const fetchLimits: FetchLimits = { stallMs: 30_000, attempts: 5, firstWaitMs: 250 };
 
 /** Files up to this size are fetched at once and kept on disk. */
 const wholeFileBytes = 256 * 2 ** 20;

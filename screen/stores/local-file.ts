@@ -8,7 +8,7 @@ import { type Bytes, bytesInMemory, requireInside } from "./bytes.ts";
 const wholeFileBytes = 64 * 2 ** 20;
 
 /** How long one read may take: a dead network mount never answers. */
-export const readTimeoutMs = 60_000;
+const readTimeoutMs = 60_000;
 
 export const openLocalFile = async (path: string, timeoutMs = readTimeoutMs): Promise<Bytes> => {
   // Without O_NONBLOCK, opening a FIFO waits for a writer.

@@ -47,18 +47,8 @@ test("kill -9 of a node - another one takes over, and every well is called once,
   t.after(() => server.close());
   const sizes = ["--classes", "24", "--size", "32", "--plates", "2", "--positive-controls", "2"];
   await pipeline("data", "synth", at("data"), "--experiments", "HUVEC-01..04", ...sizes);
-  await pipeline(
-    "model",
-    "new",
-    "--arch",
-    "densenet-small",
-    "--size",
-    "32",
-    "--layout",
-    at("data"),
-    "--out",
-    at("model"),
-  );
+  const network = ["--arch", "densenet-small", "--size", "32", "--layout", at("data")];
+  await pipeline("model", "new", ...network, "--out", at("model"));
   const node = (url: string, name: string) => [
     ...["--bus", url, "--node", name, "--data-root", folder, "--model", at("model")],
     ...["--out", at(name), "--lost-after", "2", "--until-empty"],

@@ -10,6 +10,14 @@ import { experiments, type Fault } from "./fault.ts";
 import { processFaults } from "./process-faults.ts";
 import { storeFaults } from "./store-faults.ts";
 
+const firstWorkerStopped: Fault["break"] = async (scene) => {
+  await scene.midExperiment();
+  scene.strike();
+  scene.workers[0]!.signal("SIGSTOP");
+  await sleep(5_000);
+  scene.workers[0]!.signal("SIGCONT");
+};
+
 export const faults: readonly Fault[] = [
   ...storeFaults,
   ...processFaults,
@@ -57,24 +65,12 @@ export const faults: readonly Fault[] = [
   {
     name: "SIGSTOP of one of two workers for 5 s, its deadline is 3 s",
     arrange: { workers: 2, nodes: 1 },
-    async break(scene) {
-      await scene.midExperiment();
-      scene.strike();
-      scene.workers[0]!.signal("SIGSTOP");
-      await sleep(5_000);
-      scene.workers[0]!.signal("SIGCONT");
-    },
+    break: firstWorkerStopped,
   },
   {
     name: "SIGSTOP of the only worker for 5 s, its deadline is 3 s",
     arrange: { workers: 1, nodes: 1 },
-    async break(scene) {
-      await scene.midExperiment();
-      scene.strike();
-      scene.workers[0]!.signal("SIGSTOP");
-      await sleep(5_000);
-      scene.workers[0]!.signal("SIGCONT");
-    },
+    break: firstWorkerStopped,
   },
   {
     name: "connections to both workers cut for 2 s",

@@ -27,6 +27,16 @@ const blocksOf = async (scene: Scene, stream: string): Promise<string[]> => {
 const firstDone = (scene: Scene) =>
   Promise.race(scene.nodes.map((node) => node.hear(({ type }) => type === "experiment-done")));
 
+/** What is done to each block of events while the server is down. */
+const eventsDamaged =
+  (damage: (block: string) => Promise<unknown>): Fault["break"] =>
+  async (scene) => {
+    await firstDone(scene);
+    await restartAfter(scene, async () => {
+      for (const block of await blocksOf(scene, scene.bus.streams.names.events)) await damage(block);
+    });
+  };
+
 export const storeFaults: readonly Fault[] = [
   {
     name: "the consumer of the queue is deleted while two nodes work",
@@ -106,29 +116,18 @@ export const storeFaults: readonly Fault[] = [
     source: "nats-server 7549",
     arrange: { workers: 1, nodes: 1 },
     destroys: true,
-    async break(scene) {
-      await firstDone(scene);
-      await restartAfter(scene, async () => {
-        for (const block of await blocksOf(scene, scene.bus.streams.names.events)) {
-          const bytes = await readFile(block);
-          bytes[bytes.length >> 1]! ^= 1;
-          await writeFile(block, bytes);
-        }
-      });
-    },
+    break: eventsDamaged(async (block) => {
+      const bytes = await readFile(block);
+      bytes[bytes.length >> 1]! ^= 1;
+      await writeFile(block, bytes);
+    }),
   },
   {
     name: "a block of events is cut in half while nats-server is down",
     source: "nats-server 7549",
     arrange: { workers: 1, nodes: 1 },
     destroys: true,
-    async break(scene) {
-      await firstDone(scene);
-      await restartAfter(scene, async () => {
-        for (const block of await blocksOf(scene, scene.bus.streams.names.events))
-          await truncate(block, (await readFile(block)).length >> 1);
-      });
-    },
+    break: eventsDamaged(async (block) => truncate(block, (await readFile(block)).length >> 1)),
   },
   {
     name: "the block of the queue is emptied while nats-server is down",

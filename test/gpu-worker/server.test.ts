@@ -23,6 +23,7 @@ import { type EngineOptions, openEngine } from "../../gpu-worker/engine/open-eng
 import type { FinishedRequest } from "../../gpu-worker/services/requests.ts";
 import { type ServerOptions, startServer } from "../../gpu-worker/services/server.ts";
 import type { PredictResponse__Output as PredictResponse } from "../../proto/types/platestream/v1/PredictResponse.ts";
+import { idleEngine } from "./idle-engine.ts";
 import { assertClose } from "./parity-case.ts";
 import { pixelsOf, tiny, writeTinyBundle } from "./tiny-bundle.ts";
 
@@ -250,10 +251,7 @@ test("health says SERVING for the worker as a whole and for its service", async 
 test("a call that is cancelled or runs out of time is cancelled in the engine, too", async (t) => {
   const events = new EventEmitter();
   const engine: Engine = {
-    device: { runtime: "none", provider: "none", precision: "float32", threads: 0, refused: [] },
-    maxBatch: 1,
-    waiting: 0,
-    models: () => [],
+    ...idleEngine,
     predict: (_choice, _images, _statistics, { signal } = {}) =>
       new Promise((_, reject) => {
         events.emit("started");
@@ -267,7 +265,6 @@ test("a call that is cancelled or runs out of time is cancelled in the engine, t
       add: () => Promise.resolve(),
       finish: () => sleep(500).then(() => Promise.reject(new Error("the client is gone by now"))),
     }),
-    close: () => Promise.resolve(),
   };
   const observe = (finished: FinishedRequest) => events.emit("finished", finished);
   const server = await startServer(engine, { listen: "127.0.0.1:0", observe });

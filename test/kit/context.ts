@@ -7,6 +7,7 @@ import type { Workers } from "../../pipeline/workers/workers.ts";
 import type { Experiment, Site } from "../../screen/experiment.ts";
 import type { SiteImage } from "../../screen/site-image.ts";
 import { freeModel, freeWorkers } from "../../testing/free-workers.ts";
+import { testSite } from "../../testing/items.ts";
 
 export interface Recorded {
   readonly context: Context;
@@ -52,17 +53,7 @@ export const imageOf = (
 ): SiteImage => {
   const side = Math.sqrt(pixels.length / channels);
   return {
-    site: {
-      experiment: "HUVEC-01",
-      cellType: "HUVEC",
-      plate: "1",
-      well: "B02",
-      site: 1,
-      wellType: "treatment",
-      images: [],
-      metadata: {},
-      ...site,
-    },
+    site: testSite(site),
     pixels,
     channels,
     height: side,

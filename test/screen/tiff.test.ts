@@ -79,7 +79,7 @@ test("a colour file gives the band that is asked for, and none unasked", async (
   assert.deepEqual([...green!.pixels.subarray(0, 3)], [1, 4, 7]);
   assert.deepEqual([...blue!.pixels.subarray(0, 3)], [2, 5, 8]);
   await assert.rejects(readAt(path), /3 numbers per pixel \(a colour image\).*save one grey image per channel/);
-  await assert.rejects(readAt(path, { band: 3 }), /number 4 of every pixel is needed, the file has 3/);
+  await assert.rejects(readAt(path, { band: 3 }), /value 4 of every pixel is needed, the file has 3/);
 });
 
 test("depths that are not whole bytes, signed and float numbers keep their values", async (t) => {
@@ -193,7 +193,7 @@ test("a file that was cut anywhere, or whose packed pixels were changed, is refu
   const whole = writeTiff(page(20, 20, packed, { 259: [8] }));
   for (let length = 1; length < whole.length; length += 3) {
     await writeFile(path, whole.subarray(0, length));
-    await assert.rejects(readAt(path), /truncated|damaged|no image of a format/, `cut after ${length} bytes`);
+    await assert.rejects(readAt(path), /truncated|damaged|not an image of a format/, `cut after ${length} bytes`);
   }
   for (let at = 8; at < 8 + packed.length; at += 5) {
     const changed = Uint8Array.from(whole);

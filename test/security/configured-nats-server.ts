@@ -10,7 +10,7 @@ import { packageFile } from "../../common/package-file.ts";
 import { findServer, freePort } from "../bus/nats-server.ts";
 import { temporaryFolder } from "../kit/experiment.ts";
 
-export const busRoles = ["submitter", "node", "worker", "subscriber"] as const;
+const busRoles = ["submitter", "node", "worker", "subscriber"] as const;
 export type BusRole = (typeof busRoles)[number];
 export const passwordOf = (role: BusRole): string => `secret-of-${role}`;
 

@@ -30,18 +30,8 @@ test("an experiment goes from a gateway to its calls, encrypted and with a login
   const any = ["--listen", "127.0.0.1:0", "--json"];
 
   await runPipeline("data", "synth", at("data"), "--experiments", "HUVEC-01", "--classes", "8", "--size", "32");
-  await runPipeline(
-    "model",
-    "new",
-    "--arch",
-    "densenet-small",
-    "--size",
-    "32",
-    "--layout",
-    at("data"),
-    "--out",
-    at("model"),
-  );
+  const network = ["--arch", "densenet-small", "--size", "32", "--layout", at("data")];
+  await runPipeline("model", "new", ...network, "--out", at("model"));
   const start = (name: string, ...args: string[]) => {
     const started = startPipeline(name, args);
     t.after(() => started.kill());

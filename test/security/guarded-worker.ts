@@ -22,6 +22,7 @@ import type { Engine } from "../../gpu-worker/engine/engine.ts";
 import type { FinishedRequest } from "../../gpu-worker/services/requests.ts";
 import { startServer } from "../../gpu-worker/services/server.ts";
 import type { WorkerClient } from "../../proto/types/platestream/v1/Worker.ts";
+import { idleEngine } from "../gpu-worker/idle-engine.ts";
 import { temporaryFolder } from "../kit/experiment.ts";
 
 export const limits = { maxMessage: 1, maxStreams: 100, maxCalls: 100, maxCallTime: 60, maxSilence: 60 };
@@ -46,10 +47,7 @@ export const startGuardedWorker = async (
 ): Promise<GuardedWorker> => {
   let [waiting, peak, aborted] = [0, 0, 0];
   const engine: Engine = {
-    device: { runtime: "none", provider: "none", precision: "float32", threads: 0, refused: [] },
-    maxBatch: 1,
-    waiting: 0,
-    models: () => [],
+    ...idleEngine,
     predict: (_choice, _images, _statistics, { signal } = {}) =>
       new Promise((_, reject) => {
         waiting += 1;
@@ -63,7 +61,6 @@ export const startGuardedWorker = async (
     calibrate: () => {
       throw new Error("not used");
     },
-    close: () => Promise.resolve(),
   };
   const security = await readServerSecurity({ ...limits, ...options }, () => undefined);
   const refused: FinishedRequest[] = [];

@@ -9,19 +9,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Client, credentials, Metadata, makeGenericClientConstructor, type ServiceError, status } from "@grpc/grpc-js";
 import { service as healthService } from "grpc-health-check";
 import { openLink } from "../faults/cut-link.ts";
+import { frame, preface } from "../kit/http2.ts";
 import { clientOf, onePixel, startGuardedWorker } from "./guarded-worker.ts";
 
-const frame = (type: number, flags: number, stream: number, payload: Uint8Array = Buffer.alloc(0)): Buffer => {
-  const head = Buffer.alloc(9);
-  head.writeUIntBE(payload.length, 0, 3);
-  head.writeUInt8(type, 3);
-  head.writeUInt8(flags, 4);
-  head.writeUInt32BE(stream, 5);
-  return Buffer.concat([head, payload]);
-};
-
 const [headers, settings, endHeaders] = [1, 4, 4];
-const preface = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
 const undecodable = Buffer.concat([
   preface,
   frame(settings, 0, 0),

@@ -1,7 +1,7 @@
 /** How a network learns from experiments whose treatments nobody has labelled. */
 import { z } from "zod";
 
-export const adaptStageSchema = z.strictObject({
+const adaptStageSchema = z.strictObject({
   name: z.string().regex(/^[\w-]+$/, "letters, digits and dashes"),
   learnsFrom: z
     .enum(["controls", "pseudo-labels"])

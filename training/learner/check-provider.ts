@@ -11,7 +11,7 @@ import { type GraphOptions, trainingGraph, usableBlock } from "../gradients/grap
 import type { FlatNetwork } from "./flat.ts";
 
 /** Largest relative error; an input of a ReLU that rounding moves across zero changes a gradient by more than rounding. */
-export const trainingTolerance = { float32: 1e-2, float16: 1e-1 } as const;
+const trainingTolerance = { float32: 1e-2, float16: 1e-1 } as const;
 
 const images = 2;
 const largestSide = 64;

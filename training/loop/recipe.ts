@@ -6,7 +6,7 @@ import { listProblems, PlatestreamError } from "../../common/errors.ts";
 import { readOptionFile } from "../../common/read-file.ts";
 import { problemsIn } from "../../common/schema.ts";
 import { type Variant, variants } from "../../gpu-worker/network/architecture.ts";
-import { rangeSchema } from "../../screen/value-range.ts";
+import { rangeOption } from "../../screen/value-range.ts";
 import { lossSchema } from "../gradients/losses.ts";
 
 const shapeSchema = z.strictObject({
@@ -29,9 +29,8 @@ const scheduleSchema = z.discriminatedUnion("kind", [
     cycles: z.int().positive().default(1).describe("times the rate falls and starts anew; the optimiser goes on"),
   }),
 ]);
-export type Schedule = z.output<typeof scheduleSchema>;
 
-export const stageSchema = z.strictObject({
+const stageSchema = z.strictObject({
   name: z.string().regex(/^[\w-]+$/, "letters, digits and dashes"),
   images: z
     .enum(["controls", "training", "all"])
@@ -101,9 +100,7 @@ export const recipeSchema = z.strictObject({
     .positive()
     .default(1 / 255)
     .describe("with normalize: none, what pixels are multiplied by, here and when serving; 16 bit is fine with 1/255"),
-  range: rangeSchema
-    .optional()
-    .describe("values of signed, 32-bit and float images that become the darkest and the brightest pixel"),
+  range: rangeOption,
   illumination: z
     .boolean()
     .default(false)

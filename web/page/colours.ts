@@ -99,7 +99,7 @@ export const scaleColour = (share: number): string => {
 /** Okabe and Ito's colours, which colour-blind people tell apart; then hues a golden angle apart. */
 const distinct = ["#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7", "#999999"];
 
-export const nameColour = (index: number): string =>
+const nameColour = (index: number): string =>
   distinct[index] ?? `hsl(${Math.round((index * 137.508) % 360)} ${55 + (index % 3) * 15}% ${45 + (index % 4) * 7}%)`;
 
 export interface Paint {

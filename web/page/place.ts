@@ -13,7 +13,7 @@ export interface Place {
   readonly filter?: string | undefined;
 }
 
-export const readPlace = (hash: string): Place => {
+const readPlace = (hash: string): Place => {
   const [path = "", query = ""] = hash.replace(/^#\/?/, "").split("?");
   const given = new URLSearchParams(query);
   const text = (name: string) => given.get(name) ?? undefined;

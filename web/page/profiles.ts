@@ -12,7 +12,7 @@ export interface Scores {
   readonly explained: readonly number[];
 }
 
-export const loadScores = async (which: "own" | "beside", signal: AbortSignal): Promise<Scores> => {
+const loadScores = async (which: "own" | "beside", signal: AbortSignal): Promise<Scores> => {
   const { scores, ...rest } = await askJson<Profiles>("profiles", { which }, signal);
   const bytes = Uint8Array.from(atob(scores), (character) => character.charCodeAt(0));
   return { ...rest, scores: new Float32Array(bytes.buffer) };

@@ -115,7 +115,7 @@ const numbers: Readonly<Record<string, (row: WellRow) => number | undefined>> = 
 };
 
 /** Every word must hold: a text of the well, `call:NAME`, `layout:NAME`, `wrong`, `right`, `confidence<0.5`. */
-export const matching = (filter: string): ((row: WellRow) => boolean) => {
+const matching = (filter: string): ((row: WellRow) => boolean) => {
   const tests = filter
     .split(/\s+/)
     .filter((word) => word !== "")

@@ -10,7 +10,7 @@ import { openStreams, type Streams } from "./streams.ts";
 import { openWorkerDirectory } from "./workers.ts";
 
 /** A node that was silent for so long is gone. */
-export const nodeForgottenMs = 20_000;
+const nodeForgottenMs = 20_000;
 
 export interface NatsBusParts extends Connected {
   readonly streams: Streams;

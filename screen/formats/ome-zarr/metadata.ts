@@ -32,9 +32,6 @@ export const readImageMetadata = (group: string): Promise<ImageMetadata> => read
 export const readWellMetadata = (group: string) => read(group, well, "a well");
 export const readPlateMetadata = (group: string) => read(group, plate, "a plate");
 
-/** Whether attributes of a Zarr group lie at the location. */
-export const isZarrGroup = async (group: string): Promise<boolean> => (await attributesOf(group)) !== undefined;
-
 const read = async <T>(group: string, schema: z.ZodType<T>, what: string): Promise<T> => {
   const attributes = await attributesOf(group);
   if (attributes === undefined)

@@ -4,22 +4,12 @@ import { once } from "node:events";
 import { readdirSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { frame, preface } from "../../kit/http2.ts";
 import type { Attack, Door } from "../attack.ts";
 import type { AttackClient } from "../client.ts";
 import type { RunningWorker } from "../fixtures.ts";
 import type { Scene } from "../scene.ts";
 import { clear, crashed, hung, unclear, type Verdict } from "../verdict.ts";
-
-const preface = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
-
-const frame = (type: number, flags: number, stream: number, payload: Uint8Array = Buffer.alloc(0)): Buffer => {
-  const head = Buffer.alloc(9);
-  head.writeUIntBE(payload.length, 0, 3);
-  head.writeUInt8(type, 3);
-  head.writeUInt8(flags, 4);
-  head.writeUInt32BE(stream, 5);
-  return Buffer.concat([head, payload]);
-};
 
 const [headers, reset, settings, ping, continuation] = [1, 3, 4, 6, 9];
 const endHeaders = 4;
