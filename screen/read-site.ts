@@ -81,8 +81,8 @@ const readPlanes = async (
   { range, illumination = false }: Reading,
 ): Promise<ReadonlyMap<PlaneSource, Plane>> => {
   const addresses = sources.map(({ plane }) => plane ?? {});
-  const told = sources.flatMap(({ checksum }) => checksum ?? []);
-  const checksums = told.filter(({ hex }, i) => told.findIndex((other) => other.hex === hex) === i);
+  const all = sources.flatMap(({ checksum }) => checksum ?? []);
+  const checksums = all.filter(({ hex }, i) => all.findIndex((other) => other.hex === hex) === i);
   const planes = await located(sources[0]!, () =>
     withImageFile(location, (file) => file.read(addresses, range), checksums),
   );

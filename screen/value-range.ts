@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-const rangeSchema = z
+export const rangeSchema = z
   .tuple([z.number(), z.number()])
   .readonly()
   .refine(([low, high]) => low < high, "the first number must be less than the second");

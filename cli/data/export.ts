@@ -50,8 +50,8 @@ export const exportRun = async (run: string, options: ExportOptions): Promise<vo
       });
       line.close();
       for (const reason of leftOut) process.stderr.write(`left out: ${reason}\n`);
-      const told = { experiment: experiment.id, plate, folder, images, leftOut };
-      process.stdout.write(options.json ? `${JSON.stringify(told)}\n` : `${folder}: ${images} images\n`);
+      const report = { experiment: experiment.id, plate, folder, images, leftOut };
+      process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : `${folder}: ${images} images\n`);
     }
   } finally {
     line.close();
