@@ -51,7 +51,10 @@ export const withServerSecurity = (command: Command): Command =>
     new Option("--max-calls <n>", "calls in progress of one client; more are refused")
       .argParser(atLeast(1))
       .default(64),
-    new Option("--max-call-time <seconds>", "how long a call may take; streams without an end are exempt")
+    new Option(
+      "--max-call-time <seconds>",
+      "how long a call may take, and how long nothing may move on a stream without an end",
+    )
       .argParser(atLeast(1))
       .default(600),
     new Option("--max-silence <seconds>", "how long the first message of a call may take to arrive")

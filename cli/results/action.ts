@@ -20,6 +20,8 @@ export interface ResultsFlags extends ClientSecurityOptions, BusSecurityOptions 
   readonly run: string;
   readonly follow?: boolean;
   readonly from?: "now" | "start" | number;
+  /** Seconds */
+  readonly giveUp: number;
   readonly experiment: string[];
   readonly cellType: string[];
   readonly plate: string[];
@@ -51,7 +53,8 @@ const eachEvent = async (flags: ResultsFlags, filter: EventFilter, signal: Abort
   if (server !== undefined) {
     const security = await readClientSecurity(flags);
     const onLost = (why: string) => void process.stderr.write(`${why}; trying again\n`);
-    for await (const event of subscribe(server, security, filter, { from, storedOnly, signal, onLost }))
+    const giveUpMs = flags.giveUp * 1000;
+    for await (const event of subscribe(server, security, filter, { from, storedOnly, giveUpMs, signal, onLost }))
       await show(event);
     return;
   }

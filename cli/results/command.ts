@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { kinds } from "../../pipeline/events/event.ts";
 import { withBusSecurity, withClientSecurity } from "../parts/security-options.ts";
+import { atLeast } from "../parts/whole-number.ts";
 import type { ResultsFlags } from "./action.ts";
 
 const collect = (value: string, previous: string[]): string[] => [...previous, value];
@@ -27,6 +28,11 @@ export const command = (): Command =>
       new Option("--from <place>", "now, start, or the sequence number to go on after")
         .argParser(place)
         .default(undefined, "start"),
+    )
+    .addOption(
+      new Option("--give-up <seconds>", "how long a --server that was reached may be away, until it counts as gone")
+        .argParser(atLeast(0))
+        .default(60),
     )
     .option("-e, --experiment <id>", "only this one; may be given several times, as all of these", collect, [])
     .option("--cell-type <name>", "only experiments of it", collect, [])

@@ -30,9 +30,16 @@ interface CallEvent {
 
 // Keep it where your program keeps what it has made of the events, and nothing is missed or seen twice.
 let lastSeen = 0;
+// A run that ends while the connection is lost cannot say so: its server is gone, and does not come back.
+const patienceMs = Number(process.env.PATIENCE_MS ?? 60_000);
+let lostSince: number | undefined;
 for (;;) {
   try {
-    for await (const event of results.Subscribe!({ kinds: ["call"], after: lastSeen })) {
+    const events = results.Subscribe!({ kinds: ["call"], after: lastSeen });
+    events.once("metadata", () => {
+      lostSince = undefined;
+    });
+    for await (const event of events) {
       const { seq, experiment, call } = event as CallEvent;
       console.log(seq, experiment, call.plate, call.well, call.treatment, call.probability.toFixed(3));
       lastSeen = seq;
@@ -40,7 +47,8 @@ for (;;) {
     break; // the run is over
   } catch (error) {
     const { code, details } = error as ServiceError;
-    if (code !== status.UNAVAILABLE) throw error;
+    lostSince ??= Date.now();
+    if (code !== status.UNAVAILABLE || Date.now() - lostSince > patienceMs) throw error;
     console.error(`${details}; again after event ${lastSeen}`);
     await sleep(1_000);
   }

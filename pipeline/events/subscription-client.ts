@@ -1,6 +1,7 @@
 /** Follows the results of a node or a run, through lost connections. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Metadata, type ServiceError, status } from "@grpc/grpc-js";
+import { PlatestreamError } from "../../common/errors.ts";
 import type { ClientSecurity } from "../../common/grpc/client-security.ts";
 import { clientOf } from "../../common/grpc/protos.ts";
 import { errorOfService } from "../../common/grpc/service-error.ts";
@@ -14,6 +15,8 @@ export interface SubscribeOptions {
   readonly from: "now" | "start" | number;
   /** End when everything that is stored by now was read. */
   readonly storedOnly: boolean;
+  /** How long a server that was reached once may be away: a run that has ended meanwhile says nothing more. */
+  readonly giveUpMs: number;
   readonly signal: AbortSignal;
   /** The connection was lost, and is tried again. */
   readonly onLost: (why: string) => void;
@@ -23,14 +26,14 @@ const againMs = 1_000;
 
 /**
  * Every event that fits once, in order. Ends when aborted or when there will be no more. A server that was reached once
- * and is lost is tried again, after the last event; one that was never reached throws "bus-unavailable", and a server
- * that refuses throws what it says.
+ * and is lost is tried again for a while, after the last event; one that was never reached, or does not come back, throws
+ * "bus-unavailable", and a server that refuses throws what it says.
  */
 export async function* subscribe(
   address: string,
   security: ClientSecurity,
   filter: EventFilter,
-  { from, storedOnly, signal, onLost }: SubscribeOptions,
+  { from, storedOnly, giveUpMs, signal, onLost }: SubscribeOptions,
 ): AsyncGenerator<Numbered> {
   const { credentials, interceptors } = security.toServer(address);
   const Client = clientOf<ResultsClient>("results.proto", "platestream.v1.Results");
@@ -43,11 +46,13 @@ export async function* subscribe(
   const client = new Client(address, credentials, options);
   let place: SubscribeRequest = from === "now" ? { now: {} } : from === "start" ? { start: {} } : { after: from };
   let reached = false;
+  let lostAt: number | undefined;
   try {
     while (!signal.aborted) {
       const stream = client.subscribe({ ...filterMessage(filter), ...place, stored_only: storedOnly });
       stream.on("metadata", (header: Metadata) => {
         reached = true;
+        lostAt = undefined;
         const [after] = header.get(afterHeader);
         if (after !== undefined && !("after" in place)) place = { after: Number(after) };
       });
@@ -66,6 +71,8 @@ export async function* subscribe(
         if (signal.aborted) return;
         const error = errorOfService(`results service ${address}`, thrown as ServiceError, "bus-unavailable");
         if (!reached || (thrown as ServiceError).code !== status.UNAVAILABLE) throw error;
+        lostAt ??= performance.now();
+        if (performance.now() - lostAt > giveUpMs) throw gone(error, giveUpMs, place);
         onLost(error.rawMessage);
         await sleep(againMs, undefined, { signal }).catch(() => undefined);
       } finally {
@@ -77,6 +84,15 @@ export async function* subscribe(
     client.close();
   }
 }
+
+const gone = ({ rawMessage, cause }: PlatestreamError, ms: number, { after }: SubscribeRequest): PlatestreamError => {
+  const rest = after === undefined ? "" : `, and what comes after event ${after} stands in its folder`;
+  return new PlatestreamError(
+    "bus-unavailable",
+    `${rawMessage}; it has not come back for ${ms / 1000} s: perhaps the run is over${rest} (pipeline results --run DIR${after === undefined ? "" : ` --from ${after}`})`,
+    { cause },
+  );
+};
 
 const filterMessage = ({
   experiments = [],

@@ -18,6 +18,8 @@ export interface Fixtures {
   readonly wells: number;
   /** Results of a run that went well, with the path of its folder replaced by `folder`. */
   copyResults(folder: string): Promise<string>;
+  /** How many times longer than on an idle machine an undisturbed run took: limits are so much longer, too. */
+  readonly slowness: number;
   readonly calls: string;
   readonly profiles: Buffer;
   /** The worker that rows without needs of their own send things to. */
@@ -26,6 +28,9 @@ export interface Fixtures {
   workerDied(): boolean;
   close(): Promise<void>;
 }
+
+/** What the run of the fixtures takes where nothing else runs, at most. */
+const idleSeconds = 5;
 
 export const experiments = ["HUVEC-01", "HUVEC-02"] as const;
 
@@ -40,11 +45,14 @@ export const openFixtures = async (folder: string): Promise<Fixtures> => {
     return running;
   };
   const { address } = await worker();
+  const started = Date.now();
   await runPipeline("start", "--data", data, "--worker", address, "--out", results, "--json");
+  const slowness = Math.max(1, (Date.now() - started) / 1000 / idleSeconds);
   const calls = await readFile(join(results, "calls.csv"), "utf8");
   return {
     data,
     model,
+    slowness,
     experiments,
     wells: calls.trimEnd().split("\n").length - 1,
     async copyResults(to) {

@@ -28,11 +28,11 @@ interface Row extends Verdict {
 const say = (line: string) => process.stderr.write(`${line}\n`);
 
 const play = async (attack: Attack, folder: string, fixtures: Fixtures): Promise<Verdict> => {
-  const { limitSeconds = defaultLimitSeconds } = attack;
+  const limitSeconds = (attack.limitSeconds ?? defaultLimitSeconds) * fixtures.slowness;
   await mkdir(folder, { recursive: true });
   const scene = openScene(folder, fixtures);
   const late = sleep(limitSeconds * 1000, undefined, { ref: false }).then(() =>
-    hung(`not over after ${limitSeconds} s; last heard: ${scene.lastHeard()}`),
+    hung(`not over after ${limitSeconds.toFixed(0)} s; last heard: ${scene.lastHeard()}`),
   );
   try {
     const verdict = await Promise.race([attack.run(scene), late]).catch(({ message }: Error) =>

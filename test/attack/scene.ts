@@ -1,13 +1,15 @@
 /** Where one row plays: a folder of its own, and processes that are killed when it is over. */
 import { cp } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type NatsServer, startNatsServer } from "../bus/nats-server.ts";
 import { type Process, program, startPipeline } from "../faults/processes.ts";
 import { type AttackClient, attackClient } from "./client.ts";
 import { type Ended, type RunOptions, runToEnd } from "./ended.ts";
 import { type Fixtures, type RunningWorker, startWorker } from "./fixtures.ts";
 
-export interface Scene extends Pick<Fixtures, "data" | "model" | "wells" | "calls" | "profiles" | "copyResults"> {
+export interface Scene
+  extends Pick<Fixtures, "slowness" | "data" | "model" | "wells" | "calls" | "profiles" | "copyResults"> {
   readonly folder: string;
   /** A path in its folder. */
   path(...names: readonly string[]): string;
@@ -27,6 +29,8 @@ export interface Scene extends Pick<Fixtures, "data" | "model" | "wells" | "call
   sharedWorker(): Promise<RunningWorker>;
   nats(): Promise<NatsServer>;
   client(address: string, patienceMs?: number): AttackClient;
+  /** Waits so many seconds, more on a slow machine. */
+  patience(seconds: number): Promise<void>;
   onClose(undo: () => unknown): void;
   /** What its processes said last. */
   lastHeard(): string;
@@ -46,7 +50,10 @@ export const openScene = (folder: string, fixtures: Fixtures): Scene => {
     await cp(from, path(name), { recursive: true });
     return path(name);
   };
-  const pipeline: Scene["pipeline"] = (args, options) => runToEnd(process.execPath, [program, ...args], options);
+  const { slowness } = fixtures;
+  const run: Scene["run"] = (command, args, { limitSeconds = 60, ...options } = {}) =>
+    runToEnd(command, args, { ...options, limitSeconds: limitSeconds * slowness });
+  const pipeline: Scene["pipeline"] = (args, options) => run(process.execPath, [program, ...args], options);
   return {
     ...fixtures,
     folder,
@@ -54,13 +61,16 @@ export const openScene = (folder: string, fixtures: Fixtures): Scene => {
     copyData: () => copy(fixtures.data)("data"),
     copyModel: () => copy(fixtures.model)("model"),
     pipeline,
-    async start(options = [], { data = fixtures.data, ...run } = {}) {
+    async start(options = [], { data = fixtures.data, ...runOptions } = {}) {
       const { address } = await fixtures.worker();
-      return pipeline(["start", "--data", data, "--worker", address, "--out", path("out"), "--json", ...options], run);
+      return pipeline(
+        ["start", "--data", data, "--worker", address, "--out", path("out"), "--json", ...options],
+        runOptions,
+      );
     },
-    run: runToEnd,
+    run,
     shell: (text, options = {}) =>
-      runToEnd("bash", ["-c", text], {
+      run("bash", ["-c", text], {
         ...options,
         env: { ...options.env, PIPELINE: `${process.execPath} ${program}` },
       }),
@@ -72,11 +82,12 @@ export const openScene = (folder: string, fixtures: Fixtures): Scene => {
       closing.push(server.close);
       return server;
     },
-    client(address, patienceMs) {
-      const client = attackClient(address, patienceMs);
+    client(address, patienceMs = 15_000) {
+      const client = attackClient(address, patienceMs * slowness);
       closing.push(client.close);
       return client;
     },
+    patience: (seconds) => sleep(seconds * slowness * 1000),
     onClose: (undo) => void closing.push(undo),
     lastHeard() {
       const lines = processes.flatMap(({ name, said, complaints }) =>

@@ -130,6 +130,34 @@ test("subscribe prints every call once, through a connection that is lost, and e
   }
 });
 
+test("subscribe ends, too, when the run has ended while the connection was lost", { timeout: 90_000 }, async (t) => {
+  for (const { name, command } of await languages(t)) {
+    const store = await openFileEvents(join(await temporaryFolder(t), "events.jsonl"));
+    t.after(() => store.close());
+    await openEventPublisher(store, "a", () => "HUVEC").publishResult(resultOf("HUVEC-01", 1));
+    const server = await serveResults({
+      listen: "127.0.0.1:0",
+      security: openToThisHost,
+      store,
+      onRefused: () => undefined,
+    });
+    const { file, args, env } = command("subscribe");
+    const child = spawn(file, [...args, server.address], { env: { ...env, PATIENCE_MS: "2000" } });
+    t.after(() => child.kill("SIGKILL"));
+    const printed = linesOf(child);
+    let complaints = "";
+    child.stderr.on("data", (text) => {
+      complaints += text;
+    });
+    while (printed.length < 2) await once(child.stdout, "data");
+    const ended = once(child, "close");
+    await server.close(0);
+    const [code] = await ended;
+    assert.notEqual(code, 0, name);
+    assert.match(complaints, /again after event 2[\s\S]*UNAVAILABLE/, name);
+  }
+});
+
 const linesOf = (child: ChildProcess): string[] => {
   const lines: string[] = [];
   createInterface({ input: child.stdout! }).on("line", (line) => lines.push(line));

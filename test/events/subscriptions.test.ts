@@ -31,7 +31,15 @@ const serve = async (t: TestContext, store: FileEvents, listen = "127.0.0.1:0") 
 const publisher = (store: FileEvents) => openEventPublisher(store, "a", () => "HUVEC");
 const read = async (address: string, filter: EventFilter, given: Partial<SubscribeOptions>, count = Infinity) => {
   const stop = new AbortController();
-  const options = { from: "start", storedOnly: false, signal: stop.signal, onLost: () => undefined, ...given } as const;
+  const signal = stop.signal;
+  const options = {
+    from: "start",
+    storedOnly: false,
+    giveUpMs: 60_000,
+    signal,
+    onLost: () => undefined,
+    ...given,
+  } as const;
   const events: Numbered[] = [];
   for await (const event of subscribe(address, plain, filter, options)) {
     events.push(event);
@@ -114,6 +122,27 @@ test("a node that leaves says so, and the subscriber goes on where another one s
   await node.publishResult(resultOf("HUVEC-02", 2));
   assert.deepEqual(numbers(await reading), upTo(10));
   assert.match(lost[0]!, /this node leaves|connection|ECONN/i);
+});
+
+test("a run that ends while the connection is lost is given up, and the subscriber told where the rest is", async (t) => {
+  const store = await openStore(t);
+  await publisher(store).publishResult(resultOf("HUVEC-01", 2));
+  const server = await serve(t, store);
+  const lost: string[] = [];
+  const reading = read(server.address, {}, { giveUpMs: 2_000, onLost: (why) => lost.push(why) });
+  while (server.active === 0) await sleep(10);
+  await sleep(500);
+  const started = performance.now();
+  await Promise.all([
+    server.close(0),
+    assert.rejects(reading, {
+      code: "bus-unavailable",
+      message:
+        /it has not come back for 2 s: perhaps the run is over, and what comes after event 5 stands in its folder/,
+    }),
+  ]);
+  assert.ok(performance.now() - started < 20_000);
+  assert.ok(lost.length > 0, "it is tried again first");
 });
 
 test("a subscriber that does not read holds up nobody, and what it has not read stays in the store", async (t) => {

@@ -175,7 +175,8 @@ export const storeFaults: readonly Fault[] = [
     async break(scene) {
       const { experiment = "" } = await firstDone(scene);
       const [node] = scene.nodes;
-      await scene.midExperiment();
+      const count = (wanted: string) => node!.said.filter(({ type }) => type === wanted).length;
+      while (count("experiment-started") === count("experiment-done")) await sleep(50);
       scene.strike();
       await node!.kill();
       await truncate(join(scene.folder, "node-1", "experiments", experiment, "wells.json"));

@@ -65,8 +65,8 @@ const wellOf = (line: string): string => {
 
 /** The node must come to its end by itself, with all calls. */
 const finishes = async (scene: Scene, node: Process, folder: string): Promise<Verdict> => {
-  await Promise.race([node.ended, sleep(90_000)]);
-  if (node.running()) return hung(`the node is not over after 90 s; ${node.complaints.at(-1) ?? ""}`);
+  await Promise.race([node.ended, scene.patience(90)]);
+  if (node.running()) return hung(`the node is not over in time; ${node.complaints.at(-1) ?? ""}`);
   const code = await node.ended;
   if (code !== 0) return unclear(`the node ended with ${code}: ${node.complaints.slice(-2).join(" ")}`);
   const calls = await readFile(join(scene.path(folder), "calls.csv"), "utf8");
@@ -101,12 +101,12 @@ const damagedStore = (input: string, before: string, damage: (scene: Scene) => P
   limitSeconds: 220,
   async run(scene) {
     const { server, node, startNode } = await openBusy(scene);
-    await Promise.race([node.ended, sleep(60_000)]);
+    await Promise.race([node.ended, scene.patience(60)]);
     await server.kill();
     await damage(scene);
     await server.restart();
     const again = await startNode("node-1");
-    await Promise.race([again.ended, sleep(60_000)]);
+    await Promise.race([again.ended, scene.patience(60)]);
     const { calls, said } = await eventCalls(scene, server);
     const words = [...again.complaints, said, await status(scene, server)].join(" ");
     if (calls === scene.wells) return clear(`all ${calls} calls are told again`);
@@ -146,7 +146,7 @@ export const bus: Door = {
         ]);
         await sleep(3_000);
         await busy.api("STREAM.DELETE.platestream-events");
-        await Promise.race([follower.ended, sleep(30_000)]);
+        await Promise.race([follower.ended, scene.patience(30)]);
         const words = follower.complaints.join(" ").slice(0, 400);
         if (/\[internal\]|^\s+at /m.test(words)) return unclear(words);
         if (follower.running()) return words === "" ? hung("it follows nothing, without a word") : clear(words);
@@ -184,7 +184,7 @@ export const bus: Door = {
       limitSeconds: 220,
       async run(scene) {
         const { server, node } = await openBusy(scene);
-        await Promise.race([node.ended, sleep(60_000)]);
+        await Promise.race([node.ended, scene.patience(60)]);
         await server.kill();
         for (const block of await blocksOf(scene, "platestream-experiments")) await writeFile(block, "");
         await server.restart();
@@ -199,7 +199,7 @@ export const bus: Door = {
         const { address } = await scene.sharedWorker();
         const options = ["--bus", server.url, "--node", "node-2", "--data-root", data, "--out", scene.path("node-2")];
         const other = scene.process("node-2", ["start", ...options, "--worker", address, "--until-empty", "--json"]);
-        await Promise.race([other.ended, sleep(60_000)]);
+        await Promise.race([other.ended, scene.patience(60)]);
         const done = other.said.filter(({ type }) => type === "experiment-done").length;
         if (done === 2) return clear("both of the new ones are called");
         return unclear(`${done} of 2 new experiments are called; ${(await status(scene, server)).slice(-300)}`);

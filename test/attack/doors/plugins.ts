@@ -70,12 +70,12 @@ export const plugins: Door = {
         const { address } = await scene.sharedWorker();
         const run = ["start", "--data", scene.data, "--worker", address, "--out", scene.path("out"), "--json"];
         const node = scene.process("node", [...run, ...options]);
-        for (let tries = 0; tries < 400 && node.running(); tries++) {
-          if (node.complaints.some((line) => line.includes("mine.js"))) break;
-          await sleep(100);
-        }
-        const said = node.complaints.find((line) => line.includes("mine.js"));
-        return said === undefined ? hung("40 s without a word of it") : clear(said);
+        const patience = scene.patience(40);
+        const said = () => node.complaints.find((line) => line.includes("mine.js"));
+        for (let over = false; !over && node.running() && said() === undefined; )
+          over = await Promise.race([patience.then(() => true), sleep(100, false)]);
+        const words = said();
+        return words === undefined ? hung("no word of it") : clear(words);
       },
     },
     plugin("throws at import", "refused", stage("map((x) => x)", "site-image", 'throw new Error("no");'), who),

@@ -9,7 +9,7 @@ const watched = async (scene: Scene, args: readonly string[], over: RegExp): Pro
   const [home, temporary, trace] = [scene.path("home"), scene.path("tmp"), scene.path("trace")];
   await Promise.all([mkdir(home), mkdir(temporary)]);
   const env = [`HOME=${home}`, `XDG_CACHE_HOME=${home}/.cache`, `TMPDIR=${temporary}`];
-  const strace = ["strace", "-f", "-qq", "-e", "trace=connect,sendto", "-o", trace];
+  const strace = ["strace", "--seccomp-bpf", "-f", "-qq", "-e", "trace=connect,sendto", "-o", trace];
   const child = scene.process("watched", args, ["env", ...env, ...strace]);
   while (child.running() && !child.said.some(({ type }) => over.test(type))) await sleep(200);
   await sleep(3_000);

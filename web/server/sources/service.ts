@@ -4,6 +4,9 @@ import { subscribe } from "../../../pipeline/events/subscription-client.ts";
 import type { ScreenFiles, ViewSource } from "../view-source.ts";
 import { openStoreSource } from "./store.ts";
 
+/** A map that is shown stays, whoever comes and goes. */
+const giveUpMs = Number.POSITIVE_INFINITY;
+
 export const openServiceSource = (
   address: string,
   security: ClientSecurity,
@@ -15,6 +18,6 @@ export const openServiceSource = (
     files,
     events: {
       follow: (filter, { signal }) =>
-        subscribe(address, security, filter, { from: "start", storedOnly: false, signal, onLost }),
+        subscribe(address, security, filter, { from: "start", storedOnly: false, giveUpMs, signal, onLost }),
     },
   });
