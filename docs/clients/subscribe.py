@@ -22,8 +22,8 @@ while True:
         # A new channel tries at once; one that failed before waits for longer and longer.
         with grpc.insecure_channel(address, options=[("grpc.keepalive_time_ms", 20_000)]) as channel:
             events = ResultsStub(channel).Subscribe(pb.SubscribeRequest(kinds=["call"], after=last_seen))
-            events.initial_metadata()  # waits for the server
-            lost_since = None
+            if events.initial_metadata():  # a server that is not there sends none
+                lost_since = None
             for event in events:
                 call = event.call
                 print(event.seq, event.experiment, call.plate, call.well, call.treatment, f"{call.probability:.3f}", flush=True)
