@@ -64,6 +64,18 @@ test("a new bundle learns its classes, controls, plate groups and cell types fro
   assert.match(again.error, /mine is a bundle already, which would be overwritten/);
 });
 
+test("a size that makes no network is refused, and nothing is left", async (t) => {
+  const folder = await temporaryFolder(t);
+  const out = join(folder, "new");
+  for (const size of ["0", "3", "100000000"]) {
+    const options = ["--arch", "densenet-small", "--size", size, "--classes", "4", "--cell-types", "A"];
+    const { code, error } = await model("new", ...options, "--out", out);
+    assert.equal(code, 2, size);
+    assert.match(error, /^pipeline: \[invalid-config\] /);
+    assert.deepEqual(await readdir(folder), [], size);
+  }
+});
+
 test("equal seeds give equal bundles", async (t) => {
   const folder = await temporaryFolder(t);
   const make = (name: string, seed: string) =>

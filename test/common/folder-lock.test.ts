@@ -109,3 +109,34 @@ test("locks of earlier holders are removed, and numbers never fall", async (t) =
     assert.equal(await readFile(join(folder, ".lock", number, "holder.json"), "utf8"), "{}\n");
   }
 });
+
+test("a command that writes to a folder is refused one that another process has", { timeout: 120_000 }, async (t) => {
+  const folder = await temporaryFolder(t);
+  const [data, model, out] = [join(folder, "data"), join(folder, "model"), join(folder, "out")];
+  const pipeline = (...args: string[]) => {
+    const { status, stderr } = spawnSync(process.execPath, [join(import.meta.dirname, "../../cli/main.js"), ...args], {
+      timeout: 60_000,
+    });
+    return { status, stderr: String(stderr) };
+  };
+  const sizes = ["--classes", "4", "--size", "32", "--plates", "1", "--positive-controls", "1"];
+  const prepared = [
+    pipeline("data", "synth", data, "--experiments", "HUVEC-01..02", ...sizes),
+    pipeline("model", "new", "--arch", "densenet-small", "--size", "32", "--layout", data, "--out", model),
+  ];
+  for (const { status, stderr } of prepared) assert.equal(status, 0, stderr);
+  await mkdir(out);
+  const unlock = await lockFolder(out);
+  t.after(unlock);
+  for (const command of [
+    ["train", "--data", data, "--recipe", "demo", "--out", out],
+    ["start", "--data", data, "--model", model, "--out", out],
+  ]) {
+    const { status, stderr } = pipeline(...command);
+    assert.equal(status, 2, stderr);
+    assert.match(
+      stderr,
+      new RegExp(`\\[invalid-config\\] only one process may write to a folder, and process ${process.pid} on`),
+    );
+  }
+});

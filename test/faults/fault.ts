@@ -8,6 +8,8 @@ export interface Fault {
   readonly arrange: Arrangement;
   /** Does the damage and, where that belongs to it, repairs it; calls `scene.strike()` at the blow. */
   readonly break: (scene: Scene) => Promise<void>;
+  /** How many times longer than other rows it may take. */
+  readonly longer?: number;
   /** Where it is known from, for those that others have met. */
   readonly source?: string;
   /** What the server had acknowledged is lost: `pipeline repair` follows, and numbers and subscribers begin anew. */

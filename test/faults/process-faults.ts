@@ -1,4 +1,6 @@
 /** Faults of nodes, workers, clocks and networks that came later than the first ones. */
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Fault } from "./fault.ts";
 
@@ -29,16 +31,31 @@ export const processFaults: readonly Fault[] = [
     },
   },
   {
-    name: "kill -9 of a node, then two starts on its folder at once: one gets it",
+    name: "50 times: kill -9 of a node, then two starts on its folder at once: one gets it",
     source: "two starts after a kill: both had the folder",
-    arrange: { workers: 1, nodes: 1 },
+    arrange: { workers: 1, nodes: 0 },
+    longer: 8,
     async break(scene) {
-      const node = await scene.midExperiment();
+      const config = join(scene.folder, "run.yaml");
+      await writeFile(config, JSON.stringify({ attempts: 200 })); // a kill costs the experiment one
+      const start = () => scene.startNode("node-1", "--config", config, "--results-listen", "127.0.0.1:0");
+      let holder = start();
+      await scene.midExperiment();
       scene.strike();
-      await node.kill();
-      const [one, other] = [scene.startNode(node.name), scene.startNode(node.name)];
-      const refused = await Promise.race([one.ended, other.ended]);
-      if (refused !== 2) throw new Error(`neither of two nodes was refused the folder: one ended with ${refused}`);
+      for (let round = 1; round <= 50; round++) {
+        await holder.kill();
+        const both = [start(), start()];
+        const [loser, code] = await Promise.race(
+          both.map((each) => each.ended.then((ended) => [each, ended] as const)),
+        );
+        holder = both.find((each) => each !== loser)!;
+        if (code !== 2 || !holder.running())
+          throw new Error(`round ${round}: nobody got the folder, one ended with ${code}`);
+        await Promise.race([holder.ended, sleep(200)]);
+        if (!holder.running()) throw new Error(`round ${round}: both were refused the folder`);
+      }
+      await holder.kill();
+      scene.startNode("node-1", "--config", config);
     },
   },
   {

@@ -50,7 +50,7 @@ export const runFault = async (
   reference: Outcome & { readonly seconds: number },
 ): Promise<Row> => {
   const started = Date.now();
-  const limit = Math.max(limitSeconds, slowest * reference.seconds);
+  const limit = Math.max(limitSeconds, slowest * reference.seconds) * (fault.longer ?? 1);
   const row = await inScene(folder, where, fault.arrange, limit, (scene) => play(scene, fault, reference)).catch(
     ({ message }: Error) => ({ ...nothing, problems: [message] }),
   );

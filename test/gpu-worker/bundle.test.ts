@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { readSafetensors, writeSafetensors } from "../../common/safetensors.ts";
 import { addToBundle, readBundle, writeBundle } from "../../gpu-worker/bundle/bundle.ts";
 import { architectureSchema, variants } from "../../gpu-worker/network/architecture.ts";
 import { initialWeights } from "../../gpu-worker/network/initialise.ts";
@@ -122,6 +124,48 @@ test("a manifest with mistakes names each by its place", async (t) => {
   await assert.rejects(readBundle(folder), /bundle\.json is not JSON/);
   await mkdir(join(folder, "empty"));
   await assert.rejects(readBundle(join(folder, "empty")), /is not a bundle.*`pipeline model new` makes one/);
+});
+
+test("a network beyond all that anybody serves, or of images too small for it, is refused before it is computed", () => {
+  const problems = (change: object): string[] => {
+    const parsed = architectureSchema.safeParse({ ...small, ...change });
+    return parsed.success ? [] : parsed.error.issues.map(({ path }) => path.join("."));
+  };
+  assert.deepEqual(problems({}), []);
+  for (const [change, place] of [
+    [{ blocks: [1e9] }, "blocks.0"],
+    [{ blocks: Array(9).fill(1) }, "blocks"],
+    [{ growth: 1e9 }, "growth"],
+    [{ height: 1e9 }, "height"],
+    [{ width: 3 }, "width"],
+    [{ height: 0 }, "height"],
+    [{ classes: 1e9 }, "classes"],
+  ] as const)
+    assert.ok(problems(change).includes(place), `${JSON.stringify(change)}: ${problems(change)}`);
+});
+
+test("weights whose hash is right and whose numbers are none, or too few, are no bundle", async (t) => {
+  for (const [change, problem] of [
+    [(values: Float32Array) => values.fill(Number.NaN, 0, 1), /holds NaN at 0/],
+    [(values: Float32Array) => values.subarray(1), /bn|features|classifier/],
+  ] as const) {
+    const folder = await writeTinyBundle(t);
+    const [path, weights] = [join(folder, "bundle.json"), join(folder, "HUVEC.safetensors")];
+    const tensors = readSafetensors(await readFile(weights), "weights");
+    const [name, { data }] = [...tensors][0]!;
+    const changed = change(data as Float32Array);
+    tensors.set(name, { shape: [changed.length], data: changed });
+    const bytes = writeSafetensors(tensors);
+    await writeFile(weights, bytes);
+    const manifest = JSON.parse(await readFile(path, "utf8"));
+    manifest.cellTypes.HUVEC.sha256 = createHash("sha256").update(bytes).digest("hex");
+    await writeFile(path, JSON.stringify(manifest));
+    await assert.rejects(readBundle(folder), (error: Error) => {
+      assert.match(error.message, /^\[invalid-model\] bundle .* cannot be used:/);
+      assert.match(error.message, problem);
+      return true;
+    });
+  }
 });
 
 test("weights that do not fit are refused before anything is written, every tensor named", async (t) => {

@@ -1,7 +1,6 @@
 /** What is on nats-server disappears or is damaged, under those who work with it. */
 import { cp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { NatsServer } from "../../bus/nats-server.ts";
 import type { Process } from "../../faults/processes.ts";
 import type { Attack, Door } from "../attack.ts";
@@ -141,10 +140,9 @@ export const bus: Door = {
           "--bus",
           busy.server.url,
           "--follow",
-          "--from",
-          "start",
+          ...["--from", "start", "--json"],
         ]);
-        await sleep(3_000);
+        await follower.hear(() => true);
         await busy.api("STREAM.DELETE.platestream-events");
         await Promise.race([follower.ended, scene.patience(30)]);
         const words = follower.complaints.join(" ").slice(0, 400);
