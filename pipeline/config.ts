@@ -47,6 +47,14 @@ const runConfig = z.strictObject({
   experiments: z.array(z.string()).default([]).describe("experiments to run; none: all of the dataset"),
   out: z.string().min(1).default("runs/latest").describe("folder that the results go to"),
   model: z.string().min(1).optional().describe("folder of the bundle, for a worker that the run starts by itself"),
+  adapt: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      "recipe by which a copy of the bundle learns from every experiment, without its labels, before it calls it",
+    ),
+  original: z.string().min(1).optional().describe("labelled dataset that the bundle was trained on; adapt mixes it in"),
   workers: z.array(z.string()).default([]).describe("addresses of workers that run already, host:port"),
   memoryMiB: z.number().positive().default(1024).describe("memory that decoded pixels may take, over all experiments"),
   concurrentExperiments: z.int().positive().default(2).describe("experiments that run side by side"),

@@ -1,16 +1,10 @@
 /** What `pipeline adapt` does: opens the data, adapts, and shows how it goes. */
-import { existsSync, statSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import Table from "cli-table3";
-import { parse as parseYaml } from "yaml";
-import { PlatestreamError } from "../../common/errors.ts";
 import { lockFolder } from "../../common/folder-lock.ts";
 import { makeFolder } from "../../common/make-folder.ts";
-import { packageFile } from "../../common/package-file.ts";
-import { parse } from "../../common/schema.ts";
-import { adaptBundle } from "../../training/adapt/adapt-bundle.ts";
-import type { Adapted, AdaptRound } from "../../training/adapt/adapt-network.ts";
-import { type AdaptRecipe, adaptRecipeSchema } from "../../training/adapt/adapt-recipe.ts";
+import { type AdaptReport, adaptBundle } from "../../training/adapt/adapt-bundle.ts";
+import type { AdaptRound } from "../../training/adapt/adapt-network.ts";
+import { percent, readAdaptRecipe, roundSentence } from "../parts/adaptation.ts";
 import { choose } from "../parts/choose-experiments.ts";
 import type { DatasetOptions } from "../parts/dataset-options.ts";
 import { interruptible } from "../parts/interruptible.ts";
@@ -35,7 +29,7 @@ export const runAdaptation = async (wanted: readonly string[], flags: AdaptFlags
   const original = flags.with === undefined ? undefined : await openForCommand(flags.with, flags);
   const stop = new AbortController();
   const interrupts = interruptible(() => {
-    process.stderr.write("interrupted: finishing the round and writing a checkpoint\n");
+    process.stderr.write("interrupted: the same command goes on from the last round\n");
     stop.abort();
   });
   await makeFolder(flags.out);
@@ -44,23 +38,18 @@ export const runAdaptation = async (wanted: readonly string[], flags: AdaptFlags
     const { model, out, provider, threads } = flags;
     const cacheBytes = flags.cacheMib * 2 ** 20;
     const run = { recipe, model, out, experiments, original, provider, threads, cacheBytes, stop: stop.signal };
-    const onRound = (round: AdaptRound) => process.stderr.write(`${roundLine(round)}\n`);
+    const onRound = (round: AdaptRound) => process.stderr.write(`${round.cellType} ${roundSentence(round)}\n`);
     const adapted = await adaptBundle(dataset, { ...run, onRound });
-    const report = Object.fromEntries([...adapted].map(([cellType, { weights: _, ...rest }]) => [cellType, rest]));
-    process.stdout.write(flags.json ? `${JSON.stringify(report)}\n` : `${table(adapted)}\n${out}\n`);
+    process.stdout.write(
+      flags.json ? `${JSON.stringify(Object.fromEntries(adapted))}\n` : `${table(adapted)}\n${out}\n`,
+    );
   } finally {
     interrupts.close();
     await unlock();
   }
 };
 
-const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
-
-const roundLine = ({ cellType, stage, round, rounds, taken, wells, changed, loss, seconds }: AdaptRound): string =>
-  `${cellType} ${stage} ${round + 1}/${rounds}   learnt from ${taken} of ${wells} wells as called   ` +
-  `${round === 0 ? "" : `${percent(changed)} of the calls changed   `}loss ${loss.toPrecision(4)}   ${seconds.toFixed(0)} s`;
-
-const table = (adapted: ReadonlyMap<string, Adapted>): string => {
+const table = (adapted: ReadonlyMap<string, AdaptReport>): string => {
   const drawn = new Table({
     head: ["cell type", "rounds", "calls that changed", "why it ended"],
     style: { head: [], border: [] },
@@ -69,14 +58,4 @@ const table = (adapted: ReadonlyMap<string, Adapted>): string => {
     drawn.push([cellType, rounds.length, percent(changed), ended]);
   }
   return drawn.toString();
-};
-
-const readAdaptRecipe = async (name: string): Promise<AdaptRecipe> => {
-  const shipped = packageFile(`recipes/${name.replace(/\.yaml$/, "")}.yaml`);
-  const given = statSync(name, { throwIfNoEntry: false })?.isFile() ?? false;
-  const path = !given && !name.includes("/") && existsSync(shipped) ? shipped : name;
-  const text = await readFile(path, "utf8").catch((cause) => {
-    throw new PlatestreamError("invalid-config", `the recipe ${path} cannot be read: ${cause.message}`, { cause });
-  });
-  return parse(adaptRecipeSchema, parseYaml(text) ?? {}, path);
 };

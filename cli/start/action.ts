@@ -2,6 +2,7 @@
 import { runNode } from "../../pipeline/run/node.ts";
 import type { Workers } from "../../pipeline/workers/workers.ts";
 import { ladderTable } from "../evaluate/ladder-table.ts";
+import { openAdapting } from "./adapting.ts";
 import { openBusWork } from "./bus-work.ts";
 import { scoreDemo } from "./demo.ts";
 import { openNodeParts } from "./node-parts.ts";
@@ -22,12 +23,14 @@ export const startRun = async (options: StartOptions): Promise<number> => {
   const started = Date.now();
   const seconds = () => (Date.now() - started) / 1_000;
   try {
+    const adapt = await openAdapting(parts);
     const work = await (url === undefined ? openOwnWork(parts) : openBusWork(parts, url));
     const { bus, workers, load, store, results, concurrentExperiments, requeues } = work;
     await runNode({
       bus,
       chain,
       workers,
+      ...(adapt === undefined ? {} : { adapt }),
       results: store,
       load,
       memoryBytes,

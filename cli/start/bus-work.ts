@@ -14,6 +14,7 @@ import type { Status } from "../../pipeline/run/status.ts";
 import { pluginsOf, usableModels } from "../../pipeline/stage/chain.ts";
 import { openDataRoots } from "../parts/data-roots.ts";
 import { openWorkers } from "../parts/open-workers.ts";
+import { adaptationOf } from "./adapting.ts";
 import type { NodeParts, Work } from "./node-parts.ts";
 import { openResultsService } from "./serve-results.ts";
 
@@ -33,7 +34,7 @@ export const openBusWork = async (parts: NodeParts, url: string): Promise<Work> 
   opened.add(() => nats.close());
   const damaged: string[] = [];
   const results = await openRunFolder(config.out, {
-    config: { ...config, models: [], plugins: pluginsOf(chain) },
+    config: { ...config, models: [], plugins: pluginsOf(chain), adapted: adaptationOf(config) },
     fresh: options.fresh ?? false,
     onDamage({ experiment, reason }) {
       damaged.push(experiment);

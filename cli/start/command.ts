@@ -29,6 +29,16 @@ export const command = (): Command =>
       collect,
     )
     .addOption(
+      new Option(
+        "--adapt [recipe]",
+        "let a copy of the bundle learn from every experiment, without its labels, before it is called, see `pipeline adapt`",
+      ).preset("adapt"),
+    )
+    .option(
+      "--adapt-with <dir>",
+      "with --adapt: labelled dataset that the bundle was trained on, mixed in while learning",
+    )
+    .addOption(
       new Option("--statistics <kind>", "BatchNorm statistics, same as --set infer.statistics=KIND").choices([
         "calibrated",
         "batch",
@@ -87,6 +97,8 @@ Examples:
   pipeline start --data rxrx1 --worker gpu1:7411 --worker gpu2:7411 --out runs/two-gpus
   pipeline start --data rxrx1 --worker gpu1:7411 --tls-ca lab-ca.pem --token-file predict.token
   pipeline start --data plates/load_data.csv --model models/mine --set batch-by-experiment.within=experiment
+  pipeline start --data new-screen --model models/mine --adapt --adapt-with old-screens
+  pipeline start --bus nats://10.0.0.2 --data-root /data --model models/mine --adapt      a node that adapts what it takes
   pipeline start --config run.yaml --json | jq .type
   pipeline start --data rxrx1 --model models/mine --results-listen 127.0.0.1:7413
   pipeline start --view                                         the demo, in a browser

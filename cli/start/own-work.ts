@@ -10,6 +10,7 @@ import { channelOrder } from "../../screen/channels.ts";
 import { choose } from "../parts/choose-experiments.ts";
 import { tellNotes } from "../parts/open-dataset.ts";
 import { openWorkers } from "../parts/open-workers.ts";
+import { adaptationOf } from "./adapting.ts";
 import type { NodeParts, Work } from "./node-parts.ts";
 import { openRunView } from "./run-view.ts";
 import { openResultsService } from "./serve-results.ts";
@@ -35,7 +36,7 @@ export const openOwnWork = async (parts: NodeParts): Promise<Work> => {
   const out = resolve(config.out);
   const damaged = (detail: string) => onStatus({ type: "damage", detail });
   const results = await openRunFolder(out, {
-    config: { ...config, models, plugins: pluginsOf(chain) },
+    config: { ...config, models, plugins: pluginsOf(chain), adapted: adaptationOf(config) },
     fresh: options.fresh ?? false,
     onDamage: ({ experiment, reason }) => damaged(`${reason}; ${experiment} is called again`),
   });

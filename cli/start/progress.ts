@@ -23,6 +23,7 @@ export interface Progress {
 
 const quiet = [
   "note",
+  "adapting",
   "draining",
   "experiment-done",
   "experiment-failed",
@@ -51,7 +52,7 @@ const liveProgress = (stream: NodeJS.WritableStream): Progress => {
   return {
     next(status) {
       view.next(status);
-      const line = sentence(status);
+      const line = status.type === "adapting" ? undefined : sentence(status); // the view shows it
       if (line !== undefined) view.persist(line);
     },
     close: () => view.close(),
@@ -72,6 +73,8 @@ const sentence = (status: Status): string | undefined => {
       return `${status.experiment}: attempt ${status.attempt} failed and is repeated: ${status.reason}`;
     case "note":
       return `${status.experiment}: ${status.message}`;
+    case "adapting":
+      return `${status.experiment}: ${status.detail}`;
     case "worker":
       return status.state === "lost" ? `worker ${status.address} is lost: ${status.detail}` : undefined;
     case "bus":

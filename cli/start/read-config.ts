@@ -25,6 +25,8 @@ export interface StartOptions
   readonly out?: string;
   readonly model?: string;
   readonly worker?: string[];
+  readonly adapt?: string;
+  readonly adaptWith?: string;
   readonly statistics?: string;
   readonly strategy?: string;
   readonly minConfidence?: string;
@@ -85,17 +87,27 @@ const readOwn = async (options: StartOptions): Promise<ResolvedConfig> => {
 
 /** Relative paths in a file start from its folder, wherever the command is run. */
 const pathsFrom = (folder: string, file: object): Record<string, string> => {
-  const known = Object.entries(file).filter(([key]) => ["data", "model", "out"].includes(key));
+  const known = Object.entries(file).filter(([key]) => ["data", "model", "out", "original"].includes(key));
   return Object.fromEntries(
     known.flatMap(([key, path]) => (typeof path === "string" ? [[key, resolve(folder, path)]] : [])),
   );
 };
 
 const lay = (options: StartOptions, file: object, folder: string, where: string): ResolvedConfig => {
-  const { data, experiment, out, model, worker, memory } = options;
+  const { data, experiment, out, model, worker, memory, adapt, adaptWith: original } = options;
   const fromFile = { ...file, ...pathsFrom(folder, file) };
   const { where: rows, ...reading } = openOptionsOf(options);
-  const chosen = { data, ...reading, where: rows, experiments: experiment, out, model, workers: worker };
+  const chosen = {
+    data,
+    ...reading,
+    where: rows,
+    experiments: experiment,
+    out,
+    model,
+    workers: worker,
+    adapt,
+    original,
+  };
   const given = Object.fromEntries(Object.entries(chosen).filter(([, value]) => value !== undefined));
   const config = parseRunConfig(
     { ...fromFile, ...given, ...(memory === undefined ? {} : { memoryMiB: Number(memory) }) },

@@ -25,6 +25,7 @@ export const liveView = (stream: NodeJS.WritableStream): LiveView => {
   const log = createLogUpdate(stream);
   const sitesOf = new Map<string, number>();
   const running = new Map<string, Running>();
+  const adapting = new Map<string, Extract<Status, { type: "adapting" }>>();
   const workers = new Map<string, Extract<Status, { type: "worker" }>>();
   const total = { experiments: 0, done: 0, failed: 0, sitesSettled: 0, speed: speedometer() };
 
@@ -46,7 +47,11 @@ export const liveView = (stream: NodeJS.WritableStream): LiveView => {
         }
         return;
       }
+      case "adapting":
+        adapting.set(status.experiment, status);
+        return;
       case "experiment-started": {
+        adapting.delete(status.experiment);
         const plates = status.plates.map(({ plate, sites }) => [plate, { sites, done: 0 }] as const);
         running.set(status.experiment, {
           attempt: status.attempt,
@@ -71,6 +76,7 @@ export const liveView = (stream: NodeJS.WritableStream): LiveView => {
         return;
       }
       case "experiment-retried":
+        adapting.delete(status.experiment);
         running.delete(status.experiment);
         return;
       case "experiment-done":
@@ -79,6 +85,7 @@ export const liveView = (stream: NodeJS.WritableStream): LiveView => {
         return;
       case "experiment-failed":
         total.failed += 1;
+        adapting.delete(status.failure.experiment);
         settle(status.failure.experiment);
         return;
       case "worker":
@@ -98,6 +105,9 @@ export const liveView = (stream: NodeJS.WritableStream): LiveView => {
     log(
       [
         head.join("  "),
+        ...[...adapting.values()].map(
+          ({ experiment, share, detail }) => `${experiment}  adapts  ${bar({ done: share, sites: 1 })}  ${detail}`,
+        ),
         ...[...running].flatMap(([experiment, entry]) => experimentLines(experiment, entry)),
         ...[...workers.values()].map(
           ({ address, state, detail }) => `worker ${address} ${state}  ${detail.split("\n")[0]}`,

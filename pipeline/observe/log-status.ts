@@ -15,6 +15,8 @@ const lineOf = (status: Status): Line | undefined => {
   switch (status.type) {
     case "run-started":
       return ["info", "run started", { experiments: status.experiments.length, done: status.done.length }];
+    case "adapting":
+      return ["info", "adapting", { experiment: status.experiment, detail: status.detail }];
     case "experiment-started": {
       const { experiment, attempt, plates } = status;
       const sites = plates.reduce((sum, plate) => sum + plate.sites, 0);

@@ -13,6 +13,8 @@ export interface ResultsConfig extends RunConfig {
   readonly models: readonly ModelInfo[];
   /** Stages that were loaded from files, with a digest of their sources: `./blur.ts sha256:…`. */
   readonly plugins?: readonly string[];
+  /** The recipe by which every experiment gets networks of its own, and what is mixed in; absent where none does. */
+  readonly adapted?: string | undefined;
 }
 
 /** Only what changes results: other workers, more memory or further experiments may continue a run. */
@@ -24,16 +26,26 @@ const originSchema = z.object({
   models: z.array(z.string()),
   stages: z.array(z.string()),
   plugins: z.array(z.string()).default([]),
+  adapted: z.string().default("not"),
 });
 type Origin = z.output<typeof originSchema>;
 
-const originOf = ({ data, layout, models, stages, plugins = [], ...config }: ResultsConfig): Origin => ({
+const originOf = ({
+  data,
+  layout,
+  models,
+  stages,
+  plugins = [],
+  adapted = "not",
+  ...config
+}: ResultsConfig): Origin => ({
   data: resolve(data),
   layout,
   reading: readingOf(config),
   models: networksOf(models),
   stages: stages.map(({ use, options }) => `${use} ${JSON.stringify(sorted(options))}`),
   plugins: [...plugins].sort(),
+  adapted,
 });
 
 const readingOf = ({

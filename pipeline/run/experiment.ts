@@ -21,6 +21,8 @@ export interface ExperimentRun {
   readonly experiment: Experiment;
   readonly chain: Chain;
   readonly workers: Workers;
+  /** What is to be said of it beside what its stages note. */
+  readonly notes?: readonly string[];
   /** Bytes that this experiment's decoded pixels may take at a time. */
   readonly memoryBytes: number;
   readonly attempt: number;
@@ -35,6 +37,7 @@ export const runExperiment = async ({
   experiment: loaded,
   chain,
   workers,
+  notes: given = [],
   memoryBytes,
   attempt,
   signal,
@@ -47,7 +50,7 @@ export const runExperiment = async ({
   const network = await networkFor(chain, workers, loaded.cellType);
   const experiment = network === undefined ? loaded : inNetworkOrder(loaded, network);
   const leftOut: LeftOut[] = [];
-  const notes: string[] = [];
+  const notes = [...given];
   const done = new Set<Site>();
   let images = 0;
   const memory = new PixelMemory(memoryBytes);

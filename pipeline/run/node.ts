@@ -21,10 +21,19 @@ export interface ResultStore {
   fail(failure: ExperimentFailure): Promise<void>;
 }
 
+export interface AdaptedWorkers {
+  readonly workers: Workers;
+  /** What the report of the experiment says of it. */
+  readonly notes: readonly string[];
+  close(): Promise<void>;
+}
+
 export interface NodeOptions {
   readonly bus: Bus;
   readonly chain: Chain;
   readonly workers: Workers;
+  /** Makes workers that are this experiment's alone, out of what the experiment itself shows; absent: it gets the node's. */
+  readonly adapt?: (experiment: Experiment) => Promise<AdaptedWorkers>;
   readonly results: ResultStore;
   /** Reads an experiment's sites; called when it is its turn. */
   readonly load: (experiment: ExperimentRef) => Promise<Experiment>;
@@ -97,16 +106,7 @@ const runDelivery = async (delivery: Delivery, options: NodeOptions, requeued: M
     );
   }
   try {
-    const result = await runExperiment({
-      experiment: await options.load(ref),
-      chain: options.chain,
-      workers: options.workers,
-      memoryBytes: options.memoryBytes / options.concurrentExperiments,
-      attempt,
-      signal,
-      onStatus,
-      ...(options.memories === undefined ? {} : { memories: options.memories }),
-    });
+    const result = await callExperiment(await options.load(ref), attempt, options);
     const reported = reportExperiment(result);
     await whenThereIsRoom(() => results.write(result, reported), ref.id, options);
     await delivery.done();
@@ -127,6 +127,26 @@ const runDelivery = async (delivery: Delivery, options: NodeOptions, requeued: M
       return delivery.retry(error.message, options.backOffMs * 2 ** (attempt - 1));
     }
     await failExperiment(delivery, attempt, error, options);
+  }
+};
+
+const callExperiment = async (experiment: Experiment, attempt: number, options: NodeOptions) => {
+  const { adapt, chain, signal, onStatus, memories } = options;
+  const adapted = await adapt?.(experiment);
+  try {
+    return await runExperiment({
+      experiment,
+      chain,
+      workers: adapted === undefined ? options.workers : adapted.workers,
+      notes: adapted === undefined ? [] : adapted.notes,
+      memoryBytes: options.memoryBytes / options.concurrentExperiments,
+      attempt,
+      signal,
+      onStatus,
+      ...(memories === undefined ? {} : { memories }),
+    });
+  } finally {
+    await adapted?.close();
   }
 };
 

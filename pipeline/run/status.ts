@@ -15,6 +15,8 @@ export type Status =
       /** Experiments that an earlier run of the same folder had finished. */
       readonly done: readonly string[];
     }
+  /** A copy of the bundle learns from the experiment before it is called. */
+  | { readonly type: "adapting"; readonly experiment: string; readonly detail: string; readonly share: number }
   | {
       readonly type: "experiment-started";
       readonly experiment: string;

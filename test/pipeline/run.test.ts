@@ -382,3 +382,30 @@ test("the disk for the results is full - what is called is kept and stored when 
   assert.match(notes.join(), /kept until there is room for them \(no space left on device\)/);
   assert.ok(statuses.some(({ type }) => type === "experiment-done"));
 });
+
+test("run - an experiment that is adapted to is called by workers of its own, which are closed behind it", async (t) => {
+  const closed: string[] = [];
+  const [whole, spoilt] = await Promise.all([setUp(t), setUp(t)]);
+  const experiments = [whole, { ...spoilt, id: "HUVEC-99" }];
+  const own = freeModel("HUVEC", 8, 8, 2);
+  const outcome = await run(experiments, chainWith(), {
+    adapt: async ({ id }) => ({
+      workers: freeWorkers({ ...own, version: id }),
+      notes: [`learnt from ${id}`],
+      close: async () => void closed.push(id),
+    }),
+  });
+  assert.deepEqual(
+    outcome.results.map(({ experiment: { id }, calls, notes }) => [id, calls[0]!.prediction.model.version, notes[0]]),
+    experiments.map(({ id }) => [id, id, `learnt from ${id}`]),
+  );
+  assert.deepEqual(
+    closed,
+    experiments.map(({ id }) => id),
+  );
+
+  const failing = await run([whole], chainWith(), {
+    adapt: async () => Promise.reject(new PlatestreamError("unknown-model", "there is none for HUVEC")),
+  });
+  assert.match(failing.failures[0]!.reason, /there is none for HUVEC/);
+});

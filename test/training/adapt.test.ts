@@ -131,9 +131,9 @@ test("adapt - labels are never read: shuffled ones give the same weights", async
   assert.equal(await weightsOf("shuffled"), await weightsOf("true"));
   assert.notEqual(await weightsOf("true"), (await readBundle(model)).manifest.cellTypes.A!.sha256);
   const report = JSON.parse(await readFile(join(folder, "true/adapted/report.json"), "utf8"));
-  assert.equal(report.A.rounds.length, 4);
+  assert.equal(report.networks.A.rounds.length, 4);
   assert.deepEqual(
-    report.A.rounds.map(({ taken }: { taken: number }) => taken),
+    report.networks.A.rounds.map(({ taken }: { taken: number }) => taken),
     [0, 2, 4, 6],
   );
 });

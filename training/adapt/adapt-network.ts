@@ -55,7 +55,7 @@ export interface AdaptRound {
   /** Treatment wells that were learnt from. */
   readonly taken: number;
   readonly wells: number;
-  /** Share of the calls that are others than in the round before; 1 in the first. */
+  /** Share of the calls that are others after it than before it. */
   readonly changed: number;
   readonly loss: number;
   readonly seconds: number;
@@ -76,10 +76,12 @@ interface Place extends Progress {
   readonly last: readonly string[];
 }
 
+export const checkpointIn = (folder: string): string => join(folder, "last.safetensors");
+
 export const adaptNetwork = async (task: AdaptTask): Promise<Adapted> => {
   const { folder, recipe, stop } = task;
   await mkdir(folder, { recursive: true });
-  const path = join(folder, "last.safetensors");
+  const path = checkpointIn(folder);
   const identity = identityOf(task);
   const found = await readCheckpoint(path);
   if (found !== undefined && found.progress.identity !== identity) {
@@ -98,32 +100,32 @@ export const adaptNetwork = async (task: AdaptTask): Promise<Adapted> => {
   const learner = await openRemoteLearner(task.provider, learnerOptions(task), state.network, state);
   const plan = recipe.stages.flatMap((stage) => Array.from({ length: stage.rounds }, (_, at) => ({ stage, at })));
   try {
+    let labels = await callAll(task, learner, pictures);
+    const first = place.first.length === 0 ? namesOf(labels) : place.first;
+    place = { ...place, first, last: namesOf(labels) };
     for (let round = place.epoch; round < plan.length; round++) {
       if (settled(place.history, recipe)) break;
       const started = Date.now();
       const { stage, at } = plan[round]!;
-      const labels = await callAll(task, learner, pictures);
-      const called = labels
-        .flatMap((own) => own.map(({ plate, well, called: k }) => `${plate} ${well} ${k}`))
-        .toSorted();
       const learnt = labels.map((own) => own.slice(0, Math.round(shareAt(stage, at) * own.length)));
       const loss = await learnRound(task, stage, at, round, learnt, learner, pictures);
+      labels = await callAll(task, learner, pictures);
+      const last = namesOf(labels);
       const record: AdaptRound = {
         cellType: task.cellType,
         stage: stage.name,
         round,
         rounds: plan.length,
         taken: stage.learnsFrom === "controls" ? 0 : learnt.flat().length,
-        wells: called.length,
-        changed: changedShare(place.last, called),
+        wells: last.length,
+        changed: changedShare(place.last, last),
         loss,
         seconds: (Date.now() - started) / 1000,
       };
-      const first = place.first.length === 0 ? called : place.first;
-      place = { ...place, epoch: round + 1, history: [...place.history, record], first, last: called };
+      place = { ...place, epoch: round + 1, history: [...place.history, record], last };
       await writeCheckpoint(path, { state: await learner.state(), progress: place });
       task.onRound(record);
-      if (stop.aborted) throw new PlatestreamError("cancelled", `interrupted; the same command goes on from ${folder}`);
+      if (stop.aborted) throw interrupted(folder);
     }
     const { network } = await learner.state();
     return {
@@ -137,8 +139,19 @@ export const adaptNetwork = async (task: AdaptTask): Promise<Adapted> => {
   }
 };
 
+/** One word per call, to be compared with those of another round. */
+const namesOf = (labels: readonly (readonly PseudoLabel[])[]): string[] =>
+  labels.flatMap((own, e) => own.map(({ plate, well, called }) => `${e} ${plate} ${well} ${called}`)).toSorted();
+
+const interrupted = (folder: string): PlatestreamError =>
+  new PlatestreamError("cancelled", `interrupted; the same command goes on from ${folder}`);
+
 const shareAt = ({ share: [first, last], rounds }: AdaptStage, at: number): number =>
   rounds === 1 ? last : first + ((last - first) * at) / (rounds - 1);
+
+/** A cosine over the rounds of the stage; `at` counts them, with what is done of the one that runs. */
+const rateAt = ({ rate, rounds }: AdaptStage, at: number): number =>
+  (rate * (1 + Math.cos((Math.PI * at) / rounds))) / 2;
 
 /** Two rounds in succession that learnt from every well changed next to nothing. */
 const settled = (history: readonly AdaptRound[], { unchanged }: AdaptRecipe): boolean => {
@@ -147,7 +160,6 @@ const settled = (history: readonly AdaptRound[], { unchanged }: AdaptRecipe): bo
 };
 
 const changedShare = (before: readonly string[], after: readonly string[]): number => {
-  if (before.length === 0) return 1;
   const known = new Set(before);
   return after.filter((each) => !known.has(each)).length / Math.max(after.length, 1);
 };
@@ -216,14 +228,14 @@ const learnRound = async (
     ],
     key,
   );
-  const rate = (stage.rate * (1 + Math.cos((Math.PI * at) / stage.rounds))) / 2;
   let sum = 0;
   for (const [batch, micro] of batches.entries()) {
     const place = { stage: `${stage.name} ${round}`, epoch: 0, batch, mixup: 0, cutmix: 0 };
     sum += await learner.accumulate(
       await trainingBatch(micro, place, names, pictures, { architecture, recipe: training }),
     );
-    await learner.update(rate);
+    await learner.update(rateAt(stage, at + (batch + 1) / batches.length));
+    if (task.stop.aborted) throw interrupted(task.folder);
   }
   return sum / Math.max(batches.length, 1);
 };
@@ -249,7 +261,7 @@ const freshState = ({ architecture, weights }: AdaptTask): LearnerState => ({
 });
 
 /** Of everything that decides the result. */
-const identityOf = ({ recipe, training, weights, experiments, original, serving }: AdaptTask): string => {
+export const identityOf = ({ recipe, training, weights, experiments, original, serving }: AdaptTask): string => {
   const hash = createHash("sha256").update(JSON.stringify([recipe, training, serving]));
   const places = (samples: readonly Sample[]) =>
     samples.map(({ site, treatment }) => [site.experiment, site.plate, site.well, site.site, treatment]);

@@ -1,26 +1,11 @@
 /** The picture of a training run: loss above, accuracy on held-out wells below, over the epochs of all stages. */
 import type { EpochRecord } from "./epoch-record.ts";
+import { gridLine, line, type Point, sheet, text } from "./svg.ts";
 
 const [width, left, right] = [860, 70, 190];
 const panels = { loss: { top: 60, height: 190 }, accuracy: { top: 310, height: 220 } } as const;
 const bottom = panels.accuracy.top + panels.accuracy.height;
 const colours = { loss: "#374151", calibrated: "#0f766e", running: "#c2410c" } as const;
-
-const escaped = (text: string): string => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
-
-type Point = readonly [x: number, y: number];
-
-const line = (points: readonly Point[], colour: string): string =>
-  points.length === 0
-    ? ""
-    : `<polyline fill="none" stroke="${colour}" stroke-width="2" stroke-linejoin="round" points="${points
-        .map(([x, y]) => `${x.toFixed(1)},${y.toFixed(1)}`)
-        .join(
-          " ",
-        )}"/>${points.length === 1 ? `<circle cx="${points[0]![0]}" cy="${points[0]![1]}" r="3" fill="${colour}"/>` : ""}`;
-
-const text = (x: number, y: number, content: string, attributes = ""): string =>
-  `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" ${attributes}>${escaped(content)}</text>`;
 
 /** Round numbers that cover the values on a logarithmic axis: 1, 2 and 5 times powers of ten. */
 const roundMarks = (least: number, most: number): number[] => {
@@ -46,9 +31,7 @@ export const drawCurves = (title: string, records: readonly EpochRecord[]): stri
   const { loss: upper, accuracy: lower } = panels;
   const lossY = (loss: number) => upper.top + (1 - (Math.log(loss) - low) / (high - low || 1)) * upper.height;
   const accuracyY = (part: number) => lower.top + (1 - part) * lower.height;
-  const grid = (y: number, label: string) =>
-    `<line x1="${left}" x2="${width - right}" y1="${y.toFixed(1)}" y2="${y.toFixed(1)}" stroke="#e5e7eb"/>` +
-    text(left - 8, y + 4, label, 'text-anchor="end"');
+  const grid = (y: number, label: string) => gridLine(left, width - right, y, label);
   const curve = (key: "running" | "calibrated"): Point[] =>
     records.flatMap((record, i) => (record[key] === undefined ? [] : [[x(i), accuracyY(record[key])] as const]));
   const lastOf = (key: "running" | "calibrated") => records.findLast((record) => record[key] !== undefined)?.[key];
@@ -70,11 +53,7 @@ export const drawCurves = (title: string, records: readonly EpochRecord[]): stri
   const ticks = [1, Math.ceil(epochs / 2), epochs].map((epoch) =>
     text(x(epoch - 1), bottom + 18, String(epoch), 'text-anchor="middle"'),
   );
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${bottom + 50}" font-family="system-ui, sans-serif" font-size="12" fill="#374151">`,
-    `<title>${escaped(title)}</title>`,
-    '<rect width="100%" height="100%" fill="white"/>',
-    text(left, 24, title, 'font-size="16" font-weight="600" fill="#111827"'),
+  return sheet(width, bottom + 50, title, left, [
     ...stages,
     ...marks.map((mark) => grid(lossY(mark), String(Number(mark.toPrecision(1))))),
     text(left + 6, upper.top + upper.height - 8, "training loss, mean over an epoch (logarithmic)"),
@@ -98,6 +77,5 @@ export const drawCurves = (title: string, records: readonly EpochRecord[]): stri
     ),
     ...ticks,
     text((left + width - right) / 2, bottom + 38, "epoch", 'text-anchor="middle"'),
-    "</svg>\n",
-  ].join("\n");
+  ]);
 };
