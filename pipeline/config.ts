@@ -56,6 +56,16 @@ const runConfig = z.strictObject({
     ),
   original: z.string().min(1).optional().describe("labelled dataset that the bundle was trained on; adapt mixes it in"),
   workers: z.array(z.string()).default([]).describe("addresses of workers that run already, host:port"),
+  connectionsPerWorker: z
+    .int()
+    .min(1)
+    .max(16)
+    .default(2)
+    .describe("connections to each worker, for pixels that must be sent because it is on another host"),
+  sharedMemory: z
+    .boolean()
+    .default(true)
+    .describe("leave pixels in shared memory for workers on the same host that can read it"),
   memoryMiB: z.number().positive().default(1024).describe("memory that decoded pixels may take, over all experiments"),
   concurrentExperiments: z.int().positive().default(2).describe("experiments that run side by side"),
   attempts: z.int().positive().default(3).describe("times an experiment is tried before it fails"),

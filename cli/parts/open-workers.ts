@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { PlatestreamError } from "../../common/errors.ts";
 import { type ClientSecurity, plain } from "../../common/grpc/client-security.ts";
 import type { Log } from "../../common/observe/log.ts";
+import { sharedMemoryFolder } from "../../common/shared-memory.ts";
 import type { RunConfig } from "../../pipeline/config.ts";
 import type { Status } from "../../pipeline/run/status.ts";
 import type { WorkerDirectory } from "../../pipeline/workers/directory.ts";
@@ -29,13 +30,15 @@ export interface Watch {
 const nobody: Watch = { observe: () => () => undefined, log: undefined };
 
 export const openWorkers = async (
-  { workers, model }: RunConfig,
+  { workers, model, connectionsPerWorker: connections, sharedMemory: shared }: RunConfig,
   onStatus: (status: Status) => void,
   security: ClientSecurity = plain,
   lookup?: Lookup,
   { observe, log }: Watch = nobody,
 ): Promise<OpenWorkers> => {
-  const connect = (address: string) => observedWorker(platestreamWorker(address, security), observe);
+  const sharedMemory = shared ? sharedMemoryFolder : undefined;
+  const connect = (address: string) =>
+    observedWorker(platestreamWorker(address, { security, connections, sharedMemory }), observe);
   if (workers.length > 0) return workerPool(workers.map(connect), onStatus);
   if (model === undefined && lookup !== undefined) {
     return discoverWorkers(lookup.directory, { connect, onStatus, accept: lookup.accept });
@@ -52,7 +55,10 @@ export const openWorkers = async (
     command: [...defaultLocalWorker.command, "--log-format", "json", "--log-level", level],
     onLog: ({ level, message, time: _, ...fields }) => log?.[level](message, fields),
   });
-  const pool = await workerPool([observedWorker(platestreamWorker(local.address), observe)], onStatus);
+  const pool = await workerPool(
+    [observedWorker(platestreamWorker(local.address, { connections, sharedMemory }), observe)],
+    onStatus,
+  );
   return {
     ...pool,
     get concurrency() {

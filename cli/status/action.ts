@@ -2,6 +2,7 @@
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import logUpdate from "log-update";
+import { byteSize } from "../../common/quantities.ts";
 import { type Overview, overview } from "../../pipeline/bus/nats/overview.ts";
 import type { WorkerEntry } from "../../pipeline/workers/directory.ts";
 import type { BusOptions } from "../parts/with-bus.ts";
@@ -70,13 +71,23 @@ export const renderOverview = (seen: Overview, now: number = Date.now()): string
 };
 
 const renderWorker = (entry: WorkerEntry, now: number) => {
-  const { address, host, models, runtime, provider, refused = [], load, since, version } = entry;
+  const { address, host, models, runtime, provider, refused = [], received, load, since, version } = entry;
   const names = [...new Set(models.map(({ name }) => name))];
   const networks = names.map(
     (name) => `${name} for ${models.flatMap((model) => (model.name === name ? [model.cellType] : [])).join(", ")}`,
   );
   const does = load === 0 ? "idle" : `${load} request${load === 1 ? "" : "s"} in hand`;
-  return `${address} on ${host}: ${networks.join("; ")}; ${runtime} on ${provider}${refused.map((other) => `, not on ${other.provider}`).join("")}; ${does}; up ${age(now - Date.parse(since))}; version ${version}`;
+  return `${address} on ${host}: ${networks.join("; ")}; ${runtime} on ${provider}${refused.map((other) => `, not on ${other.provider}`).join("")}; ${does}${pixelsOf(received)}; up ${age(now - Date.parse(since))}; version ${version}`;
+};
+
+/** How pixels came to the worker; nothing where none did, or it is of an older version. */
+const pixelsOf = (received: WorkerEntry["received"]): string => {
+  const { socket = 0, "shared-memory": shared = 0 } = received ?? {};
+  const ways = [
+    ...(shared > 0 ? [`${byteSize(shared)} of pixels by shared memory`] : []),
+    ...(socket > 0 ? [`${byteSize(socket)} of pixels by socket`] : []),
+  ];
+  return ways.map((way) => `; ${way}`).join("");
 };
 
 const age = (ms: number): string => {

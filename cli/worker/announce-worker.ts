@@ -1,9 +1,9 @@
 /** A worker's entry on a bus, from which nodes find it. */
 import { hostname } from "node:os";
 import { PlatestreamError } from "../../common/errors.ts";
-import type { RunningServer } from "../../common/grpc/serve.ts";
 import type { Log } from "../../common/observe/log.ts";
 import type { Engine } from "../../gpu-worker/engine/engine.ts";
+import type { WorkerServer } from "../../gpu-worker/services/server.ts";
 import { type BusSecurityOptions, readBusSecurity } from "../../pipeline/bus/nats/security.ts";
 import { connectWorkerDirectory } from "../../pipeline/bus/nats/workers.ts";
 import { programVersion } from "../../pipeline/results/run-report.ts";
@@ -17,7 +17,7 @@ export interface AnnounceOptions extends BusSecurityOptions {
 /** Resolves when nodes can find it, at once without `--bus`. Throws "bus-unavailable" or "invalid-config". */
 export const announceOnBus = async (
   options: AnnounceOptions,
-  server: RunningServer,
+  server: WorkerServer,
   engine: Engine,
   log: Log,
 ): Promise<Announcement> => {
@@ -41,7 +41,10 @@ export const announceOnBus = async (
     since: new Date().toISOString(),
     version: programVersion(),
   };
-  const announcement = await announceWorker(directory, (): WorkerEntry => ({ ...fixed, load: server.active }));
+  const announcement = await announceWorker(
+    directory,
+    (): WorkerEntry => ({ ...fixed, received: server.received, load: server.active }),
+  );
   log.info("announced", { address });
   return {
     async close() {

@@ -5,6 +5,25 @@ import { identityKey, type RequestIdentity, readIdentity } from "../../common/gr
 import { fits, type ModelChoice } from "../../common/inference.ts";
 import type { Engine } from "../engine/engine.ts";
 
+/** How pixels come to a worker. */
+export const pixelPaths = ["socket", "shared-memory"] as const;
+export type PixelPath = (typeof pixelPaths)[number];
+
+export interface ReceivedPixels {
+  readonly path: PixelPath;
+  readonly bytes: number;
+}
+
+/** Bytes of pixels, by the way that they came. */
+export type Received = Readonly<Record<PixelPath, number>>;
+
+export const nothingReceived: Received = { socket: 0, "shared-memory": 0 };
+
+const also = (before: Received, { path, bytes }: ReceivedPixels): Received => ({
+  ...before,
+  [path]: before[path] + bytes,
+});
+
 /** A request that was answered, with a result or with an error. One batch of a stream is one request. */
 export interface FinishedRequest {
   readonly method: string;
@@ -15,6 +34,7 @@ export interface FinishedRequest {
   /** Address of a client that was not let in. */
   readonly from?: string;
   readonly images: number;
+  readonly received: Received;
   /** From when it was read until its answer was ready. */
   readonly milliseconds: number;
   readonly error?: PlatestreamError;
@@ -24,37 +44,44 @@ export const noModel: FinishedRequest["model"] = { name: "", version: "", cellTy
 
 export type ObserveRequest = (request: FinishedRequest) => void;
 
+/** Called as soon as it is known which network and how many images a request means, and which pixels it brought. */
+export type Asks = (choice: ModelChoice, images: number, pixels?: ReceivedPixels) => void;
+
 export interface Requests {
-  /** Does the work of one request; `asks` is called as soon as it is known which network and how many images it means. */
-  run<T>(
-    method: string,
-    metadata: Metadata,
-    work: (asks: (choice: ModelChoice, images: number) => void) => Promise<T>,
-  ): Promise<T>;
+  /** Does the work of one request. */
+  run<T>(method: string, metadata: Metadata, work: (asks: Asks) => Promise<T>): Promise<T>;
   /** Requests under way. */
   readonly active: number;
+  /** By all requests so far. */
+  readonly received: Received;
 }
 
 export const openRequests = (engine: Engine, observe: ObserveRequest): Requests => {
   let active = 0;
+  let all = nothingReceived;
   const run: Requests["run"] = async (method, metadata, work) => {
     const started = performance.now();
     let asked: ModelChoice | undefined;
     let count = 0;
+    let received = nothingReceived;
     const ended = (error?: PlatestreamError) =>
       observe({
         method,
         model: asked === undefined ? noModel : named(engine, asked),
         about: readIdentity(String(metadata.get(identityKey)[0] ?? "")),
         images: count,
+        received,
         milliseconds: performance.now() - started,
         ...(error === undefined ? {} : { error }),
       });
     active += 1;
     try {
-      const result = await work((choice, images) => {
+      const result = await work((choice, images, pixels) => {
         asked = choice;
         count += images;
+        if (pixels === undefined) return;
+        received = also(received, pixels);
+        all = also(all, pixels);
       });
       ended();
       return result;
@@ -70,6 +97,9 @@ export const openRequests = (engine: Engine, observe: ObserveRequest): Requests 
     run,
     get active() {
       return active;
+    },
+    get received() {
+      return all;
     },
   };
 };

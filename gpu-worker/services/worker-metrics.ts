@@ -3,7 +3,7 @@ import type { ErrorCode } from "../../common/errors.ts";
 import type { Metrics } from "../../common/observe/metrics.ts";
 import type { Engine, Execution } from "../engine/engine.ts";
 import { jobModes } from "../engine/job.ts";
-import type { FinishedRequest } from "./requests.ts";
+import { type FinishedRequest, pixelPaths } from "./requests.ts";
 
 export interface WorkerMetrics {
   request(request: FinishedRequest): void;
@@ -47,6 +47,10 @@ export const workerMetrics = (metrics: Metrics): WorkerMetrics => {
   const input = duration("compute_input", "Moving and laying out pixels, loading the network where it is not");
   const infer = duration("compute_infer", "Running the network");
   const output = duration("compute_output", "Taking the network's outputs");
+  const pixels = metrics.counter("platestream_worker_pixel_bytes_total", "Pixels that came, by the way they took", [
+    "path",
+  ]);
+  for (const path of pixelPaths) pixels({ path }, 0);
   const cpu = metrics.counter(
     "platestream_compute_cpu_us",
     "Processor time while networks ran; over nv_inference_compute_infer_duration_us it is the cores in use",
@@ -54,8 +58,9 @@ export const workerMetrics = (metrics: Metrics): WorkerMetrics => {
   );
 
   return {
-    request({ method, model, milliseconds, error }) {
+    request({ method, model, milliseconds, received, error }) {
       const labels = labelsOf(model);
+      for (const path of pixelPaths) pixels({ path }, received[path]);
       if (error === undefined) {
         success({ ...labels, method });
         requests(labels, milliseconds * 1000);

@@ -1,5 +1,6 @@
 /** The workers that can be used: they announce themselves, and nodes look them up. */
 import { setTimeout as sleep } from "node:timers/promises";
+import type { WorkerInfo } from "./remote-worker.ts";
 
 /** What a worker says of itself. */
 export interface WorkerEntry {
@@ -15,6 +16,8 @@ export interface WorkerEntry {
   readonly provider: string;
   /** Providers that it tried before, and why they do not compute there. */
   readonly refused?: readonly { readonly provider: string; readonly reason: string }[];
+  /** Bytes of pixels that came so far, by the way that they took. */
+  readonly received?: Readonly<Record<WorkerInfo["pixels"], number>>;
   /** Images that it takes in one request at most. */
   readonly maxBatch: number;
   /** Requests that it has in hand, whoever sent them. */

@@ -30,9 +30,6 @@ export const channelOptions: ChannelOptions = {
   "grpc.enable_channelz": 0,
 };
 
-/** One connection carries about 250 MB/s, two a third more. */
-export const connections = 2;
-
 export type Callback<T> = (error: ServiceError | PlatestreamError | null, response?: T) => void;
 
 /** Begins a call; `callback` gets its answer. */

@@ -7,25 +7,37 @@ import { type Serving, servingSchema, sourceServing } from "../../common/serving
 import type { Images as ImagesMessage } from "../../proto/types/platestream/v1/Images.ts";
 import type { Model__Output } from "../../proto/types/platestream/v1/Model.ts";
 import type { Statistics as StatisticsMessage } from "../../proto/types/platestream/v1/Statistics.ts";
+import type { PlacedPixels } from "./shared-pixels.ts";
 
 export const choiceMessage = ({ name = "", cellType = "" }: ModelChoice): { model: string; cell_type: string } => ({
   model: name,
   cell_type: cellType,
 });
 
-/** `id`: the name under which the worker shall keep the pixels, or does already where `withPixels` is false. */
-export const imagesMessage = (
-  { pixels, shape, scale, offset }: Images,
-  id: string | undefined,
-  withPixels = true,
-): ImagesMessage => ({
-  shape: [...shape],
-  scale: [...scale],
-  offset: [...offset],
-  type: pixels instanceof Uint8Array ? "UINT8" : pixels instanceof Uint16Array ? "UINT16" : "FLOAT32",
-  ...(id === undefined ? {} : { id }),
-  ...(withPixels ? { pixels: Buffer.from(pixels.buffer, pixels.byteOffset, pixels.byteLength) } : {}),
-});
+/** How the pixels of a message go: in it, in shared memory, or not at all where the worker keeps them. */
+export type Carried = "inline" | "kept" | PlacedPixels;
+
+export const bytesOf = ({ pixels }: Images): Buffer => Buffer.from(pixels.buffer, pixels.byteOffset, pixels.byteLength);
+
+/** `id`: the name under which the worker shall keep the pixels, or does already. */
+export const imagesMessage = (images: Images, id: string | undefined, carried: Carried): ImagesMessage => {
+  const { pixels, shape, scale, offset } = images;
+  return {
+    shape: [...shape],
+    scale: [...scale],
+    offset: [...offset],
+    type: pixels instanceof Uint8Array ? "UINT8" : pixels instanceof Uint16Array ? "UINT16" : "FLOAT32",
+    ...(id === undefined ? {} : { id }),
+    ...carriedAs(images, carried),
+  };
+};
+
+const carriedAs = (images: Images, carried: Carried): Pick<ImagesMessage, "pixels" | "shared"> => {
+  if (carried === "kept") return {};
+  if (carried === "inline") return { pixels: bytesOf(images) };
+  const { name, offset, bytes, turn } = carried;
+  return { shared: { name, offset, bytes, turn } };
+};
 
 /** Without their bytes, calibrated statistics are named only: enough for a worker that holds them. */
 export const statisticsMessage = (statistics: Statistics, withData: boolean): StatisticsMessage => {

@@ -124,14 +124,15 @@ export const openPool = (
   const join = async (member: Member): Promise<void> => {
     const { address } = member.worker;
     const ask = { signal: closing.signal, deadlineMs: options.askMs };
-    const { models, runtime } = await member.worker.info(ask);
+    const { models, runtime, pixels } = await member.worker.info(ask);
     versions.check(address, models);
     await accept(models);
     if (member.dropped) return;
     versions.check(address, models);
     versions.keep(address, models);
     Object.assign(member, { state: "ready", models, failures: 0 } satisfies Partial<Member>);
-    const detail = `${[...new Set(models.map(({ name, cellType }) => `${name} ${cellType}`))].join(", ")} on ${runtime}`;
+    const networks = [...new Set(models.map(({ name, cellType }) => `${name} ${cellType}`))].join(", ");
+    const detail = `${networks} on ${runtime}${pixels === "shared-memory" ? ", pixels through shared memory" : ""}`;
     onStatus({ type: "worker", address, state: "ready", detail });
     wake();
   };

@@ -14,6 +14,8 @@ export interface WorkerInfo {
   readonly models: readonly ModelInfo[];
   /** For instance `onnxruntime cpu`. */
   readonly runtime: string;
+  /** How pixels go there: through the connection, or through memory of the host that both are on. */
+  readonly pixels: "socket" | "shared-memory";
 }
 
 /** For one request. */

@@ -15,6 +15,9 @@ import type { PredictRequest as _platestream_v1_PredictRequest, PredictRequest__
 import type { PredictResponse as _platestream_v1_PredictResponse, PredictResponse__Output as _platestream_v1_PredictResponse__Output } from './platestream/v1/PredictResponse.ts';
 import type { RefusedProvider as _platestream_v1_RefusedProvider, RefusedProvider__Output as _platestream_v1_RefusedProvider__Output } from './platestream/v1/RefusedProvider.ts';
 import type { Serving as _platestream_v1_Serving, Serving__Output as _platestream_v1_Serving__Output } from './platestream/v1/Serving.ts';
+import type { ShareMemoryRequest as _platestream_v1_ShareMemoryRequest, ShareMemoryRequest__Output as _platestream_v1_ShareMemoryRequest__Output } from './platestream/v1/ShareMemoryRequest.ts';
+import type { ShareMemoryResponse as _platestream_v1_ShareMemoryResponse, ShareMemoryResponse__Output as _platestream_v1_ShareMemoryResponse__Output } from './platestream/v1/ShareMemoryResponse.ts';
+import type { SharedPixels as _platestream_v1_SharedPixels, SharedPixels__Output as _platestream_v1_SharedPixels__Output } from './platestream/v1/SharedPixels.ts';
 import type { Statistics as _platestream_v1_Statistics, Statistics__Output as _platestream_v1_Statistics__Output } from './platestream/v1/Statistics.ts';
 import type { TopClasses as _platestream_v1_TopClasses, TopClasses__Output as _platestream_v1_TopClasses__Output } from './platestream/v1/TopClasses.ts';
 import type { WorkerClient as _platestream_v1_WorkerClient, WorkerDefinition as _platestream_v1_WorkerDefinition } from './platestream/v1/Worker.ts';
@@ -40,6 +43,9 @@ export interface ProtoGrpcType {
       PredictResponse: MessageTypeDefinition<_platestream_v1_PredictResponse, _platestream_v1_PredictResponse__Output>
       RefusedProvider: MessageTypeDefinition<_platestream_v1_RefusedProvider, _platestream_v1_RefusedProvider__Output>
       Serving: MessageTypeDefinition<_platestream_v1_Serving, _platestream_v1_Serving__Output>
+      ShareMemoryRequest: MessageTypeDefinition<_platestream_v1_ShareMemoryRequest, _platestream_v1_ShareMemoryRequest__Output>
+      ShareMemoryResponse: MessageTypeDefinition<_platestream_v1_ShareMemoryResponse, _platestream_v1_ShareMemoryResponse__Output>
+      SharedPixels: MessageTypeDefinition<_platestream_v1_SharedPixels, _platestream_v1_SharedPixels__Output>
       Statistics: MessageTypeDefinition<_platestream_v1_Statistics, _platestream_v1_Statistics__Output>
       TopClasses: MessageTypeDefinition<_platestream_v1_TopClasses, _platestream_v1_TopClasses__Output>
       Worker: SubtypeConstructor<typeof grpc.Client, _platestream_v1_WorkerClient> & { service: _platestream_v1_WorkerDefinition }

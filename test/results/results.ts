@@ -35,6 +35,8 @@ export const config: ResultsConfig = {
   experiments: [],
   out: "runs/latest",
   workers: [],
+  connectionsPerWorker: 2,
+  sharedMemory: true,
   memoryMiB: 1024,
   concurrentExperiments: 2,
   attempts: 3,

@@ -44,7 +44,7 @@ test("the pipeline's client shows its token, and says what is wrong with it", as
   const { address } = await startGuardedWorker(t, { tokens: file });
   const token = await readFile(tokenOf("predict"), "utf8");
   const info = async (PLATESTREAM_TOKEN: string) => {
-    const worker = platestreamWorker(address, await readClientSecurity({}, { PLATESTREAM_TOKEN }));
+    const worker = platestreamWorker(address, { security: await readClientSecurity({}, { PLATESTREAM_TOKEN }) });
     t.after(() => worker.close());
     return worker.info({ signal: new AbortController().signal, deadlineMs: 5_000 });
   };

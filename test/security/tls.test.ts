@@ -28,7 +28,7 @@ test("with an authority for clients, those without its certificate stay outside"
   const { address } = await startGuardedWorker(t, { ...files(await lab.certify("worker")), tlsClientCa: lab.ca });
   const known = { tlsCa: lab.ca, ...files(await lab.certify("node")) };
   await (await clientOf(t, address, known)).listModels({});
-  const worker = platestreamWorker(address, await readClientSecurity(known, {}));
+  const worker = platestreamWorker(address, { security: await readClientSecurity(known, {}) });
   t.after(() => worker.close());
   assert.equal((await worker.info({ signal: new AbortController().signal, deadlineMs: 5_000 })).runtime, "none none");
   for (const options of [{}, files(await stranger.certify("node"))]) {

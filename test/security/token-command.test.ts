@@ -42,7 +42,7 @@ test("a token that the command made opens an encrypted worker that other hosts m
   const address = JSON.parse(line).address.replace("0.0.0.0", "127.0.0.1");
 
   const ask = async (options: object) => {
-    const worker = platestreamWorker(address, await readClientSecurity(options, {}));
+    const worker = platestreamWorker(address, { security: await readClientSecurity(options, {}) });
     t.after(() => worker.close());
     return worker.info({ signal: new AbortController().signal, deadlineMs: 10_000 });
   };

@@ -6,6 +6,7 @@ import type { InferParameter } from "../../../proto/types/inference/InferParamet
 import type { ModelInferRequest__Output } from "../../../proto/types/inference/ModelInferRequest.ts";
 import type { ModelInferResponse } from "../../../proto/types/inference/ModelInferResponse.ts";
 import type { Engine } from "../../engine/engine.ts";
+import type { Asks } from "../requests.ts";
 import { topClasses } from "../top-classes.ts";
 import { findModel, type ServedModel, version } from "./models.ts";
 import { invalid, type Parameters, parameter, wholeParameter } from "./parameters.ts";
@@ -29,8 +30,7 @@ export interface Inference {
   readonly engine: Engine;
   readonly memory: SharedMemory;
   readonly signal: AbortSignal;
-  /** Called as soon as it is known which network and how many images are meant. */
-  readonly asks: (choice: { name: string; cellType: string }, images: number) => void;
+  readonly asks: Asks;
 }
 
 /** Throws `PlatestreamError`s. */
@@ -40,7 +40,7 @@ export const infer = async (request: ModelInferRequest__Output, inference: Infer
   const { name, cellType, classes } = model.network;
   const inputs = readInputs(request, memory);
   const images = imagesOf(model, inputs);
-  asks({ name, cellType }, images.shape[0]);
+  asks({ name, cellType }, images.shape[0], { path: inputs.get("pixels")!.path, bytes: images.pixels.byteLength });
   const work = model.task === "predict" ? predict : calibrate;
   const { outputs, parameters } = await work(model, images, inputs, request.parameters, inference);
 

@@ -9,10 +9,11 @@ import type { ModelInferRequest__Output } from "../../../proto/types/inference/M
 import type { ModelStreamInferResponse } from "../../../proto/types/inference/ModelStreamInferResponse.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { leaving, type Requests, refuseWhile } from "../requests.ts";
+import type { ServiceParts } from "../service-parts.ts";
 import type { InferenceCounts } from "./counts.ts";
 import { infer } from "./infer.ts";
 import { configOf, findModel, metadataOf, servedModels, version } from "./models.ts";
-import { openSharedMemory } from "./shared-memory.ts";
+import { openSharedMemory, type SharedMemory } from "./shared-memory.ts";
 
 /** Those of the protocol's extensions that are served, by Triton's names. */
 const extensions = [
@@ -61,11 +62,11 @@ const rules: Record<keyof GRPCInferenceServiceHandlers & string, MethodRule> = {
   LogSettings: asked,
 };
 
-export const openInferenceService = (engine: Engine, requests: Requests, counts: InferenceCounts): GrpcService => ({
+export const openInferenceService = ({ engine, requests, counts, sharedMemory }: ServiceParts): GrpcService => ({
   name: "inference.GRPCInferenceService",
   proto: "open_inference.proto",
   rules,
-  implement: ({ draining }) => handlers(engine, requests, counts, draining),
+  implement: ({ draining }) => handlers(engine, requests, counts, openSharedMemory(sharedMemory), draining),
 });
 
 type Reply<T> = (error: ReturnType<typeof serviceError> | null, value?: T) => void;
@@ -83,9 +84,9 @@ const handlers = (
   engine: Engine,
   requests: Requests,
   counts: InferenceCounts,
+  memory: SharedMemory,
   draining: AbortSignal,
 ): GRPCInferenceServiceHandlers => {
-  const memory = openSharedMemory();
   const refuse = (method: keyof typeof notServed) => (_: unknown, answer: Reply<never>) =>
     answer(serviceError(new PlatestreamError("not-served", `${method} is not served here: ${notServed[method]}`)));
 

@@ -1,7 +1,8 @@
 /** Shared memory of a client on this host: files of `/dev/shm`, as `shm_open` makes them. */
-import { closeSync, constants, fstatSync, openSync, readSync, writeSync } from "node:fs";
+import { closeSync, constants, fstatSync, writeSync } from "node:fs";
 import { PlatestreamError } from "../../../common/errors.ts";
 import { isLoopback } from "../../../common/security/listen-address.ts";
+import { openSharedFile, readShared, sharedMemoryFolder } from "../../../common/shared-memory.ts";
 import { invalid, type Parameters, parameter, wholeParameter } from "./parameters.ts";
 
 export interface SharedRegion {
@@ -32,11 +33,11 @@ export interface SharedMemory {
 
 const mostRegions = 256;
 
-export const openSharedMemory = (folder = "/dev/shm"): SharedMemory => {
+export const openSharedMemory = (folder = sharedMemoryFolder): SharedMemory => {
   const regions = new Map<string, SharedRegion>();
 
   const withFile = <T>({ key, offset, byte_size }: SharedRegion, flags: number, work: (file: number) => T): T => {
-    const file = openFile(folder, key, flags);
+    const file = openSharedFile(folder, key.replace(/^\//, ""), flags);
     try {
       const { size } = fstatSync(file);
       if (!fstatSync(file).isFile() || offset + byte_size > size) {
@@ -82,11 +83,7 @@ export const openSharedMemory = (folder = "/dev/shm"): SharedMemory => {
     read: ({ region, offset, bytes }) =>
       withFile(region, constants.O_RDONLY, (file) => {
         const buffer = Buffer.allocUnsafeSlow(bytes);
-        for (let at = 0; at < bytes; ) {
-          const read = readSync(file, buffer, at, bytes - at, region.offset + offset + at);
-          if (read === 0) throw invalid(`shared memory "${region.key}" ends before its region`);
-          at += read;
-        }
+        readShared(file, buffer, region.offset + offset, region.key);
         return buffer;
       }),
     write: ({ region, offset }, bytes) =>
@@ -96,17 +93,4 @@ export const openSharedMemory = (folder = "/dev/shm"): SharedMemory => {
         }
       }),
   };
-};
-
-/** Neither another folder's file, nor a link, nor a pipe that would keep everybody waiting. */
-const openFile = (folder: string, key: string, flags: number): number => {
-  const name = key.replace(/^\//, "");
-  if (name === "" || name === "." || name === ".." || /[/\0]/.test(name)) {
-    throw invalid(`the key of shared memory is a name, as in "/mine", not "${key}"`);
-  }
-  try {
-    return openSync(`${folder}/${name}`, flags | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-  } catch (cause) {
-    throw invalid(`shared memory "${key}" cannot be opened: ${(cause as Error).message}`);
-  }
 };

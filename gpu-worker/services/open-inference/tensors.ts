@@ -4,6 +4,7 @@ import type {
   _inference_ModelInferRequest_InferInputTensor__Output as InputTensor,
   ModelInferRequest__Output,
 } from "../../../proto/types/inference/ModelInferRequest.ts";
+import type { PixelPath } from "../requests.ts";
 import { invalid } from "./parameters.ts";
 import type { SharedMemory } from "./shared-memory.ts";
 
@@ -13,6 +14,7 @@ export interface Input {
   readonly shape: readonly number[];
   /** Row-major, little-endian. */
   readonly bytes: Buffer;
+  readonly path: PixelPath;
 }
 
 /** Of one value. */
@@ -47,7 +49,7 @@ export const readInputs = (request: ModelInferRequest__Output, memory: SharedMem
         `input "${name}" of ${datatype} [${shape.join(", ")}] takes ${wanted} bytes, there are ${bytes.byteLength}`,
       );
     }
-    read.set(name, { name, datatype, shape, bytes });
+    read.set(name, { name, datatype, shape, bytes, path: region === undefined ? "socket" : "shared-memory" });
   }
   if (next < raw.length) throw invalid(`raw_input_contents has ${raw.length} entries for ${next} inputs that need one`);
   return read;

@@ -11,17 +11,15 @@ import type { PredictRequest__Output } from "../../../proto/types/platestream/v1
 import type { PredictResponse } from "../../../proto/types/platestream/v1/PredictResponse.ts";
 import type { Statistics__Output } from "../../../proto/types/platestream/v1/Statistics.ts";
 import type { Engine } from "../../engine/engine.ts";
+import type { ReceivedPixels } from "../requests.ts";
 import { type Ranked, topClasses } from "../top-classes.ts";
+import type { SharedFiles } from "./shared-pixels.ts";
 
 /** Whatever was not sent may be any. */
 export const choiceFrom = ({ model, cell_type }: { model: string; cell_type: string }): ModelChoice => ({
   name: model === "" ? undefined : model,
   cellType: cell_type === "" ? undefined : cell_type,
 });
-
-/** Copies: the bytes of a message lie anywhere, wider values only at multiples of their size. */
-const aligned = ({ buffer, byteOffset, byteLength }: Buffer): ArrayBuffer =>
-  buffer.slice(byteOffset, byteOffset + byteLength) as ArrayBuffer;
 
 const readPixels = (bytes: Buffer, type: Images__Output["type"]): Images["pixels"] => {
   if (type === "UINT8") return bytes;
@@ -32,17 +30,36 @@ const readPixels = (bytes: Buffer, type: Images__Output["type"]): Images["pixels
       `pixels of type ${type} take ${size} bytes each, which ${bytes.byteLength} bytes are not a multiple of`,
     );
   }
-  return type === "UINT16" ? new Uint16Array(aligned(bytes)) : new Float32Array(aligned(bytes));
+  // The bytes of a message lie anywhere, wider values only at multiples of their size.
+  const { buffer, byteOffset } = bytes.byteOffset % size === 0 ? bytes : Buffer.from(Uint8Array.from(bytes).buffer);
+  const Values = type === "UINT16" ? Uint16Array : Float32Array;
+  return new Values(buffer as ArrayBuffer, byteOffset, bytes.byteLength / size);
 };
 
 /** Memory that holds little else than the pixels may go to the computing thread as it is. */
 export const mostlyPixels = ({ pixels: { buffer, byteLength } }: Images): boolean =>
   byteLength > 64 * 1024 && byteLength > 0.9 * buffer.byteLength;
 
-export const imagesFrom = (message: Images__Output | null, plates: readonly number[]): Images => {
+export interface ReceivedImages {
+  readonly images: Images;
+  readonly pixels: ReceivedPixels;
+}
+
+export const imagesFrom = (
+  message: Images__Output | null,
+  plates: readonly number[],
+  files: SharedFiles,
+): ReceivedImages => {
   if (message === null) throw new PlatestreamError("invalid-request", "a request brings images; `images` is not set");
-  const { pixels, type, shape, scale, offset } = message;
-  return { pixels: readPixels(pixels, type), shape: shape as unknown as Images["shape"], scale, offset, plates };
+  const { pixels, shared, type, shape, scale, offset } = message;
+  if (shared !== null && pixels.byteLength > 0) {
+    throw new PlatestreamError("invalid-request", "pixels are in the request or in shared memory, not in both");
+  }
+  const bytes = shared === null ? pixels : files.read(shared);
+  return {
+    images: { pixels: readPixels(bytes, type), shape: shape as unknown as Images["shape"], scale, offset, plates },
+    pixels: { path: shared === null ? "socket" : "shared-memory", bytes: bytes.byteLength },
+  };
 };
 
 export const statisticsFrom = (message: Statistics__Output | null): Statistics => {

@@ -13,9 +13,11 @@ import type { PredictRequest__Output } from "../../../proto/types/platestream/v1
 import type { PredictResponse } from "../../../proto/types/platestream/v1/PredictResponse.ts";
 import type { WorkerHandlers } from "../../../proto/types/platestream/v1/Worker.ts";
 import type { Calibration, Engine } from "../../engine/engine.ts";
-import { leaving, type Requests, refuseWhile } from "../requests.ts";
+import { type Asks, leaving, type Requests, refuseWhile } from "../requests.ts";
+import type { ServiceParts } from "../service-parts.ts";
 import { type KeptImages, keptImages } from "./kept-images.ts";
 import { choiceFrom, imagesFrom, modelsOf, mostlyPixels, responseTo, statisticsFrom } from "./messages.ts";
+import { openSharedFiles, type SharedFiles } from "./shared-pixels.ts";
 
 /** Batches of one stream that are in the engine at once: one computes, others are read and answered meanwhile. */
 const batchesPerStream = 4;
@@ -23,12 +25,11 @@ const batchesPerStream = 4;
 interface Worker {
   readonly engine: Engine;
   readonly kept: KeptImages;
+  readonly files: SharedFiles;
 }
 
-type Asks = (choice: ModelChoice, images: number) => void;
-
 const predictWith = async (
-  { engine, kept }: Worker,
+  { engine, kept, files }: Worker,
   request: PredictRequest__Output,
   signal: AbortSignal,
   asks: Asks,
@@ -36,9 +37,11 @@ const predictWith = async (
   const choice = choiceFrom(request);
   const statistics = statisticsFrom(request.statistics);
   const named = namedOnly(request.images);
-  const images =
-    named === undefined ? imagesFrom(request.images, request.plates) : { ...kept.get(named), plates: request.plates };
-  asks(choice, images.shape[0]);
+  const { images, pixels } =
+    named === undefined
+      ? imagesFrom(request.images, request.plates, files)
+      : { images: { ...kept.get(named), plates: request.plates }, pixels: undefined };
+  asks(choice, images.shape[0], pixels);
   const transfer = named === undefined && mostlyPixels(images);
   const prediction = await engine.predict(choice, images, statistics, { signal, transfer });
   if (named !== undefined) kept.drop(named);
@@ -46,7 +49,7 @@ const predictWith = async (
 };
 
 const estimateWith = async (
-  { engine, kept }: Worker,
+  { engine, kept, files }: Worker,
   requests: AsyncIterable<CalibrateRequest__Output>,
   signal: AbortSignal,
   asks: Asks,
@@ -59,7 +62,8 @@ const estimateWith = async (
     if (!fits(calibration.model, choice)) throw otherModel(calibration.model, choice);
     if (request.estimate !== null) await calibration.add(request.estimate);
     else {
-      const images = imagesFrom(request.images, []);
+      const { images, pixels } = imagesFrom(request.images, [], files);
+      asks(choice, 0, pixels);
       const id = request.images?.id ?? "";
       await calibration.add(images, id === "" && mostlyPixels(images));
       if (id !== "") kept.keep(id, images);
@@ -79,7 +83,9 @@ const estimateWith = async (
 
 /** The name of images whose pixels were sent before. */
 const namedOnly = (images: Images__Output | null): string | undefined =>
-  images !== null && images.id !== "" && images.pixels.byteLength === 0 ? images.id : undefined;
+  images !== null && images.id !== "" && images.pixels.byteLength === 0 && images.shared === null
+    ? images.id
+    : undefined;
 
 const otherModel = ({ name, cellType }: ModelInfo, choice: ModelChoice): PlatestreamError =>
   new PlatestreamError(
@@ -94,13 +100,15 @@ const rules = {
   PredictStream: { role: "predict", endless: true },
   Calibrate: { role: "predict" },
   ListModels: { role: "predict" },
+  ShareMemory: { role: "predict", endless: true },
 } as const;
 
-export const platestreamService = (engine: Engine, requests: Requests): GrpcService => ({
+export const platestreamService = ({ engine, requests, mostBytes, sharedMemory }: ServiceParts): GrpcService => ({
   name: "platestream.v1.Worker",
   proto: "platestream.proto",
   rules,
-  implement: ({ draining }) => handlers({ engine, kept: keptImages() }, requests, draining),
+  implement: ({ draining }) =>
+    handlers({ engine, kept: keptImages(), files: openSharedFiles(mostBytes, sharedMemory) }, requests, draining),
 });
 
 /** When the worker drains, streams take no more batches; those that they took are answered. */
@@ -171,6 +179,24 @@ const handlers = (worker: Worker, requests: Requests, draining: AbortSignal): Wo
       answer(null, await requests.run("Calibrate", call.metadata, work));
     } catch (thrown) {
       answer(serviceError(thrown));
+    }
+  },
+
+  ShareMemory(call) {
+    try {
+      refuseWhile(draining);
+      const file = worker.files.open(call.request.name);
+      const signal = signalOf(call);
+      const end = () => {
+        draining.removeEventListener("abort", end);
+        file.close();
+        if (!signal.aborted) call.end();
+      };
+      draining.addEventListener("abort", end);
+      signal.addEventListener("abort", end);
+      call.write({ beginning: file.beginning });
+    } catch (thrown) {
+      call.emit("error", serviceError(thrown));
     }
   },
 

@@ -22,11 +22,30 @@ export const messages: readonly Target[] = [
       JSON.stringify({ ...predict, images: { ...predict.images, type: "UINT16", scale: [1], offset: [0] } }),
       JSON.stringify({ ...predict, images: { ...predict.images, type: "FLOAT32" }, plates: [0], statistics: null }),
       JSON.stringify({ ...predict, images: null, statistics: { kind: "batch" } }),
+      JSON.stringify({
+        ...predict,
+        images: { ...predict.images, pixels: "", shared: { name: "0".repeat(32), offset: 16, bytes: 4, turn: 1 } },
+      }),
     ],
-    words: ["UINT8", "UINT16", "FLOAT32", "running", "batch", "calibrated", "shape", "scale", "offset", "plates"],
+    words: [
+      "UINT8",
+      "UINT16",
+      "FLOAT32",
+      "running",
+      "batch",
+      "calibrated",
+      "shape",
+      "scale",
+      "offset",
+      "plates",
+      "shared",
+      "turn",
+    ],
     async open() {
       const { loadProtos } = await import("../../../common/grpc/protos.ts");
       const { imagesFrom, statisticsFrom } = await import("../../../gpu-worker/services/platestream/messages.ts");
+      const { openSharedFiles } = await import("../../../gpu-worker/services/platestream/shared-pixels.ts");
+      const files = openSharedFiles(2 ** 20);
       const { validateImages } = await import("../../../gpu-worker/engine/validate.ts");
       const method = (loadProtos("platestream.proto")["platestream.v1.Worker"] as unknown as Service).Predict;
       return (input) => {
@@ -38,7 +57,7 @@ export const messages: readonly Target[] = [
           return; // what the client's own library refuses
         }
         statisticsFrom(request.statistics as never);
-        const images = imagesFrom(request.images as never, request.plates);
+        const { images } = imagesFrom(request.images as never, request.plates, files);
         validateImages(network as never, images, 4);
       };
     },

@@ -1,5 +1,6 @@
 // Original file: proto/platestream.proto
 
+import type { SharedPixels as _platestream_v1_SharedPixels, SharedPixels__Output as _platestream_v1_SharedPixels__Output } from '../../platestream/v1/SharedPixels.ts';
 
 // Original file: proto/platestream.proto
 
@@ -26,6 +27,7 @@ export interface Images {
   'scale'?: (number | string)[];
   'offset'?: (number | string)[];
   'id'?: (string);
+  'shared'?: (_platestream_v1_SharedPixels | null);
 }
 
 export interface Images__Output {
@@ -35,4 +37,5 @@ export interface Images__Output {
   'scale': (number)[];
   'offset': (number)[];
   'id': (string);
+  'shared': (_platestream_v1_SharedPixels__Output | null);
 }

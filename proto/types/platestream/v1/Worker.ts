@@ -8,6 +8,8 @@ import type { ListModelsRequest as _platestream_v1_ListModelsRequest, ListModels
 import type { ListModelsResponse as _platestream_v1_ListModelsResponse, ListModelsResponse__Output as _platestream_v1_ListModelsResponse__Output } from '../../platestream/v1/ListModelsResponse.ts';
 import type { PredictRequest as _platestream_v1_PredictRequest, PredictRequest__Output as _platestream_v1_PredictRequest__Output } from '../../platestream/v1/PredictRequest.ts';
 import type { PredictResponse as _platestream_v1_PredictResponse, PredictResponse__Output as _platestream_v1_PredictResponse__Output } from '../../platestream/v1/PredictResponse.ts';
+import type { ShareMemoryRequest as _platestream_v1_ShareMemoryRequest, ShareMemoryRequest__Output as _platestream_v1_ShareMemoryRequest__Output } from '../../platestream/v1/ShareMemoryRequest.ts';
+import type { ShareMemoryResponse as _platestream_v1_ShareMemoryResponse, ShareMemoryResponse__Output as _platestream_v1_ShareMemoryResponse__Output } from '../../platestream/v1/ShareMemoryResponse.ts';
 
 export interface WorkerClient extends grpc.Client {
   Calibrate(metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_platestream_v1_CalibrateResponse__Output>): grpc.ClientWritableStream<_platestream_v1_CalibrateRequest>;
@@ -42,6 +44,11 @@ export interface WorkerClient extends grpc.Client {
   predictStream(metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientDuplexStream<_platestream_v1_PredictRequest, _platestream_v1_PredictResponse__Output>;
   predictStream(options?: grpc.CallOptions): grpc.ClientDuplexStream<_platestream_v1_PredictRequest, _platestream_v1_PredictResponse__Output>;
   
+  ShareMemory(argument: _platestream_v1_ShareMemoryRequest, metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientReadableStream<_platestream_v1_ShareMemoryResponse__Output>;
+  ShareMemory(argument: _platestream_v1_ShareMemoryRequest, options?: grpc.CallOptions): grpc.ClientReadableStream<_platestream_v1_ShareMemoryResponse__Output>;
+  shareMemory(argument: _platestream_v1_ShareMemoryRequest, metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientReadableStream<_platestream_v1_ShareMemoryResponse__Output>;
+  shareMemory(argument: _platestream_v1_ShareMemoryRequest, options?: grpc.CallOptions): grpc.ClientReadableStream<_platestream_v1_ShareMemoryResponse__Output>;
+  
 }
 
 export interface WorkerHandlers extends grpc.UntypedServiceImplementation {
@@ -53,6 +60,8 @@ export interface WorkerHandlers extends grpc.UntypedServiceImplementation {
   
   PredictStream: grpc.handleBidiStreamingCall<_platestream_v1_PredictRequest__Output, _platestream_v1_PredictResponse>;
   
+  ShareMemory: grpc.handleServerStreamingCall<_platestream_v1_ShareMemoryRequest__Output, _platestream_v1_ShareMemoryResponse>;
+  
 }
 
 export interface WorkerDefinition extends grpc.ServiceDefinition {
@@ -60,4 +69,5 @@ export interface WorkerDefinition extends grpc.ServiceDefinition {
   ListModels: MethodDefinition<_platestream_v1_ListModelsRequest, _platestream_v1_ListModelsResponse, _platestream_v1_ListModelsRequest__Output, _platestream_v1_ListModelsResponse__Output>
   Predict: MethodDefinition<_platestream_v1_PredictRequest, _platestream_v1_PredictResponse, _platestream_v1_PredictRequest__Output, _platestream_v1_PredictResponse__Output>
   PredictStream: MethodDefinition<_platestream_v1_PredictRequest, _platestream_v1_PredictResponse, _platestream_v1_PredictRequest__Output, _platestream_v1_PredictResponse__Output>
+  ShareMemory: MethodDefinition<_platestream_v1_ShareMemoryRequest, _platestream_v1_ShareMemoryResponse, _platestream_v1_ShareMemoryRequest__Output, _platestream_v1_ShareMemoryResponse__Output>
 }
