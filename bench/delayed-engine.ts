@@ -28,7 +28,7 @@ export const delayedEngine = (model: ModelInfo, delayMs: number): Engine => {
       return waiting;
     },
     models: () => [model],
-    async predict(_, { pixels, shape }, statistics) {
+    async predict(_, { pixels, shape }, statistics, call) {
       if (statistics.kind === "calibrated") {
         if (statistics.data !== undefined) held.add(statistics.id);
         if (!held.has(statistics.id)) throw new PlatestreamError("unknown-statistics", "never seen");
@@ -39,6 +39,7 @@ export const delayedEngine = (model: ModelInfo, delayMs: number): Engine => {
       const size = pixels.length / images;
       for (let i = 0; i < images; i++) logits[i * classes + pixels[i * size]! + 256 * pixels[i * size + 1]!] = 4;
       const features = new Float32Array(images * model.featureCount);
+      if (call?.transfer) call.giveBack?.(pixels.buffer as ArrayBuffer);
       return {
         model,
         statistics: statisticsName(statistics),

@@ -8,6 +8,7 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   infer: async () => (await import("./infer.ts")).infer,
   providers: async () => (await import("./providers.ts")).providers,
   gpu: async () => (await import("./gpu.ts")).gpu,
+  wire: async () => (await import("./wire.ts")).wire,
   pipeline: async () => (await import("./pipeline.ts")).pipeline,
   memory: async () => (await import("./memory.ts")).memory,
   ladder: async () => (await import("./ladder.ts")).ladder,

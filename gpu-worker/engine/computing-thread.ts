@@ -10,7 +10,7 @@ import { Worker } from "node:worker_threads";
 import { PlatestreamError } from "../../common/errors.ts";
 import { byteSize } from "../../common/quantities.ts";
 import type { NetworkOutputs } from "../runtime/runtime.ts";
-import type { ExecutionTimes } from "./engine.ts";
+import type { EngineCall, ExecutionTimes } from "./engine.ts";
 import { type Job, type JobResult, sinceEpoch, type ThreadOptions } from "./job.ts";
 
 export interface ComputingThreadOptions extends ThreadOptions {
@@ -27,9 +27,9 @@ export interface ComputingThreadOptions extends ThreadOptions {
 export interface ComputingThread {
   /**
    * Resolves to the outputs by name. A job whose signal aborts is dropped when it still waits; its outputs are dropped
-   * when it runs. `transfer`: the job's pixels may be taken away.
+   * when it runs.
    */
-  run(job: Job, transfer: boolean, signal?: AbortSignal): Promise<NetworkOutputs>;
+  run(job: Job, call?: EngineCall): Promise<NetworkOutputs>;
   /** Finishes all jobs, then ends the thread. Jobs that come later are refused. */
   close(): Promise<void>;
   /** Jobs that wait. */
@@ -38,7 +38,7 @@ export interface ComputingThread {
 
 interface Waiting {
   readonly job: Job;
-  readonly transfer: boolean;
+  readonly call: EngineCall;
   readonly done: (outputs: NetworkOutputs) => void;
   readonly failed: (error: PlatestreamError) => void;
   readonly arrived: number;
@@ -90,6 +90,7 @@ export const startComputingThread = (
       opened = answer.opened;
       const job = settle();
       if (job !== undefined && answer.type === "done") observe?.(job.job, timesOf(job, answer));
+      if (answer.type === "done" && job?.call.transfer) job.call.giveBack?.(answer.pixels.buffer as ArrayBuffer);
       if (answer.type === "done") job?.done(answer.outputs);
       else job?.failed(new PlatestreamError(answer.code, answer.message));
       void next();
@@ -127,9 +128,9 @@ export const startComputingThread = (
     if (running === undefined) return idle?.();
     if (opened >= sessionsPerThread) await end();
     thread ??= start();
-    const { job, transfer } = running;
+    const { job, call } = running;
     running.started = sinceEpoch();
-    const pixels = transfer ? job.pixels : copyOf(job.pixels);
+    const pixels = call.transfer ? job.pixels : copyOf(job.pixels);
     try {
       thread.postMessage({ ...job, pixels }, [pixels.buffer as ArrayBuffer]);
     } catch (thrown) {
@@ -142,7 +143,8 @@ export const startComputingThread = (
     get waiting() {
       return waiting.length;
     },
-    run(job, transfer, signal) {
+    run(job, call = {}) {
+      const { signal } = call;
       const cancelled = () => new PlatestreamError("cancelled", "the request was cancelled");
       if (closed) return Promise.reject(unavailable("the worker is shutting down; send the batch to another one"));
       if (signal?.aborted) return Promise.reject(cancelled());
@@ -155,7 +157,7 @@ export const startComputingThread = (
         const forget = () => signal?.removeEventListener("abort", onAbort);
         const item: Waiting = {
           job,
-          transfer,
+          call,
           arrived: sinceEpoch(),
           started: 0,
           done(outputs) {

@@ -10,6 +10,8 @@ export interface EngineCall {
   readonly signal?: AbortSignal;
   /** The engine may take the memory of the pixels away from the caller instead of copying it. */
   readonly transfer?: boolean;
+  /** Gets memory back that was taken away, once it is computed; not where that fails. */
+  readonly giveBack?: (memory: ArrayBuffer) => void;
 }
 
 /** One estimate under way. Batches are computed as they are added; nothing else of the domain is kept. */

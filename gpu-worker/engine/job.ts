@@ -33,6 +33,8 @@ export type JobResult =
   | {
       readonly type: "done";
       readonly outputs: NetworkOutputs;
+      /** The job's own, whose memory may be used again. */
+      readonly pixels: Job["pixels"];
       readonly opened: number;
       readonly began: number;
       readonly finished: number;

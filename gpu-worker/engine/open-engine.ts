@@ -73,7 +73,7 @@ export const openEngine = async (bundles: readonly Bundle[], given: Partial<Engi
   };
   const { thread, device } = await firstThatRuns(served, options, observe);
   for (const each of served.slice(1, options.sessions)) {
-    await thread.run(blackImages(each, "running"), false).catch(async (thrown) => {
+    await thread.run(blackImages(each, "running")).catch(async (thrown) => {
       await thread.close();
       const { name, cellType } = each.model;
       throw PlatestreamError.from(thrown).at(`${name} ${cellType} does not run on ${device.provider}`);
@@ -106,9 +106,9 @@ const firstThatRuns = async (
       ...{ sessions, queue, queueBytes, sessionsPerThread, observe },
     });
     try {
-      await thread.run(blackImages(served[0]!, "running"), false);
+      await thread.run(blackImages(served[0]!, "running"));
       if (candidate !== "cpu") {
-        for (const mode of ["batch", "calibration"] as const) await thread.run(blackImages(served[0]!, mode), false);
+        for (const mode of ["batch", "calibration"] as const) await thread.run(blackImages(served[0]!, mode));
       }
       return { thread, device: { runtime, provider: candidate, precision, threads, refused } };
     } catch (thrown) {
@@ -166,13 +166,13 @@ const engineOn = (
     get waiting() {
       return thread.waiting;
     },
-    async predict(choice, images, statistics, { signal, transfer = false } = {}) {
+    async predict(choice, images, statistics, call) {
       const of = choose(served, choice);
       validateImages(of.model, images, maxBatch);
       if (statistics.kind === "batch") validateSpread(of, images);
       const packed = fixed(of, statistics);
       const job = jobFor(of, images, statistics.kind, packed);
-      const { logits, features } = finite(of, await thread.run(job, transfer, signal));
+      const { logits, features } = finite(of, await thread.run(job, call));
       return { model: of.model, statistics: statisticsName(statistics), logits: logits!, features: features! };
     },
     calibrate(choice, sourceWeight, signal) {
@@ -197,7 +197,7 @@ const engineOn = (
           validateImages(of.model, images, maxBatch);
           validateSpread(of, images);
           const job = jobFor(of, images, "calibration");
-          const { mean, variance } = finite(of, await thread.run(job, transfer, signal));
+          const { mean, variance } = finite(of, await thread.run(job, { transfer, ...(signal && { signal }) }));
           estimate.add({ mean: mean!, variance: variance! }, count);
         },
         async finish() {

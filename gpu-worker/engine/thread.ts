@@ -38,7 +38,15 @@ const compute = async (job: Job): Promise<JobResult> => {
     const [began, before] = [sinceEpoch(), process.cpuUsage()];
     const outputs = await network.run(job);
     const { user, system } = process.cpuUsage(before);
-    return { type: "done", outputs, opened, began, finished: sinceEpoch(), cpu: (user + system) / 1000 };
+    return {
+      type: "done",
+      outputs,
+      pixels: job.pixels,
+      opened,
+      began,
+      finished: sinceEpoch(),
+      cpu: (user + system) / 1000,
+    };
   } catch (thrown) {
     const { code, rawMessage } = PlatestreamError.from(thrown);
     return { type: "failed", code, message: rawMessage, opened };
@@ -46,7 +54,10 @@ const compute = async (job: Job): Promise<JobResult> => {
 };
 
 parentPort!.on("message", async (job: Job | "close") => {
-  if (job !== "close") return parentPort!.postMessage(await compute(job));
+  if (job !== "close") {
+    const result = await compute(job);
+    return parentPort!.postMessage(result, result.type === "done" ? [result.pixels.buffer as ArrayBuffer] : []);
+  }
   open.clear();
   await Promise.all(closing);
   parentPort!.close();

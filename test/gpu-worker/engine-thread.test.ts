@@ -54,7 +54,7 @@ const job = (...pixels: number[]): Job => ({
 
 test("a thread that crashes fails the job it ran; those behind it go to a new one", async (t) => {
   const thread = await start(t);
-  const results = await Promise.allSettled([1, 66, 2, 3].map((pixel) => thread.run(job(pixel), false)));
+  const results = await Promise.allSettled([1, 66, 2, 3].map((pixel) => thread.run(job(pixel))));
   assert.deepEqual(
     results.map(({ status }) => status),
     ["fulfilled", "rejected", "fulfilled", "fulfilled"],
@@ -67,14 +67,14 @@ test("a thread that crashes fails the job it ran; those behind it go to a new on
 
 test("a job that fails keeps its code and leaves the thread alone", async (t) => {
   const thread = await start(t);
-  const before = await thread.run(job(1), false);
-  await assert.rejects(thread.run(job(67), false), /\[invalid-model\] no such operator/);
-  assert.deepEqual((await thread.run(job(1), false)).thread, before.thread);
+  const before = await thread.run(job(1));
+  await assert.rejects(thread.run(job(67)), /\[invalid-model\] no such operator/);
+  assert.deepEqual((await thread.run(job(1))).thread, before.thread);
 });
 
 test("after so many sessions a new thread takes over, and no job is lost", async (t) => {
   const thread = await start(t, 3);
-  const results = await Promise.all(Array.from({ length: 9 }, (_, pixel) => thread.run(job(pixel), false)));
+  const results = await Promise.all(Array.from({ length: 9 }, (_, pixel) => thread.run(job(pixel))));
   assert.deepEqual(
     results.map(({ pixel }) => pixel![0]),
     [0, 1, 2, 3, 4, 5, 6, 7, 8],
@@ -85,18 +85,18 @@ test("after so many sessions a new thread takes over, and no job is lost", async
 test("pixels are the caller's unless they may be taken; a part of a larger memory arrives as that part", async (t) => {
   const thread = await start(t);
   const kept = job(1, 2, 3);
-  await thread.run(kept, false);
+  await thread.run(kept);
   assert.equal(kept.pixels.length, 3);
   const given = job(1, 2, 3);
-  await thread.run(given, true);
+  await thread.run(given, { transfer: true });
   assert.equal(given.pixels.length, 0);
   const part = { ...job(1), pixels: Uint8Array.of(9, 8, 7).subarray(1, 2) };
-  assert.deepEqual((await thread.run(part, false)).pixel, Float32Array.of(8));
+  assert.deepEqual((await thread.run(part)).pixel, Float32Array.of(8));
 });
 
 test("what waits is bounded by its bytes; one batch may always wait, and room comes back", async (t) => {
   const thread = await start(t);
-  const of = (bytes: number) => thread.run(job(...new Array<number>(bytes).fill(1)), false);
+  const of = (bytes: number) => thread.run(job(...new Array<number>(bytes).fill(1)));
   const taken = [of(500), of(120)];
   const refused = of(1);
   await assert.rejects(
@@ -110,10 +110,10 @@ test("what waits is bounded by its bytes; one batch may always wait, and room co
 test("a running job that is cancelled answers at once and does not hold up what follows", async (t) => {
   const thread = await start(t);
   const controller = new AbortController();
-  const slow = thread.run(job(68), false, controller.signal);
-  const next = thread.run(job(5), false);
+  const slow = thread.run(job(68), { signal: controller.signal });
+  const next = thread.run(job(5));
   controller.abort();
   await assert.rejects(slow, /\[cancelled\]/);
   assert.deepEqual((await next).pixel, Float32Array.of(5));
-  await assert.rejects(thread.run(job(1), false, controller.signal), /\[cancelled\]/);
+  await assert.rejects(thread.run(job(1), { signal: controller.signal }), /\[cancelled\]/);
 });

@@ -72,7 +72,7 @@ test("those who are in the directory are there when the pool opens", async (t) =
 
 test("without anybody the pool opens, and holds no network until somebody comes", async (t) => {
   const { announce, open } = await setup(t);
-  const { pool, predict } = await open();
+  const { pool, predict } = await open({ ...patient, patienceMs: 10_000 });
   assert.deepEqual(pool.ready(), []);
   const early = predict(batchOf(7));
   await announce();

@@ -47,7 +47,7 @@ const failing = (code: Parameters<typeof wireError>[0]) => () => {
 test("batches spread over the workers, two at a time on each", async (t) => {
   const { a, b, pool, predict } = await setup(t);
   assert.equal(pool.concurrency, 4);
-  a.before = b.before = () => sleep(20);
+  a.before = b.before = () => sleep(100);
   await Promise.all(Array.from({ length: 12 }, () => predict()));
   assert.deepEqual([a.peak, b.peak], [2, 2]);
   assert.ok(a.predictions.length >= 4 && b.predictions.length >= 4);

@@ -43,7 +43,12 @@ const predictWith = async (
       : { images: { ...kept.get(named), plates: request.plates }, pixels: undefined };
   asks(choice, images.shape[0], pixels);
   const transfer = named === undefined && mostlyPixels(images);
-  const prediction = await engine.predict(choice, images, statistics, { signal, transfer });
+  const giveBack = pixels?.path === "shared-memory" ? files.giveBack : undefined;
+  const prediction = await engine.predict(choice, images, statistics, {
+    signal,
+    transfer,
+    ...(giveBack && { giveBack }),
+  });
   if (named !== undefined) kept.drop(named);
   return responseTo(request, prediction);
 };

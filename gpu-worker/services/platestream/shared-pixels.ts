@@ -15,9 +15,13 @@ export interface SharedFiles {
   open(name: string): SharedFile;
   /** Copies pixels out. Throws "unknown-images" where they are not there (any more), "too-large", "invalid-request". */
   read(part: SharedPixels__Output): Buffer;
+  /** Memory of what was read, to be read into again: new memory costs as much as the reading. */
+  giveBack(memory: ArrayBuffer): void;
 }
 
 const mostFiles = 64;
+/** Of memory that is kept to be read into. */
+const mostSpare = { pieces: 8, bytes: 256 * 2 ** 20 } as const;
 const beginningBytes = 16;
 const turnBytes = 8;
 const aName = /^[0-9a-f]{32}$/;
@@ -25,6 +29,14 @@ const aName = /^[0-9a-f]{32}$/;
 /** `root`: where shared memory lies; `mostBytes`: of the pixels of one message. */
 export const openSharedFiles = (mostBytes: number, root?: string): SharedFiles => {
   const files = new Map<string, number>();
+  let spare: readonly ArrayBuffer[] = [];
+  /** A little too long is right as well: the rest is not used. */
+  const take = (bytes: number): Buffer => {
+    const found = spare.find(({ byteLength }) => byteLength >= bytes && byteLength <= bytes * 1.1);
+    if (found === undefined) return Buffer.allocUnsafeSlow(bytes);
+    spare = spare.filter((each) => each !== found);
+    return Buffer.from(found, 0, bytes);
+  };
   return {
     open(name) {
       if (!aName.test(name) || files.has(name))
@@ -72,12 +84,20 @@ export const openSharedFiles = (mostBytes: number, root?: string): SharedFiles =
           `shared memory "${name}" has ${size} bytes, the pixels end at ${offset + turnBytes + bytes}`,
         );
       }
-      const pixels = Buffer.allocUnsafeSlow(bytes);
+      const pixels = take(bytes);
       readShared(file, pixels, offset + turnBytes, name);
       const now = Buffer.alloc(turnBytes);
       readShared(file, now, offset, name);
       if (now.readBigUInt64LE() !== BigInt(turn)) throw lost(`the pixels in "${name}" at ${offset} are others by now`);
       return pixels;
+    },
+    giveBack(memory) {
+      const all = [memory, ...spare].slice(0, mostSpare.pieces);
+      let sum = 0;
+      spare = all.filter(({ byteLength }) => {
+        sum += byteLength;
+        return sum <= mostSpare.bytes;
+      });
     },
   };
 };
