@@ -34,7 +34,7 @@ export interface ExportedPlate {
   readonly leftOut: readonly string[];
 }
 
-/** Images that tell which values are shown as black and white. */
+/** Images that decide which values are shown as black and white. */
 const looksAt = 8;
 const layer = "calls";
 

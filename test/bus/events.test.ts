@@ -75,7 +75,7 @@ for (const [what, count] of [
   ["more", 8],
 ] as const) {
   test(
-    `events - a subscriber whose stream is deleted and made again with ${what} events is told so`,
+    `events - a subscriber whose stream is deleted and made again with ${what} events is refused with the reason`,
     limit,
     async (t) => {
       const parts = await openNats({ url: server.namespace(), name: "test", onConnection: () => {} });

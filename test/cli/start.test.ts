@@ -125,7 +125,7 @@ export default defineStage({
   );
 });
 
-test("wrong metadata, or a cell type without a network, is told before anything is written", async () => {
+test("wrong metadata, or a cell type without a network, is reported before anything is written", async () => {
   const table = await readFile(join(folder, "load_data.csv"), "utf8");
   await writeFile(join(folder, "wells.csv"), table.replace(",B02,1,", ",Z99,1,"));
   await writeFile(join(folder, "cells.csv"), table.replaceAll(",HUVEC,", ",A549,"));

@@ -10,7 +10,7 @@ import { assertClose } from "../gpu-worker/parity-case.ts";
 import { pixelsOf, tiny, writeTinyBundle } from "../gpu-worker/tiny-bundle.ts";
 import { findTritonPython } from "./triton-client.ts";
 
-interface Told {
+interface Report {
   readonly metadata: Record<string, [string, number[]]>;
   readonly shapes: number[][];
   readonly float: number;
@@ -33,7 +33,7 @@ test("every call of tritonclient, unmodified, gets its answer", { timeout: 300_0
   t.after(() => engine.close());
   const { address, close } = await startServer(engine, { listen: "127.0.0.1:0" });
   t.after(() => close(1_000));
-  const told = await new Promise<Told>((resolve, reject) => {
+  const report = await new Promise<Report>((resolve, reject) => {
     const program = packageFile("test/clients/open_inference.py");
     const args = [program, address, `platestream_test_${process.pid}`];
     const child = execFile(python, args, { timeout: 120_000 }, (error, stdout, stderr) =>
@@ -44,7 +44,7 @@ test("every call of tritonclient, unmodified, gets its answer", { timeout: 300_0
   const classes = tiny.architecture.classes;
   const has = (expected: Record<string, unknown>) => {
     for (const [name, value] of Object.entries(expected))
-      assert.deepEqual((told as unknown as Record<string, unknown>)[name], value, name);
+      assert.deepEqual((report as unknown as Record<string, unknown>)[name], value, name);
   };
   has({
     live: [true, true],
@@ -59,28 +59,28 @@ test("every call of tritonclient, unmodified, gets its answer", { timeout: 300_0
     regions: ["in", "out"],
     shared: true,
   });
-  assert.deepEqual(told.metadata.pixels, ["UINT8", [-1, 6, 32, 32]]);
-  assert.deepEqual(told.shapes[0], [8, classes]);
-  assertClose(flat(told.logits), tiny.expected("running.logits"), "logits");
-  assert.ok(told.float < 1e-4, "float pixels with a scale are the same pixels");
+  assert.deepEqual(report.metadata.pixels, ["UINT8", [-1, 6, 32, 32]]);
+  assert.deepEqual(report.shapes[0], [8, classes]);
+  assertClose(flat(report.logits), tiny.expected("running.logits"), "logits");
+  assert.ok(report.float < 1e-4, "float pixels with a scale are the same pixels");
 
   const own = await engine.predict({}, { ...images(0, 8) }, { kind: "batch" });
-  assertClose(flat(told.batch), own.logits, "batch statistics");
+  assertClose(flat(report.batch), own.logits, "batch statistics");
   const calibration = engine.calibrate({}, 0);
   for (const from of [0, 4]) await calibration.add(images(from, from + 4));
   const { id } = await calibration.finish();
-  assert.equal(told.statistics_id, id, "calibration in batches of 4");
+  assert.equal(report.statistics_id, id, "calibration in batches of 4");
   const calibrated = await engine.predict({}, images(0, 8), { kind: "calibrated", id });
-  assertClose(flat(told.calibrated), calibrated.logits, "calibrated statistics");
+  assertClose(flat(report.calibrated), calibrated.logits, "calibrated statistics");
 
-  const [best] = told.classes;
-  const row = told.logits[0]!;
+  const [best] = report.classes;
+  const row = report.logits[0]!;
   assert.equal(best![1], String(row.indexOf(Math.max(...row))));
   assert.equal(best![2], `sirna-${best![1]}`);
-  assert.equal(told.unknown_statistics[0], "FAILED_PRECONDITION");
-  assert.match(told.outside[1]!, /the key of shared memory is a name/);
-  assert.ok(told.count >= 10);
-  for (const [call, [status, message]] of Object.entries(told.refused)) {
+  assert.equal(report.unknown_statistics[0], "FAILED_PRECONDITION");
+  assert.match(report.outside[1]!, /the key of shared memory is a name/);
+  assert.ok(report.count >= 10);
+  for (const [call, [status, message]] of Object.entries(report.refused)) {
     const served = ["cuda_status", "cuda_unregister"].includes(call);
     assert.equal(status, served ? "OK" : "UNIMPLEMENTED", call);
     if (!served) assert.match(message, /is not served here: .{20}/, call);

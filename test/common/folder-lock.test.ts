@@ -89,7 +89,7 @@ test("a folder is one process's until that lets go, whatever number the process 
   await again();
 });
 
-test("an ended process is told from a later one of the same number, and one of another machine counts as alive", async (t) => {
+test("an ended process is distinguished from a later one of the same number, and one of another machine counts as alive", async (t) => {
   const folder = await temporaryFolder(t);
   await leaveLock(folder, { pid: process.pid, since: "before this process began" });
   await (await lockFolder(folder))();

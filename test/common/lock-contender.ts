@@ -1,4 +1,4 @@
-/** A process of the lock's tests: tries to lock every folder that it is told of, at the same moment as its siblings. */
+/** A process of the lock's tests: tries to lock every folder that it is given, at the same moment as its siblings. */
 import { lockFolder } from "../../common/folder-lock.ts";
 
 export interface Attempt {

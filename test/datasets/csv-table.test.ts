@@ -25,9 +25,9 @@ const write = async (t: TestContext, content: string | Uint8Array): Promise<stri
 /** What there is to be read of the table, and what is wrong with it. */
 const read = async (path: string, options: OpenOptions = {}) => {
   const problems: string[] = [];
-  const told = (found: readonly Problem[]) =>
+  const onProblems = (found: readonly Problem[]) =>
     void problems.push(...found.map((each) => sentenceOf(each).replace(`${path}:`, "")));
-  const dataset = await openDataset(path, { ...options, onProblems: told });
+  const dataset = await openDataset(path, { ...options, onProblems });
   const { sites } = dataset.experiments.length === 0 ? { sites: [] } : await dataset.load("load_data");
   return {
     problems,
@@ -85,7 +85,7 @@ test("bytes that are not UTF-8 are read as Latin-1, with a note, or as the user 
   assert.equal((await read(greek, { encoding: "iso-8859-7" })).sites[0], "P1 B02 1 BRD-1 5 μM");
 });
 
-test("rows with more or fewer fields, and quotes in odd places, are told by line; the others are read", async (t) => {
+test("rows with more or fewer fields, and quotes in odd places, are reported by line; the others are read", async (t) => {
   const [header, first, second, third] = text(",").split("\n") as [string, string, string, string];
   const inch = second.replace("5 µM", '5"');
   const path = await write(t, [header, `${first},surplus`, inch, third.replace(",c.tif", ""), `${third},,`].join("\n"));
@@ -103,7 +103,7 @@ test("rows with more or fewer fields, and quotes in odd places, are told by line
   ]);
 });
 
-test("a column that is there twice, and two columns that could be the same, are told", async (t) => {
+test("a column that is there twice, and two columns that could be the same, are reported", async (t) => {
   const twice = await write(t, text(",").replace("Metadata_Conc", "Metadata_Well"));
   assert.match((await read(twice)).problems[0]!, /^1, column Metadata_Well: a header names each column once, this one/);
   const alike = await write(t, text(",").replace("Metadata_Conc", "Metadata_well"));
@@ -126,7 +126,7 @@ test("nan, NA and nothing are not classes; the sites of a well have one class an
   ]);
 });
 
-test("the class is the most specific column that tells wells apart, or the one that the user names", async (t) => {
+test("the class is the most specific column that distinguishes wells, or the one that the user names", async (t) => {
   const path = await write(t, text(",").replace("Metadata_Conc", "Metadata_sirna").replaceAll("5 µM", "compound"));
   const { sites, notes } = await read(path);
   assert.match(sites[0]!, / BRD-1 /);
@@ -270,7 +270,7 @@ test("an experiment, a plate and a class may be called __proto__", async (t) => 
   assert.equal(sites[0]!.treatment, "__proto__");
 });
 
-test("columns of a table may be chosen one by one, and wells told by row and column", async (t) => {
+test("columns of a table may be chosen one by one, and wells given by row and column", async (t) => {
   const path = await write(t, "barcode;row;col;dna file\nP1;B;3;a.tif\nP1;2;4;b.tif");
   const dataset = await openDataset(path, { columns: { "image:DNA": "dna file" } });
   assert.deepEqual(dataset.channels, ["DNA"]);

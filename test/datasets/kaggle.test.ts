@@ -58,7 +58,7 @@ test("every well of the competition has two sites; test wells have no class, tes
   assert.deepEqual(training[3]!.images[5], imageAt(join(root, "train/HEPG2-01/Plate1/B03_s2_w6.png")));
 });
 
-test("problems of all four tables are told together", async (t) => {
+test("problems of all four tables are listed together", async (t) => {
   const root = await write(t, {
     ...competition,
     "test.csv": "experiment,plate,well\nHEPG2-08,1,B02\nHEPG2-08,1,\n",

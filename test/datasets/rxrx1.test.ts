@@ -81,7 +81,7 @@ U2OS-01,1,B05,2,negative_control,1138
   assert.equal((await dataset.load("U2OS-01")).sites.length, 3);
 });
 
-test("everything that is wrong with the rows is told at once, with file, line and column", async (t) => {
+test("everything that is wrong with the rows is listed at once, with file, line and column", async (t) => {
   const root = await writeMetadata(
     await temporaryFolder(t),
     `experiment,plate,well,site,well_type,sirna_id

@@ -69,7 +69,7 @@ test("a table that names no images says which columns do", async (t) => {
   );
 });
 
-test("images that cannot be found, unknown kinds of wells and repeated sites are told with line and column", async (t) => {
+test("images that cannot be found, unknown kinds of wells and repeated sites are reported with line and column", async (t) => {
   const folder = await write(t, [
     "URL_DNA,Metadata_Plate,Metadata_Well,Metadata_Site,Metadata_Well_Type",
     "gs://bucket/a.tiff,1,B02,1,trt",

@@ -50,8 +50,8 @@ test("truncated, missing, misshapen and foreign files are found at once", async 
   await writeGreyImage(file("B06", 4), new Uint16Array(32 * 32), 32, 32);
   await writeFile(file("B07", 5), "not a picture");
   const { problems } = await verifyDataset(await openDataset(root));
-  const told = problems.map(({ well, path, problem }) => [well, path?.slice(-6, -4), problem.replace(/[:;].*/, "")]);
-  assert.deepEqual(told, [
+  const listed = problems.map(({ well, path, problem }) => [well, path?.slice(-6, -4), problem.replace(/[:;].*/, "")]);
+  assert.deepEqual(listed, [
     ["B02", "w1", "the file is truncated or damaged"],
     ["B03", "w2", "the file is missing"],
     ["B04", "w1", "all 6 files of the site are missing"],
@@ -72,7 +72,7 @@ test("headers alone do not show that a file is truncated, but that it is missing
   );
 });
 
-test("the command tells of bad rows and bad files together, and says so with its exit code", async (t) => {
+test("the command lists bad rows and bad files together, and says so with its exit code", async (t) => {
   const { root, file } = await writeDataset(t);
   await rm(file("B07", 1));
   await writeFile(

@@ -73,7 +73,7 @@ test("estimate - Student's t interval of the mean", () => {
   assert.equal(showEstimate(estimate(of(5, 5, 5))), "0.500 ± 0.000");
 });
 
-test("estimate - fewer than three experiments are told by their wells, with Wilson's interval", () => {
+test("estimate - fewer than three experiments are estimated from their wells, with Wilson's interval", () => {
   assert.equal(showEstimate(estimate([{ n: 55, correct: 22 }])), "0.400 (0.28 to 0.53)");
   const two = estimate([
     { n: 10, correct: 5 },

@@ -47,7 +47,7 @@ test("quality - a blurred well and an empty one are flagged, and no other", () =
   );
 });
 
-test("quality - a plate that is brighter from row to row is told of", () => {
+test("quality - a plate that is brighter from row to row is reported", () => {
   const drifting = plate((quality, at) => ({ ...quality, mean: quality.mean * 1.2 ** (at % 6) }));
   const [found, ...more] = plateDrifts(drifting);
   assert.deepEqual([found!.along, more.length], ["rows", 0]);

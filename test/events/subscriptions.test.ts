@@ -50,7 +50,7 @@ const read = async (address: string, filter: EventFilter, given: Partial<Subscri
 const upTo = (last: number) => Array.from({ length: last }, (_, i) => i + 1);
 const numbers = (events: readonly Numbered[]) => events.map(({ seq }) => seq);
 
-test("a subscriber gets the events as they were told, and only those that it asks for", async (t) => {
+test("a subscriber gets the events as they were published, and only those that it asks for", async (t) => {
   const store = await openStore(t);
   const { address } = await serve(t, store);
   const node = publisher(store);

@@ -6,7 +6,7 @@ import { startPipeline } from "./processes.ts";
 
 export interface Subscriber {
   readonly seen: readonly Event[];
-  /** Reads nothing from now on, and is not told that there is something. */
+  /** Reads nothing from now on, and does not learn that there is something. */
   stopReading(): void;
   goOn(): void;
   /** Resolves when the events that it has seen fulfil this. */

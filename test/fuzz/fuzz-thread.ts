@@ -26,7 +26,7 @@ export interface Finding {
   readonly what: string;
 }
 
-export interface Told {
+export interface Outcome {
   readonly inputs: number;
   readonly findings: readonly Finding[];
   readonly coverage: CoverageMapData;
@@ -38,7 +38,7 @@ const root = new URL("../../", import.meta.url);
 /** Of one target; the first are enough to work on. */
 const mostFindings = 20;
 
-const main = async ({ target: name, folder, seconds, seed, corpus: given, shared }: Task): Promise<Told> => {
+const main = async ({ target: name, folder, seconds, seed, corpus: given, shared }: Task): Promise<Outcome> => {
   const target = targets.find((each) => each.name === name)!;
   const urls = target.parsers.map((path) => new URL(path.replace(/\.ts$/, ".js"), root).href);
   register("./instrument.js", import.meta.url, { data: { urls } }); // before the target imports its parsers

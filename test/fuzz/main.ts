@@ -16,7 +16,7 @@ import { Worker } from "node:worker_threads";
 import Table from "cli-table3";
 import coverageLibrary, { type FileCoverageData } from "istanbul-lib-coverage";
 import { packageFile } from "../../common/package-file.ts";
-import type { Finding, Task, Told } from "./fuzz-thread.ts";
+import type { Finding, Outcome, Task } from "./fuzz-thread.ts";
 import type { Target } from "./target.ts";
 import { targets } from "./targets.ts";
 
@@ -42,7 +42,7 @@ const writeCorpus = async ({ name }: Target, kept: readonly Uint8Array[]): Promi
   }
 };
 
-const fuzz = async (target: Target, folder: string, seconds: number, seed: string): Promise<Told> => {
+const fuzz = async (target: Target, folder: string, seconds: number, seed: string): Promise<Outcome> => {
   const shared = new SharedArrayBuffer(8 + 2 ** 17);
   const numbers = new Int32Array(shared, 0, 2);
   const corpus = await readCorpus(target.name);
@@ -52,12 +52,12 @@ const fuzz = async (target: Target, folder: string, seconds: number, seed: strin
     resourceLimits: { maxOldGenerationSizeMb: 1024 },
   });
   const input = () => Uint8Array.from(new Uint8Array(shared, 8, numbers[1]!));
-  const lost = (kind: Finding["kind"], what: string): Told => ({
+  const lost = (kind: Finding["kind"], what: string): Outcome => ({
     ...{ inputs: numbers[0]!, coverage: {}, kept: [] },
     findings: [{ kind, input: input(), what }],
   });
   const over = new AbortController();
-  const watch = async (): Promise<Told> => {
+  const watch = async (): Promise<Outcome> => {
     for (let last = -1; ; last = numbers[0]!) {
       await sleep(hangSeconds * 1000, undefined, { signal: over.signal });
       if (last === numbers[0]! && last > 0) return lost("hang", `no end after ${hangSeconds} s`);
@@ -65,7 +65,7 @@ const fuzz = async (target: Target, folder: string, seconds: number, seed: strin
   };
   try {
     return await Promise.race([
-      once(thread, "message").then(([told]) => told as Told),
+      once(thread, "message").then(([outcome]) => outcome as Outcome),
       once(thread, "exit").then(([code]) => lost("crash", `the thread ended with ${code}`)),
       watch(),
     ]).catch((error: Error) => lost("memory", error.message));
@@ -97,20 +97,20 @@ const main = async (): Promise<number> => {
   const folder = await mkdtemp(join(tmpdir(), "platestream-fuzz-"));
   const findingsFolder = join(tmpdir(), "platestream-fuzz-findings");
   const map = coverageLibrary.createCoverageMap({});
-  const rows: [string, Told][] = [];
+  const rows: [string, Outcome][] = [];
   try {
     for (const target of chosen) {
-      const told = await fuzz(
+      const outcome = await fuzz(
         target,
         join(folder, String(rows.length)),
         Number(values.seconds) / chosen.length,
         values.seed,
       );
-      map.merge(told.coverage);
-      rows.push([target.name, told]);
-      if (values.keep) await writeCorpus(target, told.kept);
-      say(`${target.name}: ${told.inputs} inputs, ${told.findings.length} findings`);
-      for (const { kind, input, what } of told.findings) {
+      map.merge(outcome.coverage);
+      rows.push([target.name, outcome]);
+      if (values.keep) await writeCorpus(target, outcome.kept);
+      say(`${target.name}: ${outcome.inputs} inputs, ${outcome.findings.length} findings`);
+      for (const { kind, input, what } of outcome.findings) {
         await mkdir(findingsFolder, { recursive: true });
         const path = join(findingsFolder, createHash("sha256").update(input).digest("hex").slice(0, 12));
         await writeFile(path, input);
@@ -160,7 +160,7 @@ const sayMissed = async (file: string, { branchMap, b }: FileCoverageData): Prom
   }
 };
 
-const render = (rows: readonly [string, Told][]): string => {
+const render = (rows: readonly [string, Outcome][]): string => {
   const table = new Table({ head: ["target", "inputs", "kept", "findings"], style: { head: [], border: [] } });
   for (const [name, { inputs, kept, findings }] of rows) table.push([name, inputs, kept.length, findings.length]);
   return table.toString();

@@ -189,7 +189,7 @@ test("weights that do not fit are refused before anything is written, every tens
   assert.deepEqual(await readdir(folder), []);
 });
 
-test("fresh weights: convolutions of He's variance, BatchNorm the identity, and a seed that tells", () => {
+test("fresh weights: convolutions of He's variance, BatchNorm the identity, and a seed that makes the difference", () => {
   const weights = initialWeights(small, 3);
   for (const [name, values] of weights) {
     if (name.endsWith("running_var") || /(?:norm\d?|bn)\.weight$/.test(name))

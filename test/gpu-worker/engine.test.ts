@@ -216,7 +216,7 @@ test("pixels that are not numbers, and scales that lead beyond all numbers, are 
   });
 });
 
-test("one image whose last maps are single values has no statistics of its own, and is told so", async (t) => {
+test("one image whose last maps are single values has no statistics of its own, and is refused", async (t) => {
   const network = { ...tiny, architecture: { ...tiny.architecture, height: 16, width: 16 } };
   const engine = await start(t, {}, { network });
   const { channels } = tiny.architecture;

@@ -39,7 +39,7 @@ test("old names of dense layers, a data-parallel prefix and PyTorch's counters a
   assert.deepEqual(notes, []);
 });
 
-test("what torchvision's networks lack becomes the identity, and is told", () => {
+test("what torchvision's networks lack becomes the identity, and is reported", () => {
   const without = stored();
   for (const name of [...without.keys()]) {
     if (name.startsWith("bn.") || name === "features.conv0.bias") without.delete(name);

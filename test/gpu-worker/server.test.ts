@@ -89,7 +89,7 @@ const failure = (code: number, message: RegExp, ours: string) => (thrown: unknow
   return true;
 };
 
-test("a request that finds the queue full is told so, and the others are answered", async (t) => {
+test("a request that finds the queue full is refused, and the others are answered", async (t) => {
   const { address } = await startTiny(t, { queueBytes: 8 * 6 * 32 * 32 });
   const { predict } = clientOf(t, address);
   const results = await Promise.allSettled(Array.from({ length: 8 }, () => predict({ images: images(0, 8) })));
@@ -362,7 +362,7 @@ test("closing answers what is under way and ends open streams", async (t) => {
   await closed;
 });
 
-test("a worker listens on loopback only, unless told otherwise", async (t) => {
+test("a worker listens on loopback only, unless configured otherwise", async (t) => {
   await assert.rejects(startTiny(t, {}, { listen: "0.0.0.0:0" }), /\[invalid-config\] .*--insecure/);
   await assert.rejects(startTiny(t, {}, { listen: "7411" }), /--listen is HOST:PORT/);
   const { address } = await startTiny(t);

@@ -141,7 +141,7 @@ test("a failed attempt is a warning and a failed experiment an error, both with 
 test("requests are outstanding until they end; failures are counted by code and logged with the batch", async () => {
   const metrics = openMetrics();
   const { log, lines } = recorded();
-  const [count, tell] = [countSent(metrics), logSent(log)];
+  const [count, logged] = [countSent(metrics), logSent(log)];
   let answer: { resolve(): void; reject(error: Error): void } | undefined;
   const never = () => Promise.reject(new Error("not asked"));
   const inner: RemoteWorker = {
@@ -154,7 +154,7 @@ test("requests are outstanding until they end; failures are counted by code and 
     close: () => undefined,
   };
   const observed = observedWorker(inner, (request) => {
-    const ended = [count(request), tell(request)];
+    const ended = [count(request), logged(request)];
     return (error) => {
       for (const each of ended) each(error);
     };

@@ -53,7 +53,7 @@ test("chain - an unknown option lists the known ones; a wrong one says what was 
   });
 });
 
-test("chain - what is wrong with several stages is told at once", async (t) => {
+test("chain - what is wrong with several stages is listed at once", async (t) => {
   const { stages: wrong } = parseRunConfig(
     { data: "d", stages: [{ decode: { concurency: 2 } }, "normalise"] },
     "test",

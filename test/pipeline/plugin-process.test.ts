@@ -1,4 +1,4 @@
-/** Plugins that do what they should not, in a run of their own: what the user is told. */
+/** Plugins that do what they should not, in a run of their own: what the user sees. */
 import assert from "node:assert/strict";
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -53,7 +53,7 @@ export default defineStage({
   return `${name}.json`;
 };
 
-test("what a plugin throws is told with file, line and stack", async (t) => {
+test("what a plugin throws is reported with file, line and stack", async (t) => {
   const config = await withPlugin(
     t,
     "throws",
@@ -84,7 +84,7 @@ test("output of another type is the fault of the stage that gave it", async (t) 
   assert.match(stderr, /it gave Float32Array of \d+/);
 });
 
-test("a plugin that ends the process is told, and the run does not look finished", async (t) => {
+test("a plugin that ends the process is named, and the run does not look finished", async (t) => {
   const config = await withPlugin(t, "exits", "tap(() => process.exit(0))");
   const { code, stderr } = await pipeline("start", "--config", config);
   assert.equal(code, 1);

@@ -101,7 +101,7 @@ const contentOf = async (url: string, cache?: ReturnType<typeof diskCache>): Pro
   return bytes.read(0, bytes.size);
 };
 
-test("what passes is tried again, what does not is told at once", { timeout: 30_000 }, async (t) => {
+test("what passes is tried again, what does not is reported at once", { timeout: 30_000 }, async (t) => {
   withEnvironment(t, off);
   const body = Buffer.alloc(100_000, 7);
   const whole = (response: ServerResponse) => response.writeHead(200, { "content-length": body.length }).end(body);

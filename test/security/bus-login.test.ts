@@ -44,19 +44,19 @@ test("bus login - user and password, where the file counts before the URL", asyn
   await assert.rejects(connectTo(`nats://me:guess@${address}`), unauthenticated);
 });
 
-test("bus login - one that is taken back while it is used is told once, and works again when it is given back", async (t) => {
+test("bus login - one that is taken back while it is used is reported once, and works again when it is given back", async (t) => {
   const config = (user: string) => `authorization { user: ${user}, password: secret }`;
   const { address, reload } = await startConfigured(t, () => config("me"));
-  const told: string[] = [];
-  const onConnection: OnConnection = (state, detail) => void told.push(`${state}: ${detail}`);
+  const reported: string[] = [];
+  const onConnection: OnConnection = (state, detail) => void reported.push(`${state}: ${detail}`);
   const { nc } = await connectNats(parseBusUrl(`nats://me:secret@${address}`), "test", onConnection);
   t.after(() => nc.close());
   await reload(config("another"));
-  while (!told.some((line) => line.includes("refuses"))) await sleep(10);
+  while (!reported.some((line) => line.includes("refuses"))) await sleep(10);
   await sleep(1_500);
   await reload(config("me"));
-  while (!told.at(-1)?.startsWith("ready")) await sleep(10);
-  assert.deepEqual(told.toSorted(), [
+  while (!reported.at(-1)?.startsWith("ready")) await sleep(10);
+  assert.deepEqual(reported.toSorted(), [
     `lost: ${address} refuses this login (Authorization Violation); trying again`,
     `lost: lost ${address}; waiting for it`,
     `ready: connected to ${address} again`,

@@ -184,7 +184,7 @@ test("no role may delete a stream, listen to another's answers, or read what it 
   await node.nc.flush();
 });
 
-test("a wrong password, an unknown user and nobody are told so", async (t) => {
+test("a wrong password, an unknown user and nobody are refused by name", async (t) => {
   const { url, login } = await setup(t);
   for (const security of [await login("node", "guess"), await login("stranger"), {}]) {
     const opening = openNats({ url, security, name: "test", onConnection: () => {} });
@@ -200,8 +200,8 @@ test("commands show the login that they are given", async (t) => {
   const { url, open, creds } = await setup(t);
   await open("node");
   const main = fileURLToPath(new URL("../../cli/main.js", import.meta.url));
-  const told = ["--model", await writeTinyBundle(t), "--provider", "cpu", "--listen", "127.0.0.1:0"];
-  const worker = spawn(process.execPath, [main, "worker", ...told, "--bus", url, "--bus-creds", await creds("worker")]);
+  const args = ["--model", await writeTinyBundle(t), "--provider", "cpu", "--listen", "127.0.0.1:0"];
+  const worker = spawn(process.execPath, [main, "worker", ...args, "--bus", url, "--bus-creds", await creds("worker")]);
   t.after(() => worker.kill("SIGKILL"));
   for await (const line of createInterface({ input: worker.stderr })) if (/announced/.test(line)) break;
 

@@ -39,9 +39,9 @@ test("an experiment goes from a gateway to its calls, encrypted and with a login
   };
   const worker = start("worker", "worker", ...(await bus("worker")), ...served, ...any, "--model", at("model"));
   await worker.hear(({ type }) => type === "ready");
-  const told = ["--data-root", at("data"), "--out", at("results"), "--json"];
+  const args = ["--data-root", at("data"), "--out", at("results"), "--json"];
   const results = ["--results-listen", "127.0.0.1:0", "--tokens", tokens, "--tls-client-ca", lab.ca];
-  const node = start("node", "start", ...(await bus("node")), ...known, tokenOf("predict"), ...told, ...results);
+  const node = start("node", "start", ...(await bus("node")), ...known, tokenOf("predict"), ...args, ...results);
   await node.hear(({ type, state }) => type === "worker" && state === "ready");
   const gateway = start(
     "gateway",

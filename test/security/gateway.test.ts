@@ -35,8 +35,8 @@ const setup = async (t: TestContext) => {
   const root = join(folder, "root");
   await mkdir(root);
   const { file, tokenOf } = await writeTokens(t);
-  const told = ["gateway", "--bus", url, "--data-root", root, "--listen", "127.0.0.1:0", "--json"];
-  const gateway = spawn(process.execPath, [main, ...told, "--tokens", file]);
+  const args = ["gateway", "--bus", url, "--data-root", root, "--listen", "127.0.0.1:0", "--json"];
+  const gateway = spawn(process.execPath, [main, ...args, "--tokens", file]);
   t.after(() => gateway.kill("SIGKILL"));
   const [line] = await once(createInterface({ input: gateway.stdout }), "line");
   const address: string = JSON.parse(line).address;
@@ -49,8 +49,8 @@ test("a gateway queues what lies under its data roots, for tokens with the role 
   const { bus, folder, root, gateway, address, tokenOf, submit } = await setup(t);
   const screen = await writeDataset(join(root, "screen"), ["E1", "E2"]);
   assert.deepEqual(await submit(screen, ["E1"]), { queued: 1, known: 0 });
-  const told = ["submit", "--gateway", address, "--data", screen, "--token-file", tokenOf("submit")];
-  const { stdout } = await promisify(execFile)(process.execPath, [main, ...told]);
+  const args = ["submit", "--gateway", address, "--data", screen, "--token-file", tokenOf("submit")];
+  const { stdout } = await promisify(execFile)(process.execPath, [main, ...args]);
   assert.equal(stdout, "1 queued, 1 queued, running or done already\n");
   const records = await bus.records.all();
   assert.deepEqual(records.map(({ id, data }) => [id, data]).sort(), [
@@ -71,7 +71,7 @@ test("a gateway queues what lies under its data roots, for tokens with the role 
   assert.deepEqual(await once(gateway, "exit"), [0, null]);
 });
 
-test("a full queue is told, and the same submission is harmless later", async (t) => {
+test("a full queue is reported, and the same submission is harmless later", async (t) => {
   const { bus, root, submit } = await setup(t);
   const screen = await writeDataset(join(root, "screen"), ["E1", "E2", "E3", "E4"]);
   await assert.rejects(
@@ -86,8 +86,8 @@ test("a full queue is told, and the same submission is harmless later", async (t
 
 test("submitting goes to a bus or to its gateway", async () => {
   for (const where of [[], ["--bus", "nats://127.0.0.1:1", "--gateway", "127.0.0.1:1"]]) {
-    const told = ["submit", "--data", ".", ...where];
-    const refused = await promisify(execFile)(process.execPath, [main, ...told]).catch((error) => error);
+    const args = ["submit", "--data", ".", ...where];
+    const refused = await promisify(execFile)(process.execPath, [main, ...args]).catch((error) => error);
     assert.equal(refused.code, 2);
     assert.match(refused.stderr, /\[invalid-config\] .* give one of the two/);
   }

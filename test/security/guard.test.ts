@@ -56,17 +56,17 @@ test("the pipeline's client shows its token, and says what is wrong with it", as
   await assert.rejects(info("two words"), /\[invalid-config\] PLATESTREAM_TOKEN must hold a token/);
 });
 
-test("a token does not travel unencrypted to other hosts, unless told to", async (t) => {
+test("a token does not travel unencrypted to other hosts, unless asked to", async (t) => {
   const { tokenOf } = await writeTokens(t);
-  const told = { tokenFile: tokenOf("predict") };
-  const security = await readClientSecurity(told, {});
+  const options = { tokenFile: tokenOf("predict") };
+  const security = await readClientSecurity(options, {});
   assert.throws(
     () => security.toServer("gpu1:7411"),
     /\[invalid-config\] a token is given, and gpu1:7411 would be reached unencrypted/,
   );
   security.toServer("[::1]:7411");
-  (await readClientSecurity({ ...told, insecure: true }, {})).toServer("gpu1:7411");
-  (await readClientSecurity({ ...told, tlsCa: "system" }, {})).toServer("gpu1:7411");
+  (await readClientSecurity({ ...options, insecure: true }, {})).toServer("gpu1:7411");
+  (await readClientSecurity({ ...options, tlsCa: "system" }, {})).toServer("gpu1:7411");
   (await readClientSecurity({}, {})).toServer("gpu1:7411");
   const empty = join(await temporaryFolder(t), "empty");
   await writeFile(empty, "\n");
@@ -92,7 +92,7 @@ test("a client has so many calls under way, over all its connections", async (t)
   await one.listModels({});
 });
 
-test("clients are told apart by their tokens, and one does not use up another's calls", async (t) => {
+test("clients are distinguished by their tokens, and one does not use up another's calls", async (t) => {
   const { file, tokenOf } = await writeTokens(t);
   const tokens = JSON.parse(await readFile(file, "utf8"));
   await writeFile(file, JSON.stringify(tokens.map((entry: object) => ({ ...entry, roles: ["predict"] }))));

@@ -30,7 +30,7 @@ test("what is not an address is refused, whatever is encrypted", () => {
   }
 });
 
-test("loopback is told from its look-alikes", () => {
+test("loopback is distinguished from its look-alikes", () => {
   for (const host of ["localhost", "127.0.0.1", "::1", "[::1]", "::ffff:127.0.0.1"]) assert.ok(isLoopback(host), host);
   for (const host of ["0.0.0.0", "::", "localhost.example.org", "128.0.0.1", "1127.0.0.1", "::1.example"]) {
     assert.ok(!isLoopback(host), host);

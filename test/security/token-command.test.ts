@@ -33,8 +33,8 @@ test("a token that the command made opens an encrypted worker that other hosts m
   const lab = await newAuthority(t);
   const { cert, key } = await lab.certify("worker");
   const secure = ["--tls-cert", cert, "--tls-key", key, "--tls-client-ca", lab.ca, "--tokens", tokens];
-  const told = ["worker", "--model", await writeTinyBundle(t), "--provider", "cpu", "--listen", "0.0.0.0:0", "--json"];
-  const child = spawn(process.execPath, [main, ...told, ...secure]);
+  const args = ["worker", "--model", await writeTinyBundle(t), "--provider", "cpu", "--listen", "0.0.0.0:0", "--json"];
+  const child = spawn(process.execPath, [main, ...args, ...secure]);
   t.after(() => child.kill("SIGKILL"));
   const said: Buffer[] = [];
   child.stderr.on("data", (text) => said.push(text));
@@ -58,8 +58,8 @@ test("a token that the command made opens an encrypted worker that other hosts m
 });
 
 test("a worker that would let other hosts in unencrypted does not start", async (t) => {
-  const told = ["worker", "--model", await writeTinyBundle(t), "--provider", "cpu", "--listen", "0.0.0.0:0"];
-  const refused = await promisify(execFile)(process.execPath, [main, ...told]).catch((error) => error);
+  const args = ["worker", "--model", await writeTinyBundle(t), "--provider", "cpu", "--listen", "0.0.0.0:0"];
+  const refused = await promisify(execFile)(process.execPath, [main, ...args]).catch((error) => error);
   assert.equal(refused.code, 2);
   assert.match(refused.stderr, /\[invalid-config\] --listen 0\.0\.0\.0:0 would let other hosts in.*--insecure/);
 });

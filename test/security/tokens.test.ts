@@ -52,7 +52,7 @@ test("a token file that is wrong says where, and repeats none of it", async (t) 
   await assert.rejects(readTokens("/no/such/file"), /\[invalid-config\] --tokens \/no\/such\/file cannot be read/);
 });
 
-test("a token file that changes is read again; one that is wrong by then changes nothing and is told", async (t) => {
+test("a token file that changes is read again; one that is wrong by then changes nothing and is reported", async (t) => {
   const path = await write(t, `- ${JSON.stringify(lab.entry)}`);
   t.after(() => unwatchFile(path));
   const problems: string[] = [];

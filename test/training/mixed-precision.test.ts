@@ -41,7 +41,7 @@ const batch = {
   target: Float32Array.of(1, 0, 0, 0, 1, 0, 0, 0, 1, 1, 0, 0),
 };
 
-/** A provider with half precision, as far as anybody can tell: the CPU computes halves by way of floats. */
+/** A provider with half precision, to all appearances: the CPU computes halves by way of floats. */
 const halves = (): OnnxSessions => ({ ...onnxSessions("cpu"), provider: "cuda" });
 
 const open = (precision: "float32" | "float16", resumed?: Parameters<typeof openLearner>[3]) =>

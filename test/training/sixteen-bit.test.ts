@@ -154,8 +154,8 @@ test("training - a site that cannot be read is left out, with file and reason, a
   await writeFile(fileOf(second!), "no image");
   const lines: string[] = [];
   await train(dataset, 1 / 255, (line) => lines.push(line));
-  const told = lines.filter((line) => line.includes("left out"));
-  assert.deepEqual(told, [
+  const reported = lines.filter((line) => line.includes("left out"));
+  assert.deepEqual(reported, [
     `A: A-01 plate 1 B03 site 1 is left out: ${fileOf(second!)}: the file is not an image of a format that is known here; ` +
       "PNG and TIFF are read: convert it without loss",
   ]);

@@ -97,8 +97,8 @@ test(
       () => json<Snapshot>(`${url}/api/screen`),
       ({ seq, experiments }) => seq > first.seq && experiments[0]!.called === 2,
     );
-    const readOne = async (after: number, told: string): Promise<Change> => {
-      const { body } = await fetch(`${url}/api/changes?after=${after}&epoch=${told}`);
+    const readOne = async (after: number, epoch: string): Promise<Change> => {
+      const { body } = await fetch(`${url}/api/changes?after=${after}&epoch=${epoch}`);
       const reader = body!.pipeThrough(new TextDecoderStream()).getReader();
       for (let text = ""; ; ) {
         const { done, value } = await reader.read();

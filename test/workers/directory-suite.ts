@@ -40,7 +40,7 @@ export const testDirectory = (name: string, open: (t: TestContext) => Promise<Op
     assert.deepEqual(await directory.all(), []);
   });
 
-  test(`${name} directory - an entry stays while the worker tells of itself, and says how it is now`, async (t) => {
+  test(`${name} directory - an entry stays while the worker renews it, and says how it is now`, async (t) => {
     const { directory, forgetMs } = await open(t);
     let load = 0;
     const { close } = await announceWorker(directory, () => entryOf("127.0.0.1:1", { load: load++ }), everyMs);

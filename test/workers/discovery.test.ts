@@ -177,7 +177,7 @@ test("a worker with another version of a network is kept out, and the others go 
   const other = await startFakeWorker(t);
   other.version = "v2";
   await directory.put(other.address, entryOf(other.address, { host: hostname() }));
-  await until(() => statuses.length === 2, "it is told of");
+  await until(() => statuses.length === 2, "it is reported");
   assert.match(
     statuses[1]?.type === "worker" ? statuses[1].detail : "",
     /all workers of a run must hold the same version/,
@@ -205,7 +205,7 @@ test("a loopback address of another machine is nobody here", async (t) => {
   assert.deepEqual([pool.ready(), states()], [[], []]);
 });
 
-test("an address that must not be used is told of once, and the others go on", async (t) => {
+test("an address that must not be used is reported once, and the others go on", async (t) => {
   const refused: string[] = [];
   const { announce, open, statuses } = await setup(t, undefined, (address) => {
     if (refused.includes(address)) throw new PlatestreamError("invalid-config", "a token would travel unencrypted");

@@ -1,4 +1,4 @@
-/** A worker behind real gRPC whose network is one line, and which fails as a test tells it to. */
+/** A worker behind real gRPC whose network is one line, and which fails as a test asks it to. */
 import type { TestContext } from "node:test";
 import {
   Metadata,
@@ -45,7 +45,7 @@ export interface FakeWorker {
   /** Images of calibrations that it holds, by name. */
   readonly images: Map<string, Buffer>;
   cancelled: number;
-  /** Told before each prediction is answered; what it throws is answered instead. */
+  /** Called before each prediction is answered; what it throws is answered instead. */
   before: () => Promise<void> | void;
   version: string;
   setHealth(status: "SERVING" | "NOT_SERVING"): void;

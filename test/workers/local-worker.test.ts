@@ -11,7 +11,7 @@ import type { Status } from "../../pipeline/run/status.ts";
 import { defaultLocalWorker, startLocalWorker } from "../../pipeline/workers/local-worker.ts";
 import { temporaryFolder } from "../kit/experiment.ts";
 
-/** A program that takes a worker's arguments, writes its process id and arguments down, and behaves as told. */
+/** A program that takes a worker's arguments, writes its process id and arguments down, and behaves as asked. */
 const program = async (t: TestContext, behaviour: string) => {
   const folder = await temporaryFolder(t);
   const path = join(folder, "worker.mjs");
@@ -47,7 +47,7 @@ const isAlive = (pid: number) => {
   }
 };
 
-test("a local worker is told its bundle, is ready where it says, and ends on close", async (t) => {
+test("a local worker gets its bundle, is ready where it says, and ends on close", async (t) => {
   const { command, starts } = await program(t, well);
   const worker = await startLocalWorker("models/demo", () => undefined, { ...defaultLocalWorker, command });
   assert.match(worker.address, /^127\.0\.0\.1:\d+$/);
@@ -104,7 +104,7 @@ test("a local worker that cannot start is an error with its own code and words",
   );
 });
 
-test("a local worker that is never ready is killed and told of", async (t) => {
+test("a local worker that is never ready is killed and reported", async (t) => {
   const { command, starts } = await program(t, "setInterval(() => undefined, 1000);");
   await assert.rejects(
     startLocalWorker("b", () => undefined, { ...defaultLocalWorker, command, startMs: 2_000 }),

@@ -18,7 +18,7 @@ const setup = async (t: TestContext, fakeOptions?: FakeOptions) => {
   return { fake, worker };
 };
 
-test("a worker tells what it holds", async (t) => {
+test("a worker lists what it holds", async (t) => {
   const { worker } = await setup(t, { cellTypes: ["HUVEC", "RPE"], plates: 4 });
   const { models, runtime } = await worker.info(options);
   assert.equal(runtime, "fake cpu");

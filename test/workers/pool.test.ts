@@ -41,7 +41,7 @@ const setup = async (t: TestContext, fakes: readonly FakeOptions[] = [{}, {}], o
 };
 
 const failing = (code: Parameters<typeof wireError>[0]) => () => {
-  throw wireError(code, "as told");
+  throw wireError(code, "on purpose");
 };
 
 test("batches spread over the workers, two at a time on each", async (t) => {
@@ -91,14 +91,14 @@ test("a worker that does not know the token any more is taken out at once", asyn
 test("a batch is not tried again when it is itself wrong", async (t) => {
   const { a, b, predict } = await setup(t);
   a.before = b.before = failing("invalid-request");
-  await assert.rejects(predict(), /\[invalid-request\] worker .*: as told/);
+  await assert.rejects(predict(), /\[invalid-request\] worker .*: on purpose/);
   assert.equal(a.predictions.length + b.predictions.length, 1);
 });
 
-test("attempts are bounded, and the last error is the one that is told", async (t) => {
+test("attempts are bounded, and the last error is the one that is reported", async (t) => {
   const { a, b, predict } = await setup(t, [{}, {}], { ...impatient, failures: 99 });
   a.before = b.before = failing("internal");
-  await assert.rejects(predict(batchOf(1), { retries: 2 }), /\[internal\] worker .*: as told/);
+  await assert.rejects(predict(batchOf(1), { retries: 2 }), /\[internal\] worker .*: on purpose/);
   assert.equal(a.predictions.length + b.predictions.length, 3);
 });
 

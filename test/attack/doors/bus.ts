@@ -108,12 +108,12 @@ const damagedStore = (input: string, before: string, damage: (scene: Scene) => P
     await Promise.race([again.ended, scene.patience(60)]);
     const { calls, said } = await eventCalls(scene, server);
     const words = [...again.complaints, said, await status(scene, server)].join(" ");
-    if (calls === scene.wells) return clear(`all ${calls} calls are told again`);
-    const told = /repair|lost|damaged|missing|older copy|rolled back/i.exec(words);
-    return told === null
+    if (calls === scene.wells) return clear(`all ${calls} calls are published again`);
+    const named = /repair|lost|damaged|missing|older copy|rolled back/i.exec(words);
+    return named === null
       ? unclear(`${calls} of ${scene.wells} calls are served, and no word of it; ${words.slice(-200)}`)
       : clear(
-          `${calls} of ${scene.wells} calls are served, and it is told: …${words.slice(Math.max(0, told.index - 100), told.index + 200)}`,
+          `${calls} of ${scene.wells} calls are served, and it says so: …${words.slice(Math.max(0, named.index - 100), named.index + 200)}`,
         );
   },
 });

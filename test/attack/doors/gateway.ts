@@ -33,11 +33,11 @@ const special = (input: string, make: string, file: RegExp) => ({
     const { gateway, address } = await open(scene);
     await mkdir(scene.path("set"));
     await scene.shell(`${make} ${scene.path("set", "load_data.csv")}`);
-    const told = refused(await submit(scene, address, scene.path("set")), file);
-    if (told.kind !== "clear") return told;
+    const verdict = refused(await submit(scene, address, scene.path("set")), file);
+    if (verdict.kind !== "clear") return verdict;
     gateway.signal("SIGTERM");
     await Promise.race([gateway.ended, sleep(15_000)]);
-    return gateway.running() ? hung("SIGTERM is ignored for 15 s") : told;
+    return gateway.running() ? hung("SIGTERM is ignored for 15 s") : verdict;
   },
 });
 

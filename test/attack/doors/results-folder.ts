@@ -56,11 +56,11 @@ const start = async (scene: Scene, damage: (out: string) => Promise<unknown>, fi
   }
   const profiles = await readFile(join(out, "profiles.parquet"));
   if (!profiles.equals(scene.profiles)) return unclear("exit code 0, and other profiles than before");
-  return told(scene, out);
+  return published(scene, out);
 };
 
-/** Nothing may be told twice or get lost: the stored events have each call once. */
-const told = async (scene: Scene, out: string): Promise<Verdict> => {
+/** Nothing may be published twice or get lost: the stored events have each call once. */
+const published = async (scene: Scene, out: string): Promise<Verdict> => {
   const ended = await scene.pipeline(["results", "--run", out, "--from", "start", "--kind", "call", "--json"]);
   if (ended.code !== 0) return refused(ended, /events\.jsonl/);
   const seen = new Set(
@@ -73,7 +73,7 @@ const told = async (scene: Scene, out: string): Promise<Verdict> => {
       }),
   );
   return seen.size === scene.wells
-    ? clear("put right: all calls are there, and told")
+    ? clear("put right: all calls are there, and published")
     : unclear(`all calls are in calls.csv, and ${seen.size} of ${scene.wells} among the events`);
 };
 

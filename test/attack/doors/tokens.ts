@@ -36,7 +36,7 @@ export const tokens: Door = {
   attacks: [
     changed("emptied", silent, (path) => writeFile(path, "")),
     changed("deleted", silent, (path) => rm(path)),
-    changed("damaged", "the tokens go on to open, and it is told", (path) => writeFile(path, "- [")),
+    changed("damaged", "the tokens go on to open, and it is reported", (path) => writeFile(path, "- [")),
     changed("without any token", silent, (path) => writeFile(path, "[]\n")),
   ],
 };

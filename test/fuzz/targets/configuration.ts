@@ -5,7 +5,7 @@ import { parse as parseYaml } from "yaml";
 import { packageFile } from "../../../common/package-file.ts";
 import { NotAnInput, type Target, text } from "../target.ts";
 
-/** YAML that is none is told by the caller. */
+/** YAML that cannot be parsed is reported by the caller. */
 const yaml = (input: Uint8Array): unknown => {
   try {
     return parseYaml(text(input), { logLevel: "silent" });
