@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import "../gpu-worker/runtime/no-telemetry.ts"; // before anything that might load ONNX Runtime
 import { Console } from "node:console";
 import { errorCodes, PlatestreamError } from "../common/errors.ts";
 import { catchEscapes, leave } from "../pipeline/run/escapes.ts";
