@@ -21,7 +21,7 @@ export const ownSharedFolder = (root: string = sharedMemoryFolder): string => {
   if (user === undefined) throw new PlatestreamError("not-served", "this system has no shared memory in files");
   const folder = `${root}/platestream-${user}`;
   try {
-    if (statfsSync(root).type !== tmpfs) throw new Error(`${root} is no memory`);
+    if (statfsSync(root).type !== tmpfs) throw new Error(`${root} is not in memory`);
     try {
       mkdirSync(folder, { mode: 0o700 });
     } catch (error) {

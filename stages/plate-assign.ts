@@ -18,11 +18,11 @@ import {
 } from "../pipeline/plugin.ts";
 import { checkPredictions } from "./assignment/check.ts";
 import {
-  type Answer,
+  type Assignment,
   byArgmax,
   byBalance,
   byPlateGroups,
-  type GroupAnswer,
+  type GroupAssignment,
   mostProbable,
   oncePerExperiment,
   type Unreliable,
@@ -54,9 +54,9 @@ type Config = z.output<typeof config>;
 /** What the strategies say of an experiment's treatment wells. */
 interface Answers {
   /** Without plate groups where the model has none. */
-  readonly by: Readonly<Partial<Record<Strategy, Answer>>>;
+  readonly by: Readonly<Partial<Record<Strategy, Assignment>>>;
   readonly used: Strategy;
-  readonly chosen: Answer;
+  readonly chosen: Assignment;
   readonly groupOf: ReadonlyMap<string, number> | undefined;
   /** Probability of every class in every treatment well, given the design. */
   readonly balanced: readonly Float64Array[];
@@ -189,7 +189,7 @@ const treatmentClasses = ([first]: readonly WellPrediction[]) => {
   return { classes, groups, copies: model.copies, temperature: model.confidence.temperature };
 };
 
-const placementNote = (grouped: GroupAnswer | Unreliable): string => {
+const placementNote = (grouped: GroupAssignment | Unreliable): string => {
   if ("unreliable" in grouped) {
     return `plate groups were not used, each treatment is called once per experiment instead: ${grouped.unreliable}`;
   }

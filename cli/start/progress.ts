@@ -69,7 +69,7 @@ const sentence = (status: Status): string | undefined => {
       const failed = `${experiment}: failed after ${count(attempts, "attempt")}: [${code}] ${reason}`;
       return [failed, ...(status.stack ?? []).map((frame) => `    ${frame}`)].join("\n");
     }
-    case "experiment-retried":
+    case "experiment-waiting":
       return `${status.experiment}: attempt ${status.attempt} failed and is repeated: ${status.reason}`;
     case "note":
       return `${status.experiment}: ${status.message}`;

@@ -50,7 +50,7 @@ export const liveView = (stream: NodeJS.WritableStream): LiveView => {
       case "adapting":
         adapting.set(status.experiment, status);
         return;
-      case "experiment-started": {
+      case "experiment-running": {
         adapting.delete(status.experiment);
         const plates = status.plates.map(({ plate, sites }) => [plate, { sites, done: 0 }] as const);
         running.set(status.experiment, {
@@ -75,7 +75,7 @@ export const liveView = (stream: NodeJS.WritableStream): LiveView => {
         if (entry !== undefined) entry.leftOut += 1;
         return;
       }
-      case "experiment-retried":
+      case "experiment-waiting":
         adapting.delete(status.experiment);
         running.delete(status.experiment);
         return;

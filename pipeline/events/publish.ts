@@ -97,11 +97,11 @@ export const openEventPublisher = (
         for (const { id, cellType } of status.experiments)
           if (!status.done.includes(id)) publishState({ kind: "state", ...about(id), cellType, state: "queued" });
       }
-      if (status.type === "experiment-started") {
+      if (status.type === "experiment-running") {
         const { experiment, attempt } = status;
         publishState({ kind: "state", ...about(experiment), state: "running", attempt });
       }
-      if (status.type === "experiment-retried") {
+      if (status.type === "experiment-waiting") {
         const { experiment, attempt, reason } = status;
         publishState({ kind: "state", ...about(experiment), state: "waiting", attempt, reason });
       }

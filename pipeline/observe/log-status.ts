@@ -17,7 +17,7 @@ const lineOf = (status: Status): Line | undefined => {
       return ["info", "run started", { experiments: status.experiments.length, done: status.done.length }];
     case "adapting":
       return ["info", "adapting", { experiment: status.experiment, detail: status.detail }];
-    case "experiment-started": {
+    case "experiment-running": {
       const { experiment, attempt, plates } = status;
       const sites = plates.reduce((sum, plate) => sum + plate.sites, 0);
       return ["info", "experiment started", { experiment, attempt, plates: plates.length, sites }];
@@ -35,7 +35,7 @@ const lineOf = (status: Status): Line | undefined => {
       const fields = { experiment, attempt, wells, called, leftOut: leftOut.length, seconds };
       return ["info", "experiment done", { ...fields, imagesPerSecond: Number(imagesPerSecond.toFixed(1)) }];
     }
-    case "experiment-retried": {
+    case "experiment-waiting": {
       const { experiment, attempt, code, stage, reason } = status;
       return ["warn", "attempt failed", { experiment, attempt, code, stage, reason }];
     }

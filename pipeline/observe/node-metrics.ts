@@ -62,7 +62,7 @@ export const nodeMetrics = (metrics: Metrics, now: NodeNow): ((status: Status) =
 
   return (status) => {
     switch (status.type) {
-      case "experiment-started":
+      case "experiment-running":
         running.add(status.experiment);
         return;
       case "site-done":
@@ -73,7 +73,7 @@ export const nodeMetrics = (metrics: Metrics, now: NodeNow): ((status: Status) =
         running.delete(status.report.experiment);
         wells({}, status.report.called);
         return experiments({ outcome: "done" });
-      case "experiment-retried":
+      case "experiment-waiting":
         running.delete(status.experiment);
         failures({ code: status.code ?? "", stage: status.stage ?? "", outcome: "waiting" });
         return experiments({ outcome: "waiting" });

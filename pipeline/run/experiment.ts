@@ -89,7 +89,7 @@ export const runExperiment = async ({
     plate,
     sites: sites.filter((site) => site.plate === plate).length,
   }));
-  onStatus({ type: "experiment-started", experiment: experiment.id, attempt, plates });
+  onStatus({ type: "experiment-running", experiment: experiment.id, attempt, plates });
 
   const reach = startOfReach();
   const calls$ = chain.reduce<Observable<unknown>>(

@@ -115,15 +115,15 @@ const runDelivery = async (delivery: Delivery, options: NodeOptions, requeued: M
     const error = PlatestreamError.from(thrown);
     if (error.code === "cancelled" || signal.aborted) return delivery.requeue();
     const { code, stage, message: reason } = error;
-    const retried = { type: "experiment-retried", experiment: ref.id, attempt, reason, code, stage } as const;
+    const waiting = { type: "experiment-waiting", experiment: ref.id, attempt, reason, code, stage } as const;
     const times = requeued.get(ref.id) ?? 0;
     if (error.code === "no-worker" && times < options.requeues) {
       requeued.set(ref.id, times + 1);
-      onStatus(retried);
+      onStatus(waiting);
       return delivery.requeue();
     }
     if (errorCodes[error.code].retry && attempt < options.attempts) {
-      onStatus(retried);
+      onStatus(waiting);
       return delivery.retry(error.message, options.backOffMs * 2 ** (attempt - 1));
     }
     await failExperiment(delivery, attempt, error, options);

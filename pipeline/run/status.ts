@@ -18,7 +18,7 @@ export type Status =
   /** A copy of the bundle learns from the experiment before it is called. */
   | { readonly type: "adapting"; readonly experiment: string; readonly detail: string; readonly share: number }
   | {
-      readonly type: "experiment-started";
+      readonly type: "experiment-running";
       readonly experiment: string;
       readonly attempt: number;
       readonly plates: readonly PlateSize[];
@@ -29,7 +29,7 @@ export type Status =
   | { readonly type: "note"; readonly experiment: string; readonly message: string }
   | { readonly type: "experiment-done"; readonly report: ExperimentReport }
   | {
-      readonly type: "experiment-retried";
+      readonly type: "experiment-waiting";
       readonly experiment: string;
       readonly attempt: number;
       readonly reason: string;

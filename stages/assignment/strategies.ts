@@ -16,14 +16,14 @@ export interface TreatmentWell {
 }
 
 /** What a strategy says of every treatment well, in their order. */
-export interface Answer {
+export interface Assignment {
   /** Class called. */
   readonly called: readonly number[];
   /** Classes that the strategy left open to the well. */
   readonly open: readonly (readonly number[])[];
 }
 
-export interface GroupAnswer extends Answer {
+export interface GroupAssignment extends Assignment {
   readonly groupOf: ReadonlyMap<string, number>;
   readonly margin: number;
 }
@@ -37,7 +37,7 @@ export interface Unreliable {
 export const mostProbable = ({ probabilities }: WellPrediction, classes: readonly number[]): number =>
   classes.reduce((top, k) => (probabilities[k]! > probabilities[top]! ? k : top));
 
-export const byArgmax = (wells: readonly TreatmentWell[], classes: readonly number[]): Answer => ({
+export const byArgmax = (wells: readonly TreatmentWell[], classes: readonly number[]): Assignment => ({
   called: wells.map(({ prediction }) => mostProbable(prediction, classes)),
   open: wells.map(() => classes),
 });
@@ -47,7 +47,7 @@ export const oncePerExperiment = (
   wells: readonly TreatmentWell[],
   classes: readonly number[],
   copies: readonly number[],
-): Answer => {
+): Assignment => {
   const scores = wells.map(({ evidence }) => evidence);
   return { called: assignCopies(scores, classes, copies), open: wells.map(() => classes) };
 };
@@ -55,10 +55,10 @@ export const oncePerExperiment = (
 /** The most probable class of every well once the design is known, and all wells' probabilities: [wells][classes]. */
 export const byBalance = (
   wells: readonly TreatmentWell[],
-  { open }: Pick<Answer, "open">,
+  { open }: Pick<Assignment, "open">,
   copies: readonly number[],
   temperature: number,
-): Answer & { readonly balanced: readonly Float64Array[] } => {
+): Assignment & { readonly balanced: readonly Float64Array[] } => {
   const scores = wells.map(({ evidence }) => evidence);
   const balanced = balance(scores, { open, copies }, temperature);
   const called = balanced.map((row, w) => open[w]!.reduce((top, k) => (row[k]! > row[top]! ? k : top), open[w]![0]!));
@@ -75,7 +75,7 @@ export const byPlateGroups = (
   groups: readonly (readonly number[])[],
   copies: readonly number[],
   minMargin: number,
-): GroupAnswer | Unreliable => {
+): GroupAssignment | Unreliable => {
   if (groups.length === 0) return { unreliable: "the model has none" };
   const plates = platesOf(wells);
   const placement = placeGroups(plates, groups);

@@ -196,7 +196,7 @@ test("overview - what runs where and how far, and what no node takes", async (t)
   await bus.take(never);
   const plates = [{ plate: "1", sites: 2 }];
   await sleep(50);
-  presence.next({ type: "experiment-started", experiment: "HUVEC-01", attempt: 1, plates });
+  presence.next({ type: "experiment-running", experiment: "HUVEC-01", attempt: 1, plates });
   await sleep(50);
   const seen = await overview(parts);
   assert.deepEqual(seen.counts, { queued: 1, running: 1, waiting: 0, done: 0, failed: 0 });

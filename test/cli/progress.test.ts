@@ -26,7 +26,7 @@ const started: readonly Status[] = [
   },
   { type: "worker", address: "gpu1:7411", state: "ready", detail: "onnxruntime cpu" },
   {
-    type: "experiment-started",
+    type: "experiment-running",
     experiment: "HUVEC-01",
     attempt: 2,
     plates: [
@@ -75,7 +75,7 @@ test("the live view shows the speed of the last seconds, not of the whole run", 
 
 test("what is finished, repeated or lost stays on the terminal, and leaves the view", (t) => {
   const { progress, err } = live(t);
-  progress.next({ type: "experiment-retried", experiment: "HUVEC-01", attempt: 1, reason: "[deadline] late" });
+  progress.next({ type: "experiment-waiting", experiment: "HUVEC-01", attempt: 1, reason: "[deadline] late" });
   progress.next({ type: "worker", address: "gpu1:7411", state: "lost", detail: "no connection" });
   assert.match(err(), /HUVEC-01: attempt 1 failed and is repeated: \[deadline\] late\n/);
   t.mock.timers.tick(250);

@@ -113,7 +113,7 @@ export default defineStage({
     .trimEnd()
     .split("\n")
     .map((line) => JSON.parse(line))
-    .filter(({ type }) => type === "experiment-started");
+    .filter(({ type }) => type === "experiment-running");
   assert.deepEqual(
     started.map(({ experiment }) => experiment),
     ["HUVEC-02", "HUVEC-03"],

@@ -54,8 +54,8 @@ test("a subscriber gets the events as they were published, and only those that i
   const store = await openStore(t);
   const { address } = await serve(t, store);
   const node = publisher(store);
-  node.next({ type: "experiment-started", experiment: "HUVEC-01", attempt: 1, plates: [] });
-  node.next({ type: "experiment-retried", experiment: "HUVEC-01", attempt: 1, reason: "flaky", code: "internal" });
+  node.next({ type: "experiment-running", experiment: "HUVEC-01", attempt: 1, plates: [] });
+  node.next({ type: "experiment-waiting", experiment: "HUVEC-01", attempt: 1, reason: "flaky", code: "internal" });
   await node.publishResult(resultOf("HUVEC-01", 3));
   const all = await read(address, {}, { storedOnly: true });
   const kept: Numbered[] = [];
@@ -124,7 +124,7 @@ test("a node that leaves says so, and the subscriber goes on where another one s
   assert.match(lost[0]!, /this node leaves|connection|ECONN/i);
 });
 
-test("a run that ends while the connection is lost is given up, and the subscriber told where the rest is", async (t) => {
+test("a run that ends while the connection is lost ends the wait, and the subscriber learns where the rest is", async (t) => {
   const store = await openStore(t);
   await publisher(store).publishResult(resultOf("HUVEC-01", 2));
   const server = await serve(t, store);

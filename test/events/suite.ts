@@ -89,8 +89,8 @@ export const testEvents = (name: string, open: (t: TestContext) => Promise<Event
   test(`${name} - a subscriber takes what it asks for`, async (t) => {
     const store = await open(t);
     const node = publisher(store);
-    node.next({ type: "experiment-started", experiment: "HUVEC-01", attempt: 1, plates: [] });
-    node.next({ type: "experiment-retried", experiment: "HUVEC-01", attempt: 1, reason: "flaky", code: "internal" });
+    node.next({ type: "experiment-running", experiment: "HUVEC-01", attempt: 1, plates: [] });
+    node.next({ type: "experiment-waiting", experiment: "HUVEC-01", attempt: 1, reason: "flaky", code: "internal" });
     await node.publishResult(resultOf("HUVEC-01", 2));
     await openEventPublisher(store, "c", () => "U2OS").publishResult({
       ...resultOf("U2OS-01", 1),

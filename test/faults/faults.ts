@@ -101,7 +101,7 @@ export const faults: readonly Fault[] = [
     name: "an experiment whose images cannot be decoded",
     arrange: { workers: 1, nodes: 1, poison: "HUVEC-03" },
     async break(scene) {
-      await scene.nodes[0]!.hear(({ type, experiment }) => type === "experiment-started" && experiment === "HUVEC-03");
+      await scene.nodes[0]!.hear(({ type, experiment }) => type === "experiment-running" && experiment === "HUVEC-03");
       scene.strike();
     },
     givenUp: { experiment: "HUVEC-03", attempts: 1, stage: "decode", reason: /unreadable-image.*HUVEC-03/s },
@@ -124,7 +124,7 @@ export const faults: readonly Fault[] = [
     async break(scene) {
       const address = `127.0.0.1:${await freePort()}`;
       const node = scene.startNode("node-1", "--results-listen", address);
-      await node.hear(({ type }) => type === "experiment-started");
+      await node.hear(({ type }) => type === "experiment-running");
       const link = await openLink(address);
       scene.onClose(link.close);
       const slow = scene.followResults(link.address);

@@ -134,7 +134,7 @@ const recovery = ({ nodes, struckAt = 0 }: Scene): number | undefined => {
       .map(({ experiment, time }) => [experiment!, Date.parse(time!)] as const)
       .sort(([, a], [, b]) => b - a);
   const ends = new Map(times("experiment-done", "experiment-failed")); // the first of each
-  const hit = times("experiment-started")
+  const hit = times("experiment-running")
     .filter(([experiment, at]) => at <= struckAt && ends.get(experiment)! > struckAt)
     .map(([experiment]) => ends.get(experiment)!);
   return hit.length === 0 ? undefined : (Math.max(...hit) - struckAt) / 1000;

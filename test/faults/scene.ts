@@ -228,7 +228,7 @@ const poisoned = async (data: string, copy: string, experiment: string): Promise
 const oneThirdDone = async (node: Process): Promise<Process> => {
   const sites = new Map<string, number>();
   await node.hear(({ type, experiment = "", plates = [] }) => {
-    if (type === "experiment-started") {
+    if (type === "experiment-running") {
       sites.set(experiment, Math.ceil(plates.reduce((sum, plate) => sum + plate.sites, 0) / 3));
     }
     if (type !== "site-done") return false;

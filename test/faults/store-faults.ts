@@ -176,7 +176,7 @@ export const storeFaults: readonly Fault[] = [
       const { experiment = "" } = await firstDone(scene);
       const [node] = scene.nodes;
       const count = (wanted: string) => node!.said.filter(({ type }) => type === wanted).length;
-      while (count("experiment-started") === count("experiment-done")) await sleep(50);
+      while (count("experiment-running") === count("experiment-done")) await sleep(50);
       scene.strike();
       await node!.kill();
       await truncate(join(scene.folder, "node-1", "experiments", experiment, "wells.json"));

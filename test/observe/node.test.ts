@@ -19,20 +19,20 @@ const worker = (state: "ready" | "lost", address = "gpu1:7411"): Status => ({
   detail: "no answer",
 });
 const started: Status = {
-  type: "experiment-started",
+  type: "experiment-running",
   experiment: "HUVEC-18",
   attempt: 2,
   plates: [{ plate: "1", sites: 6 }],
 };
-const retried: Status = {
-  type: "experiment-retried",
+const waiting: Status = {
+  type: "experiment-waiting",
   experiment: "HUVEC-18",
   attempt: 2,
   code: "deadline",
   stage: "infer",
   reason: "too late",
 };
-const givenUp: Status = {
+const failed: Status = {
   type: "experiment-failed",
   stage: "decode",
   failure: { experiment: "RPE-01", cellType: "RPE", attempts: 3, code: "invalid-data", reason: "no such file" },
@@ -71,7 +71,7 @@ test("what happens in a run is counted; what a node holds is read", async () => 
   has("platestream_bus_connected 1");
   has("platestream_ready 0");
 
-  for (const status of [retried, givenUp]) next(status);
+  for (const status of [waiting, failed]) next(status);
   next({ type: "bus", state: "lost", detail: "" });
   const later = await metrics.text();
   assert.match(later, /^platestream_experiments_running 0$/m);
@@ -110,7 +110,7 @@ test("a node is ready while some worker is and the bus answers, until it leaves"
 
 test("a failed attempt is a warning and a failed experiment an error, both with what failed", () => {
   const { log, lines } = recorded();
-  for (const status of [started, retried, givenUp]) logStatus(log, status);
+  for (const status of [started, waiting, failed]) logStatus(log, status);
   logStatus(log, { type: "site-done", experiment: "HUVEC-18", plate: "1" });
   assert.deepEqual(
     lines.map(({ time: _, ...line }) => line),

@@ -166,7 +166,7 @@ test("plugin that throws - the error names plugin, stage, experiment and item; r
     /^stage mine of plugin \.\/mine\.ts \(.*run\.test\.js:\d+:\d+\), experiment HUVEC-01, item plate \d well B03 site \d: no B03 here$/,
   );
   assert.equal(outcome.failures[0]!.attempts, 2);
-  assert.equal(outcome.statuses.filter(({ type }) => type === "experiment-retried").length, 1);
+  assert.equal(outcome.statuses.filter(({ type }) => type === "experiment-waiting").length, 1);
 });
 
 test("plugin that throws - other experiments go on, and an attempt that works counts", async (t) => {
@@ -235,7 +235,7 @@ test("run - draining finishes what runs and takes nothing more", async (t) => {
   const drain = new AbortController();
   const outcome = await run(experiments, chainWith(), {
     drain: drain.signal,
-    onStatus: (status) => status.type === "experiment-started" && drain.abort(),
+    onStatus: (status) => status.type === "experiment-running" && drain.abort(),
   });
   assert.deepEqual(
     outcome.results.map(({ experiment }) => experiment.id),

@@ -77,7 +77,7 @@ const work = async (scene: Scene, as: Role): Promise<void> => {
       const delivery = await bus.take(signal);
       if (delivery === undefined) break;
       const { experiment, attempt } = delivery;
-      events.next({ type: "experiment-started", experiment: experiment.id, attempt, plates: [] });
+      events.next({ type: "experiment-running", experiment: experiment.id, attempt, plates: [] });
       if (first) await events.publishResult(resultOf(experiment.id, [{ well: "B02", called: "1" }]));
       await (first ? delivery.done() : delivery.fail("poison", undefined, attempt));
     }

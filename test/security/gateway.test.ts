@@ -93,7 +93,7 @@ test("submitting goes to a bus or to its gateway", async () => {
   }
 });
 
-test("a gateway answers while tables are read, refuses what is no regular file, and sees that a table has changed", async (t) => {
+test("a gateway answers while tables are read, refuses what is not a regular file, and sees that a table has changed", async (t) => {
   const { root, gateway, submit } = await setup(t);
   const blocked = join(root, "blocked");
   await mkdir(blocked);

@@ -58,7 +58,7 @@ test("a stream on which nothing moves any more ends", { timeout: 30_000 }, async
   });
 });
 
-test("the calls of a client that is stopped are given up, and its address is served again", {
+test("the calls of a client that is stopped end, and its address is served again", {
   timeout: 90_000,
 }, async (t) => {
   const { address } = await startGuardedWorker(t, { maxCalls: 2 });

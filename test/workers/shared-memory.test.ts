@@ -193,9 +193,9 @@ test("a worker opens what its user has made in its own folder, and nothing else"
       call.on("error", (error: ServiceError) => resolve(error.details));
     });
   for (const [asked, told] of [
-    ["../secret", /is no name of 32 hexadecimal digits/],
-    [outside, /is no name of 32 hexadecimal digits/],
-    ["", /is no name of 32 hexadecimal digits/],
+    ["../secret", /is not a name of 32 hexadecimal digits/],
+    [outside, /is not a name of 32 hexadecimal digits/],
+    ["", /is not a name of 32 hexadecimal digits/],
     [name("a"), /cannot be opened: ELOOP/],
     [name("b"), /is not a file of the user/],
     [name("c"), /ends before what it is said to hold/],

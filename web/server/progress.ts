@@ -47,7 +47,7 @@ export const openProgress = () => {
     },
     next(status: Status): void {
       switch (status.type) {
-        case "experiment-started": {
+        case "experiment-running": {
           const of = status.plates.reduce((sum, { sites }) => sum + sites, 0);
           running.set(status.experiment, { startedAt: performance.now(), of, sites: 0 });
           break;

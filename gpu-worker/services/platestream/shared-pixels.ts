@@ -40,7 +40,7 @@ export const openSharedFiles = (mostBytes: number, root?: string): SharedFiles =
   return {
     open(name) {
       if (!aName.test(name) || files.has(name))
-        throw notServed(`"${name}" is no name of 32 hexadecimal digits of its own`);
+        throw notServed(`"${name}" is not a name of 32 hexadecimal digits of its own`);
       if (files.size >= mostFiles) throw notServed(`${mostFiles} clients share memory with this worker already`);
       let file: number;
       try {

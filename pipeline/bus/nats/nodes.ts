@@ -60,7 +60,7 @@ export const announceNode = (nodes: Bucket<NodeState>, node: string, cellTypes: 
   return {
     next(status) {
       switch (status.type) {
-        case "experiment-started": {
+        case "experiment-running": {
           const { experiment, attempt, plates } = status;
           const sites = plates.reduce((sum, plate) => sum + plate.sites, 0);
           running.set(experiment, { experiment, attempt, sites, sitesDone: 0 });
@@ -74,7 +74,7 @@ export const announceNode = (nodes: Bucket<NodeState>, node: string, cellTypes: 
         case "experiment-done":
           running.delete(status.report.experiment);
           return announce();
-        case "experiment-retried":
+        case "experiment-waiting":
           running.delete(status.experiment);
           return announce();
         case "experiment-failed":

@@ -48,7 +48,7 @@ export const locks: Door = {
     race("an empty lock", "10 to 17 of them held it", (folder) => writeFile(join(folder, "run.lock"), "")),
     {
       input: "kill -9 of a run, then two starts at the same moment",
-      before: "both got the folder: calls doubled, experiments given up",
+      before: "both got the folder: calls doubled, experiments failed",
       limitSeconds: 150,
       run: (scene) => twoStarts(scene),
     },
@@ -73,14 +73,14 @@ const twoStarts = async (scene: Scene): Promise<Verdict> => {
   const { address } = await scene.sharedWorker();
   const args = ["start", "--data", scene.data, "--worker", address, "--out", scene.path("out"), "--json"];
   const first = scene.process("killed", args);
-  await first.hear(({ type }) => type === "experiment-started");
+  await first.hear(({ type }) => type === "experiment-running");
   await first.kill();
   const both = await Promise.all([1, 2].map(() => scene.pipeline(args, { limitSeconds: 100 })));
   const won = both.filter(({ code }) => code === 0);
   if (won.length === 0) return unclear(both.map(({ err }) => err.slice(-200)).join(" | "));
   if (won.length === 2) {
     const { startedAt } = JSON.parse(await readFile(scene.path("out", "run.json"), "utf8")) as { startedAt: string };
-    const late = both.every(({ out }) => out.includes("experiment-started"));
+    const late = both.every(({ out }) => out.includes("experiment-running"));
     return late ? unclear(`both ran experiments (${startedAt})`) : clear("one ran, the other came after it");
   }
   const calls = await readFile(scene.path("out", "calls.csv"), "utf8");

@@ -58,7 +58,7 @@ export const secrets: Door = {
         const args = ["start", "--data", scene.data, "--model", scene.model, "--out", scene.path("out"), "--json"];
         const node = scene.process("node", args, env);
         const seen = new Set<string>();
-        while (node.running() && !node.said.some(({ type }) => type === "experiment-started")) {
+        while (node.running() && !node.said.some(({ type }) => type === "experiment-running")) {
           for (const pid of (await readdir("/proc")).filter((name) => /^\d+$/.test(name))) {
             const line = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
             if (line.includes(scene.folder) || line.includes("worker")) seen.add(line);
