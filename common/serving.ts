@@ -24,6 +24,16 @@ export const servingSchema = z.strictObject({
     .enum(["none", "image", "plate", "experiment"])
     .default("none")
     .describe("whose mean and deviation of grey levels become 0 and 1"),
+  sites: z
+    .enum(["sigmoids", "logits"])
+    .default("sigmoids")
+    .describe(
+      "what is averaged over the sites of a well: sigmoid outputs, of networks that learnt every class by itself; or logits, whose softmax is then taken, of those that learnt one class of all",
+    ),
+  allViews: z
+    .boolean()
+    .default(false)
+    .describe("whether every image is predicted in all its quarter turns and their mirror images, which are averaged"),
 });
 export type Serving = z.output<typeof servingSchema>;
 
@@ -31,7 +41,16 @@ export type Serving = z.output<typeof servingSchema>;
 export const sourceServing: Serving = servingSchema.parse({});
 
 /** `by experiment, batches of 32, 128 images to calibrate on` */
-export const describeServing = ({ domain, minImages, batch, calibrationImages, sourceWeight, normalize }: Serving) =>
+export const describeServing = ({
+  domain,
+  minImages,
+  batch,
+  calibrationImages,
+  sourceWeight,
+  normalize,
+  sites,
+  allViews,
+}: Serving) =>
   [
     `by ${domain}`,
     ...(minImages > 0 ? [`by experiment where plates have under ${minImages} images`] : []),
@@ -39,6 +58,8 @@ export const describeServing = ({ domain, minImages, batch, calibrationImages, s
     `${calibrationImages} images to calibrate on`,
     ...(sourceWeight > 0 ? [`blended with ${sourceWeight} of training`] : []),
     ...(normalize === "none" ? [] : [`grey levels normalised by ${normalize}`]),
+    ...(sites === "logits" ? ["logits averaged over sites"] : []),
+    ...(allViews ? ["every image in all its views"] : []),
   ].join(", ");
 
 /** The domain of one experiment's statistics, given the number of images of each of its plates. */

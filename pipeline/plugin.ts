@@ -27,7 +27,7 @@ export type { CalibratedStatistics, Images, ModelChoice, Prediction, Statistics 
 export { findMixUps } from "../common/mix-ups/find-mix-ups.ts";
 export { seenWells } from "../common/mix-ups/seen-wells.ts";
 export type { ModelInfo } from "../common/model-info.ts";
-export { byteSize, sigmoid } from "../common/quantities.ts";
+export { byteSize, sigmoid, softmax } from "../common/quantities.ts";
 export { seededRandom, seededShuffle } from "../common/random.ts";
 export { domainFor, type Serving } from "../common/serving.ts";
 export type { Experiment, Site, WellType } from "../screen/experiment.ts";
@@ -40,6 +40,7 @@ export { describeFrame, type Frame, readSite, readSourceHeader, type SitePixels 
 export type { Affine, Lease, SiteImage } from "../screen/site-image.ts";
 export { type Moments, momentsOf, standardise } from "../screen/standardise.ts";
 export { rangeOption } from "../screen/value-range.ts";
+export { allViews, type View, viewOf } from "../screen/views.ts";
 export type { Condition } from "./stage/conditions.ts";
 export * from "./stage/items.ts";
 export { learnFromSample, type Sampling } from "./stage/sample.ts";

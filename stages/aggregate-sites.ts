@@ -3,9 +3,11 @@ import {
   type Context,
   defineStage,
   PlatestreamError,
+  type Serving,
   type SitePrediction,
   type SiteVote,
   sigmoid,
+  softmax,
   type WellPrediction,
   z,
 } from "../pipeline/plugin.ts";
@@ -15,16 +17,25 @@ const config = z.strictObject({
     .union([z.literal("all"), z.array(z.int().positive()).min(1)])
     .default("all")
     .describe("sites of a well that count: all, or a list of their numbers"),
+  average: z
+    .enum(["as-trained", "sigmoids", "logits"])
+    .default("as-trained")
+    .describe(
+      "what is averaged: sigmoid outputs, or logits, whose softmax is then taken; as-trained: what the bundle says",
+    ),
 });
 type Config = z.output<typeof config>;
+
+type Average = Serving["sites"];
 
 /** Sums over the predictions of one well. */
 interface WellSum {
   /** That of the lowest site: the one that gives what a well takes over from its sites. */
   first: SitePrediction;
-  readonly probabilities: Sums;
+  /** Of sigmoid outputs, or of logits. */
+  readonly outputs: Sums;
   readonly features: Sums;
-  /** By site, and by class that was best in some of its rounds: in how many, and the sum of its sigmoid outputs there. */
+  /** By site, and by class that was best in some of its rounds: in how many, and the sum of its probabilities there. */
   readonly best: Map<number, Map<number, { readonly rounds: number; readonly sum: number }>>;
   readonly rounds: Set<number>;
   count: number;
@@ -38,24 +49,30 @@ interface Sums {
 }
 
 /**
- * Averages what a well's sites say in all rounds: the sigmoid outputs (not the logits, as in the source) and the
- * features. Wells come out when the experiment is complete: plate after plate in the experiment's order, row after row.
+ * Averages what a well's sites say in all rounds: their features, and the sigmoid outputs (not the logits, as in the
+ * source) or, of a network that learnt one class of all, the logits. Wells come out when the experiment is complete: plate after plate in the experiment's order, row after row.
  */
 export const aggregateSites = defineStage({
   name: "aggregate-sites",
-  description: "Averages the sigmoid outputs and the features of a well over its sites and rounds.",
+  description: "Averages what the network says of a well, and its features, over its sites and rounds.",
   input: "site-prediction",
   output: "well-prediction",
   config,
   conditions: { "one-site": { sites: [1] } },
-  apply: ({ sites }, context) => {
+  apply: ({ sites, average: wanted }, context) => {
     checkSites(sites, context);
+    const average = wanted === "as-trained" ? context.serving.sites : wanted;
     return pipe(
       reduce((wells: Map<string, WellSum>, prediction: SitePrediction) => {
-        if (sites === "all" || sites.includes(prediction.site.site)) add(wells, prediction);
+        if (sites === "all" || sites.includes(prediction.site.site)) add(wells, prediction, average);
         return wells;
       }, new Map()),
-      mergeMap((wells) => inOrder(Array.from(takeAll(wells), predictionOf), context)),
+      mergeMap((wells) =>
+        inOrder(
+          Array.from(takeAll(wells), (well) => predictionOf(well, average)),
+          context,
+        ),
+      ),
     ) as (predictions: Observable<SitePrediction>) => Observable<WellPrediction>;
   },
 });
@@ -78,13 +95,13 @@ const checkSites = (sites: Config["sites"], { experiment, note }: Context): void
   }
 };
 
-const add = (wells: Map<string, WellSum>, prediction: SitePrediction): void => {
+const add = (wells: Map<string, WellSum>, prediction: SitePrediction, average: Average): void => {
   const { site, logits, features, round } = prediction;
   let sum = wells.get(keyOf(site));
   if (sum === undefined) {
     sum = {
       first: prediction,
-      probabilities: zeros(logits.length),
+      outputs: zeros(logits.length),
       features: zeros(features.length),
       best: new Map(),
       rounds: new Set(),
@@ -96,13 +113,14 @@ const add = (wells: Map<string, WellSum>, prediction: SitePrediction): void => {
   if (site.site < sum.first.site.site) sum.first = prediction;
   let best = 0;
   for (let k = 0; k < logits.length; k++) {
-    addTo(sum.probabilities, k, sigmoid(logits[k]!));
+    addTo(sum.outputs, k, average === "logits" ? logits[k]! : sigmoid(logits[k]!));
     if (logits[k]! > logits[best]!) best = k;
   }
   for (let f = 0; f < features.length; f++) addTo(sum.features, f, features[f]!);
   const bests = sum.best.get(site.site) ?? new Map();
   const { rounds, sum: before } = bests.get(best) ?? { rounds: 0, sum: 0 };
-  sum.best.set(site.site, bests.set(best, { rounds: rounds + 1, sum: before + sigmoid(logits[best]!) }));
+  const probability = average === "logits" ? softmax(logits)[best]! : sigmoid(logits[best]!);
+  sum.best.set(site.site, bests.set(best, { rounds: rounds + 1, sum: before + probability }));
   sum.rounds.add(round);
   sum.count += 1;
 };
@@ -157,7 +175,7 @@ const identityOf = ({ model: { name, version, cellType } }: SitePrediction): str
 const kindOf = ({ statistics }: SitePrediction): string =>
   statistics === "running" || statistics === "batch" ? statistics : "calibrated";
 
-const predictionOf = ({ first, probabilities, features, best, rounds, count }: WellSum): WellPrediction => {
+const predictionOf = ({ first, outputs, features, best, rounds, count }: WellSum, average: Average): WellPrediction => {
   const { site, model, statistics } = first;
   return {
     experiment: site.experiment,
@@ -165,7 +183,7 @@ const predictionOf = ({ first, probabilities, features, best, rounds, count }: W
     well: site.well,
     wellType: site.wellType,
     ...(site.treatment === undefined ? {} : { treatment: site.treatment }),
-    probabilities: meanOf(probabilities, count),
+    probabilities: average === "logits" ? softmax(meanOf(outputs, count)) : meanOf(outputs, count),
     features: meanOf(features, count),
     sites: [...best.keys()].sort((a, b) => a - b),
     rounds: rounds.size,

@@ -1,5 +1,6 @@
 import { from, mergeMap, type Observable, pipe } from "rxjs";
 import {
+  allViews,
   type Batch,
   type CallOptions,
   type Context,
@@ -15,6 +16,7 @@ import {
   packImages,
   type SitePrediction,
   type Statistics,
+  viewOf,
   z,
 } from "../pipeline/plugin.ts";
 
@@ -34,6 +36,12 @@ const config = z.strictObject({
     .describe(
       "images that the training statistics count as when calibrated ones are blended with them; 0: not at all; as-trained: what the bundle says",
     ),
+  allViews: z
+    .union([z.literal("as-trained"), z.boolean()])
+    .default("as-trained")
+    .describe(
+      "predict every image in all its quarter turns and their mirror images, 8 of a square, and average them; as-trained: what the bundle says",
+    ),
   deadlineMs: z.int().positive().default(300_000).describe("for one request to one worker, in milliseconds"),
   retries: z.int().min(0).default(3).describe("further attempts of a request, on other workers where there are any"),
 });
@@ -45,12 +53,14 @@ const fewImages = 16;
 interface Options extends Config {
   readonly images: number;
   readonly sourceWeight: number;
+  readonly allViews: boolean;
 }
 
-const resolved = ({ images, sourceWeight, ...rest }: Config, { serving }: Context): Options => ({
+const resolved = ({ images, sourceWeight, allViews, ...rest }: Config, { serving }: Context): Options => ({
   ...rest,
   images: images === "as-trained" ? serving.calibrationImages : images,
   sourceWeight: sourceWeight === "as-trained" ? serving.sourceWeight : sourceWeight,
+  allViews: allViews === "as-trained" ? serving.allViews : allViews,
 });
 
 /**
@@ -133,32 +143,45 @@ const calibrated = (options: Options, context: Context) => {
 const fewNote = (domain: string, images: number): string =>
   `the statistics of ${domain} rest on ${images} images, those of other small ones on as few: their calls are less certain`;
 
+/** Views are like rounds: further predictions of a site, which its well averages. */
 const predict = async (
   batch: Batch,
   statistics: Statistics,
-  options: Config,
+  options: Options,
   context: Context,
 ): Promise<SitePrediction[]> => {
-  const answer = await context.workers.predict(choice(options, context), packed(batch, context), statistics, {
-    ...callOptions(options, context),
-    about: { plate: plateOf([batch]), batch: `${batch.round}.${batch.index}` },
-  });
+  const images = packed(batch, context);
+  const { pixels, shape } = images;
+  const [, , height, width] = shape;
+  const views = options.allViews ? allViews(height, width) : [undefined];
+  const predictions: SitePrediction[] = [];
+  for (const [v, view] of views.entries()) {
+    const seen = view === undefined ? images : { ...images, pixels: viewOf(pixels, view, shape) };
+    const about = { plate: plateOf([batch]), batch: `${batch.round}.${batch.index}` };
+    const answer = await context.workers.predict(choice(options, context), seen, statistics, {
+      ...callOptions(options, context),
+      about,
+    });
+    const row = (values: Float32Array, index: number) => {
+      const length = values.length / batch.images.length;
+      return values.slice(index * length, (index + 1) * length);
+    };
+    for (const [index, { site }] of batch.images.entries()) {
+      predictions.push({
+        site,
+        round: batch.round * views.length + v,
+        logits: row(answer.logits, index),
+        features: row(answer.features, index),
+        model: answer.model,
+        statistics: answer.statistics,
+      });
+    }
+  }
   for (const { lease, site } of batch.images) {
     lease.release();
     context.predicted(site);
   }
-  const row = (values: Float32Array, index: number) => {
-    const length = values.length / batch.images.length;
-    return values.slice(index * length, (index + 1) * length);
-  };
-  return batch.images.map(({ site }, index) => ({
-    site,
-    round: batch.round,
-    logits: row(answer.logits, index),
-    features: row(answer.features, index),
-    model: answer.model,
-    statistics: answer.statistics,
-  }));
+  return predictions;
 };
 
 const choice = ({ model }: Config, { experiment }: Context): ModelChoice => ({

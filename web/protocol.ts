@@ -48,7 +48,7 @@ export interface WellRow {
   /** What the dataset says that it holds. */
   readonly treatment?: string;
   readonly call?: string;
-  /** The network's own probability of the call: a sigmoid output. */
+  /** The network's own probability of the call. */
   readonly probability?: number;
   /** Probability that the call is right, given the plate design. */
   readonly confidence?: number;

@@ -32,7 +32,7 @@ export interface WellPrediction {
   readonly well: string;
   readonly wellType: WellType;
   readonly treatment?: string;
-  /** [classes], mean of the sigmoid outputs. */
+  /** [classes], mean of the sigmoid outputs, or softmax of the mean logits, as the network is served. */
   readonly probabilities: Float32Array;
   /** [features], mean. */
   readonly features: Float32Array;
@@ -45,7 +45,7 @@ export interface WellPrediction {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** The most probable class of one site, and its sigmoid output. */
+/** The most probable class of one site, and its probability. */
 export interface SiteVote {
   readonly site: number;
   readonly treatment: string;
@@ -67,7 +67,7 @@ export interface Call {
   readonly prediction: WellPrediction;
   /** Class called. */
   readonly treatment: string;
-  /** The network's own probability of that class: a sigmoid output, whatever the plates' design. */
+  /** The network's own probability of that class, whatever the plates' design. */
   readonly probability: number;
   /** Probability that the call is right, given the design of all plates; absent where a stage of your own does not say. */
   readonly confidence?: number;

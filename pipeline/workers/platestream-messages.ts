@@ -49,13 +49,15 @@ export const statisticsMessage = (statistics: Statistics, withData: boolean): St
 /** A worker of an older version says nothing of it. Throws "invalid-model" for what no worker of ours says. */
 const servingOf = (message: Model__Output["serving"], where: string): Serving => {
   if (message === null) return sourceServing;
-  const { domain, min_images, batch, calibration_images, source_weight, normalize } = message;
+  const { domain, min_images, batch, calibration_images, source_weight, normalize, all_views, sites } = message;
   const received = {
     domain,
     minImages: min_images,
     batch,
     calibrationImages: calibration_images,
     sourceWeight: source_weight,
+    allViews: all_views,
+    ...(sites === "" ? {} : { sites }),
   };
   return parse(servingSchema, { ...received, normalize }, `${where}, as its worker says it is served`, "invalid-model");
 };

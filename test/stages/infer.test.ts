@@ -57,6 +57,31 @@ test("infer - only the first round's images make statistics", async () => {
   assert.deepEqual(asked.calibrations, [[4]]);
 });
 
+test("infer - in all its views, a site is predicted in each, and its statistics rest on the picture as it is", async () => {
+  const seen: number[][] = [];
+  const free = freeWorkers(freeModel("HUVEC", 8, 2, 1));
+  const workers: Workers = {
+    ...free,
+    predict: (model, batch, statistics, options) => {
+      seen.push([...batch.pixels]);
+      return free.predict(model, batch, statistics, options);
+    },
+  };
+  const image = imageOf({ plate: "1" }, Uint8Array.of(1, 2, 3, 4));
+  const batch: Batch = { domain: "plate 1", round: 1, index: 0, images: [image] };
+  const { context } = contextFor(experiment, workers);
+  const served = { ...context, serving: { ...context.serving, allViews: true } };
+  const out = await runStage<"site-prediction">(infer, { statistics: "running" }, [batch], served);
+  assert.equal(new Set(seen.map(String)).size, 8);
+  assert.deepEqual(seen[0], [1, 2, 3, 4]);
+  assert.deepEqual(
+    out.map(({ round }) => round),
+    [8, 9, 10, 11, 12, 13, 14, 15],
+  );
+  await runStage(infer, { statistics: "running", allViews: false }, [batch], served);
+  assert.equal(seen.length, 9);
+});
+
 for (const statistics of ["running", "batch"] as const) {
   test(`infer - with ${statistics} statistics nothing is calibrated`, async () => {
     const { workers, asked } = recording();

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { seededRandom } from "../../common/random.ts";
-import { betaDraw, drawView, mixRows, writeView } from "../../training/data/augment.ts";
+import { allViews, viewOf, writeView } from "../../screen/views.ts";
+import { betaDraw, drawView, mixRows } from "../../training/data/augment.ts";
 import { epochBatches, type Sample } from "../../training/data/samples.ts";
 import { parseRecipe } from "../../training/loop/recipe.ts";
 
@@ -62,6 +63,22 @@ const seen = (view: Partial<Parameters<typeof writeView>[3]>, size = whole) => {
   writeView(target, 0, nine, { turns: 0, hflip: false, vflip: false, top: 0, left: 0, ...view }, size);
   return [...target];
 };
+
+test("views - a square has eight, all different, and the first is the picture; another rectangle four", () => {
+  const pair = Uint8Array.of(...nine, ...nine.toReversed());
+  const views = allViews(3, 3).map((view) => viewOf(pair, view, [2, 1, 3, 3]));
+  assert.deepEqual(views[0], pair);
+  assert.equal(new Set(views.map(String)).size, 8);
+  assert.deepEqual([...views[1]!], [3, 2, 1, 6, 5, 4, 9, 8, 7, 7, 8, 9, 4, 5, 6, 1, 2, 3]);
+  const six = Uint8Array.of(1, 2, 3, 4, 5, 6);
+  const flat = allViews(2, 3).map((view) => [...viewOf(six, view, [1, 1, 2, 3])]);
+  assert.deepEqual(flat, [
+    [1, 2, 3, 4, 5, 6],
+    [3, 2, 1, 6, 5, 4],
+    [6, 5, 4, 3, 2, 1],
+    [4, 5, 6, 1, 2, 3],
+  ]);
+});
 
 test("augment - quarter turns, mirrors and crops move pixels where they belong", () => {
   assert.deepEqual(seen({}), [...nine]);

@@ -179,6 +179,22 @@ test("training - CosFace trains, and its bundle holds a linear classifier withou
   assert.deepEqual([...weights.get("A")!.get("classifier.bias")!], [0, 0, 0, 0]);
 });
 
+test("training - a computed classifier calls the wells of a network that has learnt for two epochs", async () => {
+  const [stage] = recipe.stages.slice(1, 2);
+  const computed = parseRecipe(
+    { ...recipe, classifier: { kind: "discriminant" }, allViews: true, stages: [{ ...stage!, epochs: 2 }] },
+    "the test's recipe",
+  );
+  const chance = { ...computed, classifier: { kind: "learnt" as const }, stages: [{ ...stage!, epochs: 2 }] };
+  await trainBundle(dataset, options("learnt", { recipe: chance }));
+  await trainBundle(dataset, options("discriminant", { recipe: computed }));
+  const [learnt, discriminant] = await Promise.all([records("learnt"), records("discriminant")]);
+  assert.ok(discriminant.at(-1)!.calibrated! > 0.8, `${discriminant.at(-1)!.calibrated} of the wells right`);
+  assert.ok(discriminant.at(-1)!.calibrated! > learnt.at(-1)!.calibrated!, "no better than what was learnt");
+  const { serving } = (await readBundle(join(folder, "discriminant"))).manifest.cellTypes.A!;
+  assert.deepEqual([serving.sites, serving.allViews], ["logits", true]);
+});
+
 test("training - the last experiment with labelled treatments is held out; all of them leave nothing to learn from", async () => {
   const [stage] = recipe.stages.slice(1, 2);
   const short = { ...recipe, stages: [{ ...stage!, epochs: 1 }] };

@@ -173,6 +173,8 @@ export const startFakeWorker = async (t: TestContext, options: FakeOptions = {})
           calibration_images: 64,
           source_weight: 0,
           normalize: "none",
+          all_views: false,
+          sites: "sigmoids",
         },
       }));
       answer(null, { models, runtime: "fake", provider: "cpu", max_batch: 64 });

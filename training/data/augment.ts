@@ -1,21 +1,7 @@
-/** Changes to images that leave their class alone: quarter turns, mirroring, crops, and MixUp. */
+/** Random views of pictures, which leave their class alone, and MixUp. */
+import type { View, ViewFrame } from "../../screen/views.ts";
 
-/** A view of a square or rectangular picture; the turn comes first, then the mirroring. */
-export interface View {
-  /** Quarter turns counter-clockwise; odd ones need a square picture. */
-  readonly turns: 0 | 1 | 2 | 3;
-  readonly hflip: boolean;
-  readonly vflip: boolean;
-  /** Top left corner of the part that is used. */
-  readonly top: number;
-  readonly left: number;
-}
-
-export interface ViewOptions {
-  readonly height: number;
-  readonly width: number;
-  readonly cropHeight: number;
-  readonly cropWidth: number;
+export interface ViewOptions extends ViewFrame {
   readonly augment: { readonly rot90: boolean; readonly hflip: boolean; readonly vflip: boolean };
 }
 
@@ -33,38 +19,6 @@ export const drawView = (random: () => number, options: ViewOptions): View => {
     top: within(height - cropHeight),
     left: within(width - cropWidth),
   };
-};
-
-/** Writes the view of `source` [C, height, width] to `target` at `at`, as [C, cropHeight, cropWidth]. */
-export const writeView = (
-  target: Uint8Array | Uint16Array,
-  at: number,
-  source: Uint8Array | Uint16Array,
-  { turns, hflip, vflip, top, left }: View,
-  { height, width, cropHeight, cropWidth }: Omit<ViewOptions, "augment">,
-): void => {
-  // Where a step right and a step down in the target lead to in the source, and where the target's corner lies.
-  const corner = (y: number, x: number): readonly [number, number] => {
-    const [my, mx] = [vflip ? cropHeight - 1 - y : y, hflip ? cropWidth - 1 - x : x];
-    if (turns === 0) return [my, mx];
-    if (turns === 1) return [mx, cropWidth - 1 - my];
-    if (turns === 2) return [cropHeight - 1 - my, cropWidth - 1 - mx];
-    return [cropHeight - 1 - mx, my];
-  };
-  const place = (y: number, x: number) => {
-    const [sy, sx] = corner(y, x);
-    return (top + sy) * width + left + sx;
-  };
-  const origin = place(0, 0);
-  const [right, down] = [place(0, 1) - origin, place(1, 0) - origin];
-  const channels = source.length / (height * width);
-  let to = at;
-  for (let channel = 0; channel < channels; channel++) {
-    let row = channel * height * width + origin;
-    for (let y = 0; y < cropHeight; y++, row += down) {
-      for (let x = 0, from = row; x < cropWidth; x++, from += right) target[to++] = source[from]!;
-    }
-  }
 };
 
 /** A number from Beta(alpha, alpha). */

@@ -1,13 +1,15 @@
-/** What a network says of held-out wells, as production asks it: statistics per domain, mean of the sigmoids over sites. */
-import { sigmoid } from "../../common/quantities.ts";
+/** What a network says of held-out wells, as production asks it: statistics per domain, mean over sites. */
+import { sigmoid, softmax } from "../../common/quantities.ts";
 import { seededShuffle } from "../../common/random.ts";
 import { domainFor, type Serving } from "../../common/serving.ts";
 import type { Architecture } from "../../gpu-worker/network/architecture.ts";
+import { allViews, viewOf } from "../../screen/views.ts";
 import { plainImages } from "../data/batches.ts";
 import type { Pictures } from "../data/pictures.ts";
 import { isControl, type Sample } from "../data/samples.ts";
 import type { FlatNetwork } from "../learner/flat.ts";
 import type { Learner } from "../learner/learner.ts";
+import { type LinearClassifier, logitsOf } from "./discriminant.ts";
 import type { Recipe } from "./recipe.ts";
 
 export interface Validation {
@@ -23,6 +25,8 @@ export interface Validation {
   readonly controls: boolean;
   /** Images of a batch. */
   readonly images: number;
+  /** Computes the logits in the place of the network's own last layer. */
+  readonly classifier?: LinearClassifier | undefined;
   /** Which samples are predicted; absent: those that can be scored. */
   readonly scores?: (sample: Sample) => boolean;
 }
@@ -32,61 +36,112 @@ export interface HeldOutWell {
   readonly plate: string;
   readonly well: string;
   readonly truth: string;
-  /** [classes], mean of the sigmoids. */
+  /** [classes] */
   readonly probabilities: Float32Array;
 }
 
 export type NetworkStatistics = Pick<FlatNetwork, "means" | "variances">;
 
 /** How a recipe's networks are served before anything is known of them but how they were trained. */
-export const trainedServing = ({ domain, microBatch, calibrationImages, normalize }: Recipe): Serving => ({
+export const trainedServing = ({
+  domain,
+  microBatch,
+  calibrationImages,
+  normalize,
+  allViews,
+  loss,
+  classifier,
+}: Recipe): Serving => ({
   domain: domain === "plate" ? "plate" : "experiment",
   minImages: 0,
   batch: microBatch,
   calibrationImages,
   sourceWeight: 0,
   normalize,
+  sites: loss.kind === "bce" && classifier.kind === "learnt" ? "sigmoids" : "logits",
+  allViews,
 });
 
-/** By calibrated statistics, or by the given ones. */
-export const predictHeldOut = async (
+/** What the network says of one site. */
+export interface HeldOutSite {
+  readonly sample: Sample;
+  /** [classes] */
+  readonly logits: Float32Array;
+  /** [features] */
+  readonly features: Float32Array;
+}
+
+/**
+ * Site by site, by calibrated statistics or by the given ones; a site that is served in all its views comes once for each.
+ * Sites that cannot be read are not among them.
+ */
+export async function* predictSites(
   validation: Validation,
   how: Serving | NetworkStatistics,
-): Promise<HeldOutWell[]> => {
-  const { learner, pictures, classes, images, samples } = validation;
+): AsyncGenerator<HeldOutSite> {
+  const { learner, pictures, classes, images, samples, classifier } = validation;
   const { scores = (sample: Sample) => isScored(sample, validation) } = validation;
-  const wells = new Map<string, { readonly sample: Sample; readonly sums: Float64Array; count: number }>();
+  const { channels, height, width } = validation.architecture;
+  const views = allViews(height, width).slice(0, "domain" in how && how.allViews ? undefined : 1);
   const { network } = "domain" in how ? await learner.state() : { network: how };
   for (const domain of "domain" in how ? domainsOf(samples, how) : [samples]) {
     const wanted = domain.filter(scores);
     if (wanted.length === 0) continue;
     const statistics = "domain" in how ? await calibrate(domain, network, how, validation) : how;
     for (const [b, batch] of batchesOf(wanted, images).entries()) {
-      const inputs = await plainImages(batch, pictures, validation);
-      const { logits } = await learner.predict(inputs, statistics);
       const fresh = Math.min(images, wanted.length - b * images);
-      for (const [i, sample] of batch.slice(0, fresh).entries()) {
-        if (inputs.samples[i] !== sample) continue; // it cannot be read, and another one took its place
-        const { experiment, plate, well } = sample.site;
-        const key = `${experiment}\n${plate}\n${well}`;
-        const entry = wells.get(key) ?? { sample, sums: new Float64Array(classes.length), count: 0 };
-        wells.set(key, entry);
-        for (const k of classes.keys()) entry.sums[k]! += sigmoid(logits[i * classes.length + k]!);
-        entry.count += 1;
+      const inputs = await plainImages(batch, pictures, validation);
+      for (const view of views) {
+        const pixels = viewOf(inputs.pixels, view, [images, channels, height, width]);
+        const { logits, features } = await learner.predict({ ...inputs, pixels }, statistics);
+        const length = features.length / images;
+        for (const [i, sample] of batch.slice(0, fresh).entries()) {
+          if (inputs.samples[i] !== sample) continue; // it cannot be read, and another one took its place
+          const own = features.slice(i * length, (i + 1) * length);
+          const learnt = logits.slice(i * classes.length, (i + 1) * classes.length);
+          yield { sample, features: own, logits: classifier === undefined ? learnt : logitsOf(classifier, own) };
+        }
       }
     }
+  }
+}
+
+/** Well by well: the means over its sites and views. */
+export const predictHeldOut = async (
+  validation: Validation,
+  how: Serving | NetworkStatistics,
+): Promise<HeldOutWell[]> => {
+  const count = validation.classes.length;
+  const wells = new Map<string, { readonly sample: Sample; readonly sums: Float64Array; count: number }>();
+  const { sites } = "domain" in how ? how : trainedServing(validation.recipe);
+  for await (const { sample, logits } of predictSites(validation, how)) {
+    const { experiment, plate, well } = sample.site;
+    const key = `${experiment}\n${plate}\n${well}`;
+    const entry = wells.get(key) ?? { sample, sums: new Float64Array(count), count: 0 };
+    wells.set(key, entry);
+    for (const [k, logit] of logits.entries()) entry.sums[k]! += sites === "logits" ? logit : sigmoid(logit);
+    entry.count += 1;
   }
   return [...wells.values()].map(({ sample: { site, treatment }, sums, count }) => ({
     experiment: site.experiment,
     plate: site.plate,
     well: site.well,
     truth: treatment,
-    probabilities: Float32Array.from(sums, (sum) => sum / count),
+    probabilities: probabilitiesOf(
+      sums.map((sum) => sum / count),
+      sites,
+    ),
   }));
 };
 
+const probabilitiesOf = (means: Float64Array, sites: Serving["sites"]): Float32Array =>
+  sites === "logits" ? softmax(Float32Array.from(means)) : Float32Array.from(means);
+
 export const isScored = (sample: Sample, { controls, classes }: Pick<Validation, "controls" | "classes">): boolean =>
   isControl(sample) === controls && classes.includes(sample.treatment);
+
+export const canValidate = (validation: Validation): boolean =>
+  validation.samples.some((sample) => isScored(sample, validation));
 
 const groupBy = (samples: readonly Sample[], keyOf: (sample: Sample) => string): Sample[][] => {
   const groups = new Map<string, Sample[]>();

@@ -72,6 +72,9 @@ export const learnerOptions = (task: NetworkTask, stage: Stage): LearnerOptions 
   };
 };
 
+export const haveSameClasses = (one: Stage, other: Stage): boolean =>
+  (one.images === "controls") === (other.images === "controls");
+
 export const samplesOfStage = ({ training, validation, recipe }: NetworkTask, stage: Stage): Sample[] =>
   (stage.images === "all" ? [...training, ...validation] : training).filter((sample) => inStage(sample, stage, recipe));
 

@@ -17,6 +17,20 @@ const shapeSchema = z.strictObject({
   stem: z.enum(["imagenet", "small"]).default("imagenet").describe("7x7/2 and pool 3/2, or 5x5/2 and pool 2/2"),
 });
 
+const classifierSchema = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("learnt").describe("by the optimiser, with the rest of the network") }),
+  z.strictObject({
+    kind: z.literal("discriminant").describe("after a stage, as Fisher's linear discriminant of the features"),
+    shrinkage: z
+      .number()
+      .min(0)
+      .max(1)
+      .default(0.1)
+      .describe("share of the identity in the covariance within the classes"),
+    temperature: z.number().positive().default(4).describe("what its log-likelihoods are divided by"),
+  }),
+]);
+
 const scheduleSchema = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("constant") }),
   z.strictObject({
@@ -108,6 +122,9 @@ export const recipeSchema = z.strictObject({
       "divide images by the illumination functions that the table names; serve it with decode.illumination=true",
     ),
   loss: lossSchema.prefault({}),
+  classifier: classifierSchema
+    .default({ kind: "learnt" })
+    .describe("where the last layer of what is scored and served comes from"),
   domain: z
     .enum(["plate", "experiment", "cell-type", "random"])
     .default("plate")
@@ -121,6 +138,10 @@ export const recipeSchema = z.strictObject({
     .default("sum")
     .describe("over the micro-batches of a step; the source adds them up"),
   imagesPerEpoch: z.int().positive().optional().describe("a random part of the images; absent: all of them"),
+  allViews: z
+    .boolean()
+    .default(false)
+    .describe("predict every image in its quarter turns and their mirror images, and average; here and when serving"),
   crop: z.int().positive().optional().describe("side of a random crop in pixels; absent: the whole image"),
   augment: z
     .strictObject({
@@ -165,7 +186,10 @@ export const parseRecipe = (value: unknown, source: string): Recipe => {
   return parsed.data;
 };
 
-const contradictions = ({ stages, normalize, loss, plateInput }: Recipe): string[] => [
+const contradictions = ({ stages, normalize, loss, plateInput, classifier }: Recipe): string[] => [
+  ...(classifier.kind === "discriminant" && plateInput
+    ? ["plateInput: the discriminant is one of the features alone"]
+    : []),
   ...(loss.kind === "cosface" && plateInput ? ["plateInput: CosFace compares features alone"] : []),
   ...repeated(stages.map(({ name }) => name)).map((name) => `stages: two are called "${name}"`),
   ...(normalize === "image" && stages.some(({ mixup, cutmix }) => mixup > 0 || cutmix > 0)

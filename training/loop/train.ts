@@ -6,27 +6,29 @@ import { PlatestreamError } from "../../common/errors.ts";
 import type { Serving } from "../../common/serving.ts";
 import type { Weights } from "../../gpu-worker/network/architecture.ts";
 import type { Site } from "../../screen/experiment.ts";
-import { plainImages, type TrainingBatch, trainingBatch } from "../data/batches.ts";
-import { openPictures, type Pictures } from "../data/pictures.ts";
-import { checkSamples, epochBatches, stageClasses } from "../data/samples.ts";
+import { type TrainingBatch, trainingBatch } from "../data/batches.ts";
+import { openPictures } from "../data/pictures.ts";
+import { checkSamples, epochBatches, type Sample, stageClasses } from "../data/samples.ts";
 import { flatten, unflatten } from "../learner/flat.ts";
-import type { Learner } from "../learner/learner.ts";
 import { openRemoteLearner } from "../learner/remote-learner.ts";
 import { beginningOf, type Checkpoint, type Progress, readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
+import { computedClassifier } from "./computed-classifier.ts";
+import { endStage } from "./end-stage.ts";
 import type { EpochRecord } from "./epoch-record.ts";
-import { isScored, trainedServing, type Validation } from "./held-out-wells.ts";
+import { canValidate, trainedServing, type Validation } from "./held-out-wells.ts";
 import { openMetrics } from "./metrics.ts";
 import {
   architectureOf,
   freshState,
+  haveSameClasses,
   imagesOfStages,
   learnerOptions,
   type NetworkTask,
   samplesOfStage,
 } from "./network-task.ts";
 import { rateAt, type Stage } from "./recipe.ts";
-import { chooseServing, type Score, validate } from "./validate.ts";
-import { linearHead, startWeights, withNewHead } from "./weights.ts";
+import { type Score, validate } from "./validate.ts";
+import { startWeights } from "./weights.ts";
 
 export interface TrainedNetwork {
   readonly weights: Weights;
@@ -139,7 +141,7 @@ export const trainNetwork = async (task: NetworkTask): Promise<TrainedNetwork> =
 
         const due = (epoch + 1) % recipe.validateEvery === 0 || epoch + 1 === stage.epochs;
         const heldOut = stage.images !== "all" && canValidate(validation);
-        const fresh = due && heldOut ? await validate(validation, trainedServing(recipe)) : undefined;
+        const fresh = due && heldOut ? await scoreOf(validation, samples) : undefined;
         let { best } = progress;
         if (fresh !== undefined) {
           if (fresh.calibrated > best) {
@@ -164,15 +166,15 @@ export const trainNetwork = async (task: NetworkTask): Promise<TrainedNetwork> =
         task.onEpoch(epochLine(cellType, stage, epoch, loss, seconds, fresh));
         await save({ epoch: epoch + 1, batch: 0, lossSum: 0, skipped: 0, best });
       }
-      ({ state, progress } = await afterStage(task, { state, progress }, learner, pictures, bestPath));
     } finally {
       await learner.close();
     }
-    if (stage.images === "training" && canValidate(validation)) {
-      const serving = await judged(task, stage, validation, bestPath);
-      progress = { ...progress, serving };
+    const ended = await endStage(task, { state, progress }, validation, samples, bestPath);
+    ({ state, progress } = ended.next);
+    if (progress.stage === recipe.stages.length - 1) {
+      const network = flatten(architecture, ended.served, "the network before the last stage");
+      await writeCheckpoint(beforePath, { state: { ...state, network }, progress });
     }
-    if (progress.stage === recipe.stages.length - 1) await writeCheckpoint(beforePath, { state, progress });
     await writeCheckpoint(lastPath, { state, progress });
   }
 
@@ -202,73 +204,12 @@ const bestScore = (records: readonly EpochRecord[]): TrainedNetwork["score"] => 
   return best && { running: best.running, calibrated: best.calibrated };
 };
 
-const haveSameClasses = (one: Stage, other: Stage): boolean =>
-  (one.images === "controls") === (other.images === "controls");
-
 /** Before the first stage. */
 const beginning = async (task: NetworkTask, identity: string): Promise<Checkpoint> => {
   const stage = task.recipe.stages[0]!;
   const architecture = architectureOf(task, stage);
   const weights = await startWeights(architecture, task.recipe, task.cellType);
   return { state: freshState(task, stage, weights), progress: beginningOf(0, identity) };
-};
-
-/** How the best network of a stage is served best. */
-const judged = async (task: NetworkTask, stage: Stage, validation: Validation, bestPath: string): Promise<Serving> => {
-  const { network, average } = (await readCheckpoint(bestPath))!.state;
-  const weights = average.length > 0 ? average : network.weights;
-  const options = { ...learnerOptions(task, stage), averaging: 0 };
-  const learner = await openRemoteLearner(task.provider, options, { ...network, weights });
-  try {
-    return await chooseServing({ ...validation, learner }, trainedServing(task.recipe));
-  } finally {
-    await learner.close();
-  }
-};
-
-/** What the next stage starts with: the stage's best weights where it was validated, else its last. */
-const afterStage = async (
-  task: NetworkTask,
-  { state, progress }: Checkpoint,
-  learner: Learner,
-  pictures: Pictures,
-  bestPath: string,
-): Promise<Checkpoint> => {
-  const { recipe } = task;
-  const [stage, next] = [recipe.stages[progress.stage]!, recipe.stages[progress.stage + 1]];
-  const kept = progress.best >= 0 ? ((await readCheckpoint(bestPath)) ?? { state }).state : state;
-  const network = kept.average.length > 0 ? { ...kept.network, weights: kept.average } : kept.network;
-  const before = architectureOf(task, stage);
-  const weights = unflatten(before, network);
-  const { serving } = progress;
-  const place = {
-    ...beginningOf(progress.stage + 1, progress.identity),
-    ...(serving === undefined ? {} : { serving }),
-  };
-  if (next === undefined) {
-    if (recipe.loss.kind !== "cosface") return { state: { ...state, network }, progress: place };
-    const length = await featureLength(task, learner, pictures);
-    const served = linearHead(weights, before, recipe.loss.scale, length);
-    return { state: { ...state, network: flatten(before, served, "the trained network") }, progress: place };
-  }
-  const after = architectureOf(task, next);
-  const carried = haveSameClasses(stage, next)
-    ? weights
-    : withNewHead(weights, after, recipe, recipe.seed + place.stage);
-  return { state: freshState(task, next, carried), progress: place };
-};
-
-/** Mean length of the features of some training images, under their own statistics. */
-const featureLength = async (task: NetworkTask, learner: Learner, pictures: Pictures): Promise<number> => {
-  const { recipe, training } = task;
-  const place = { architecture: architectureOf(task, recipe.stages.at(-1)!), recipe };
-  const count = recipe.microBatch;
-  const chosen = Array.from({ length: count }, (_, i) => training[i % training.length]!);
-  const images = await plainImages(chosen, pictures, place);
-  const { features } = await learner.predict(images, await learner.measure(images));
-  const width = features.length / count;
-  const lengths = chosen.map((_, i) => Math.hypot(...features.subarray(i * width, (i + 1) * width)));
-  return lengths.reduce((sum, length) => sum + length, 0) / lengths.length;
 };
 
 /** Reports the first sites that cannot be read; a long list of them says nothing more. */
@@ -282,8 +223,10 @@ const leftOutLines = ({ cellType, onEpoch }: NetworkTask) => {
   };
 };
 
-const canValidate = (validation: Validation): boolean =>
-  validation.samples.some((sample) => isScored(sample, validation));
+const scoreOf = async (validation: Validation, training: readonly Sample[]): Promise<Score> => {
+  const serving = trainedServing(validation.recipe);
+  return validate({ ...validation, classifier: await computedClassifier(validation, training, serving) }, serving);
+};
 
 /** Calls `make` for some items ahead of the one that is asked for, and gives them in order. */
 async function* inOrder(

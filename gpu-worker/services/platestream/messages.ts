@@ -132,6 +132,8 @@ const modelMessage = ({
     calibration_images: serving.calibrationImages,
     source_weight: serving.sourceWeight,
     normalize: serving.normalize,
+    all_views: serving.allViews,
+    sites: serving.sites,
   },
 });
 

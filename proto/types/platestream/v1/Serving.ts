@@ -8,6 +8,8 @@ export interface Serving {
   'calibration_images'?: (number);
   'source_weight'?: (number | string);
   'normalize'?: (string);
+  'all_views'?: (boolean);
+  'sites'?: (string);
 }
 
 export interface Serving__Output {
@@ -17,4 +19,6 @@ export interface Serving__Output {
   'calibration_images': (number);
   'source_weight': (number);
   'normalize': (string);
+  'all_views': (boolean);
+  'sites': (string);
 }
