@@ -41,10 +41,19 @@ test("aggregate - of a network that learnt one class of all, the logits, and the
   const given = [prediction(sites[0]!, [0, Math.log(2)], [1]), prediction(sites[1]!, [0, Math.log(8)], [3])];
   const served = { ...context, serving: { ...context.serving, sites: "logits" as const } };
   const [b02] = await runStage<"well-prediction">(aggregateSites, {}, given, served);
-  assert.deepEqual(Array.from(b02!.probabilities, (share) => share.toFixed(4)), ["0.2000", "0.8000"]);
-  assert.deepEqual(b02!.votes?.map(({ probability }) => probability.toFixed(4)), ["0.6667", "0.8889"]);
+  assert.deepEqual(
+    Array.from(b02!.probabilities, (share) => share.toFixed(4)),
+    ["0.2000", "0.8000"],
+  );
+  assert.deepEqual(
+    b02!.votes?.map(({ probability }) => probability.toFixed(4)),
+    ["0.6667", "0.8889"],
+  );
   const [told] = await runStage<"well-prediction">(aggregateSites, { average: "sigmoids" }, given, served);
-  assert.deepEqual(Array.from(told!.probabilities, (share) => share.toFixed(4)), ["0.5000", "0.7778"]);
+  assert.deepEqual(
+    Array.from(told!.probabilities, (share) => share.toFixed(4)),
+    ["0.5000", "0.7778"],
+  );
 });
 
 test("aggregate - every site votes for the class that most of its rounds found best", async () => {
