@@ -133,7 +133,7 @@ export const statistics: Door = {
         for (const each of tensorsOf(entries)) each.data_offsets = [0, 4 * each.shape[0]!];
         return entries;
       }),
-      /overlap|offset/,
+      /begins at byte/,
     ),
     sends(
       "a shape that is not that of the bytes",
