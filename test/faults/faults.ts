@@ -64,12 +64,12 @@ export const faults: readonly Fault[] = [
   },
   {
     name: "SIGSTOP of one of two workers for 5 s, its deadline is 3 s",
-    arrange: { workers: 2, nodes: 1 },
+    arrange: { workers: 2, nodes: 1, deadlineMs: 3_000 },
     break: firstWorkerStopped,
   },
   {
     name: "SIGSTOP of the only worker for 5 s, its deadline is 3 s",
-    arrange: { workers: 1, nodes: 1 },
+    arrange: { workers: 1, nodes: 1, deadlineMs: 3_000 },
     break: firstWorkerStopped,
   },
   {

@@ -23,6 +23,8 @@ export interface Arrangement {
   readonly poison?: string;
   /** Milliseconds that everything on the links takes longer, each way. */
   readonly delayMs?: number;
+  /** A worker's time for one request, where the fault is that it takes longer; else it has plenty, on a busy machine as well. */
+  readonly deadlineMs?: number;
   /** A clock for the first node that can be set: libfaketime's. */
   readonly clock?: boolean;
 }
@@ -71,8 +73,8 @@ export interface Worker extends Process {
 
 /** Seconds of silence after which a node counts as dead. */
 const lostAfter = 2;
-/** A worker's time for one request; a batch takes a tenth of a second where nothing else runs. */
-const deadlineMs = 3_000;
+/** A batch takes a tenth of a second where nothing else runs. */
+const plentyMs = 20_000;
 
 /** Debian's package faketime. */
 const faketime = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
@@ -95,7 +97,16 @@ const startWorker = async (name: string, model: string, listen = "127.0.0.1:0"):
 export const openScene = async (
   folder: string,
   { data: whole, model }: { readonly data: string; readonly model: string },
-  { workers: workerCount, nodes: nodeCount, links: linked, serverDisk, poison, delayMs, clock = false }: Arrangement,
+  {
+    workers: workerCount,
+    nodes: nodeCount,
+    links: linked,
+    serverDisk,
+    poison,
+    delayMs,
+    deadlineMs = plentyMs,
+    clock = false,
+  }: Arrangement,
 ): Promise<Scene> => {
   const closing: (() => unknown)[] = [];
   const nodes: Process[] = [];
