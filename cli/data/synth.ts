@@ -20,7 +20,7 @@ export const writeSynthetic = async (dir: string, options: SynthOptions): Promis
   const { drain, signal, close } = interruptible(({ type }) => {
     if (type === "draining") process.stderr.write("\ninterrupted: finishing the wells that are being drawn\n");
   });
-  const started = Date.now();
+  const started = performance.now();
   let made = 0;
   try {
     await synthesise(
@@ -38,7 +38,7 @@ export const writeSynthetic = async (dir: string, options: SynthOptions): Promis
     line.close();
     close();
   }
-  const seconds = ((Date.now() - started) / 1000).toFixed(1);
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
   process.stderr.write(
     made === 0
       ? `${dir} holds ${names.join(", ")} already\n`

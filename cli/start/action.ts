@@ -20,8 +20,8 @@ export const startRun = async (options: StartOptions): Promise<number> => {
   const { chain, config, memoryBytes, operations, interrupts, onStatus, progress, opened } = parts;
   const { drain, signal } = interrupts;
   const { bus: url, json = false } = options;
-  const started = Date.now();
-  const seconds = () => (Date.now() - started) / 1_000;
+  const started = performance.now();
+  const seconds = () => (performance.now() - started) / 1_000;
   try {
     const adapt = await openAdapting(parts);
     const work = await (url === undefined ? openOwnWork(parts) : openBusWork(parts, url));

@@ -50,7 +50,7 @@ export const runTraining = async (flags: TrainFlags): Promise<void> => {
     say("interrupted: finishing the step and writing a checkpoint");
     stop.abort();
   });
-  let shown = Date.now();
+  let shown = performance.now();
   await makeFolder(flags.out);
   const unlock = await lockFolder(flags.out);
   try {
@@ -67,8 +67,8 @@ export const runTraining = async (flags: TrainFlags): Promise<void> => {
       stop: stop.signal,
       onStep(step) {
         const every = process.stderr.isTTY ? 200 : 30_000;
-        if (Date.now() - shown < every) return;
-        shown = Date.now();
+        if (performance.now() - shown < every) return;
+        shown = performance.now();
         if (process.stderr.isTTY) live(stepLine(step));
         else process.stderr.write(`${stepLine(step)}\n`);
       },

@@ -45,7 +45,7 @@ export const runExperiment = async ({
   memories,
 }: ExperimentRun): Promise<ExperimentResult> => {
   if (signal.aborted) throw cancelled(signal);
-  const started = new Date();
+  const [startedAt, started] = [new Date().toISOString(), performance.now()];
   const inputs = await readInputs(loaded);
   const network = await networkFor(chain, workers, loaded.cellType);
   const experiment = network === undefined ? loaded : inNetworkOrder(loaded, network);
@@ -111,8 +111,8 @@ export const runExperiment = async ({
     leftOut,
     notes,
     attempts: attempt,
-    startedAt: started.toISOString(),
-    seconds: (Date.now() - started.getTime()) / 1000,
+    startedAt,
+    seconds: (performance.now() - started) / 1000,
     images,
   };
 };

@@ -87,11 +87,11 @@ export const memoryDirectory = (forgetMs: number = workerForgottenMs): WorkerDir
   const entries = new Map<string, { readonly entry: WorkerEntry; readonly until: number }>();
   return {
     async all() {
-      const now = Date.now();
+      const now = performance.now();
       return [...entries.values()].filter(({ until }) => until > now).map(({ entry }) => entry);
     },
     async put(key, entry) {
-      entries.set(key, { entry, until: Date.now() + forgetMs });
+      entries.set(key, { entry, until: performance.now() + forgetMs });
     },
     async remove(key) {
       entries.delete(key);

@@ -182,8 +182,8 @@ export const platestreamWorker = (address: string, given: Partial<PlatestreamWor
     address,
     info,
     async predict(choice, images, statistics, options) {
-      const until = Date.now() + options.deadlineMs;
-      const left = () => ({ ...options, deadlineMs: until - Date.now() });
+      const until = performance.now() + options.deadlineMs;
+      const left = () => ({ ...options, deadlineMs: until - performance.now() });
       const answer = await predict(choice, images, statistics, left);
       return {
         model: await find(choice, answer.model_version, left()),

@@ -184,14 +184,14 @@ export const openPool = (
         return chosen;
       }
       if (usable.length > 0) until = undefined;
-      else if (until === undefined) until = Date.now() + options.patienceMs;
-      else if (Date.now() >= until) throw noWorker(choice, able);
+      else if (until === undefined) until = performance.now() + options.patienceMs;
+      else if (performance.now() >= until) throw noWorker(choice, able);
       await change(waiting[urgency], signal, until);
     }
   };
   const change = (waiters: Set<() => void>, signal: AbortSignal, until: number | undefined): Promise<void> =>
     new Promise((resolve) => {
-      const timer = until === undefined ? undefined : setTimeout(done, Math.max(0, until - Date.now()));
+      const timer = until === undefined ? undefined : setTimeout(done, Math.max(0, until - performance.now()));
       function done() {
         clearTimeout(timer);
         signal.removeEventListener("abort", done);

@@ -155,6 +155,17 @@ test("with no worker left the error names every address and what was heard last"
   );
 });
 
+test("a clock that is set back does not lengthen the wait for a worker", { timeout: 30_000 }, async (t) => {
+  const { a, predict } = await setup(t, [{}], { ...impatient, patienceMs: 1_000 });
+  a.die();
+  const refused = assert.rejects(predict(), { code: "no-worker" });
+  await sleep(300);
+  const now = Date.now();
+  t.mock.method(Date, "now", () => now - 7_200_000);
+  const late = sleep(15_000, undefined, { ref: false }).then(() => assert.fail("it waits for 15 s"));
+  await Promise.race([refused, late]);
+});
+
 test("a request waits for a worker that comes back in time", async (t) => {
   const { a, predict } = await setup(t, [{}], { ...impatient, patienceMs: 5_000 });
   a.die();

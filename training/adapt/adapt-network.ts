@@ -105,7 +105,7 @@ export const adaptNetwork = async (task: AdaptTask): Promise<Adapted> => {
     place = { ...place, first, last: namesOf(labels) };
     for (let round = place.epoch; round < plan.length; round++) {
       if (settled(place.history, recipe)) break;
-      const started = Date.now();
+      const started = performance.now();
       const { stage, at } = plan[round]!;
       const learnt = labels.map((own) => own.slice(0, Math.round(shareAt(stage, at) * own.length)));
       const loss = await learnRound(task, stage, at, round, learnt, learner, pictures);
@@ -120,7 +120,7 @@ export const adaptNetwork = async (task: AdaptTask): Promise<Adapted> => {
         wells: last.length,
         changed: changedShare(place.last, last),
         loss,
-        seconds: (Date.now() - started) / 1000,
+        seconds: (performance.now() - started) / 1000,
       };
       place = { ...place, epoch: round + 1, history: [...place.history, record], last };
       await writeCheckpoint(path, { state: await learner.state(), progress: place });

@@ -85,12 +85,12 @@ export const trainNetwork = async (task: NetworkTask): Promise<TrainedNetwork> =
       images: recipe.microBatch,
     };
     const imagesLater = imagesOfStages(task, progress.stage);
-    let saved = Date.now();
+    let saved = performance.now();
     const save = async (place: Partial<Progress>) => {
       progress = { ...progress, ...place };
       state = await learner.state();
       await writeCheckpoint(lastPath, { state, progress });
-      saved = Date.now();
+      saved = performance.now();
     };
 
     try {
@@ -100,7 +100,7 @@ export const trainNetwork = async (task: NetworkTask): Promise<TrainedNetwork> =
         const first = progress.batch;
         let { lossSum, skipped } = progress;
         let overflows = 0;
-        const started = Date.now();
+        const started = performance.now();
 
         const make = (batch: number) =>
           trainingBatch(batches[batch]!, { ...stage, stage: stage.name, epoch, batch }, classes, pictures, {
@@ -120,7 +120,7 @@ export const trainNetwork = async (task: NetworkTask): Promise<TrainedNetwork> =
           if (!moved) skipped += 1;
           if (overflows > mostOverflows) throw notFinite(loss, cellType, stage, epoch, batch, inputs);
           const done = batch + 1 - first;
-          const imagesPerSecond = (1000 * done * recipe.microBatch) / Math.max(Date.now() - started, 1);
+          const imagesPerSecond = (1000 * done * recipe.microBatch) / Math.max(performance.now() - started, 1);
           task.onStep({
             cellType,
             stage: stage.name,
@@ -133,7 +133,7 @@ export const trainNetwork = async (task: NetworkTask): Promise<TrainedNetwork> =
             secondsLeft: imagesLater(epoch, (batch + 1) * recipe.microBatch) / imagesPerSecond,
           });
           const within = batch + 1 < batches.length;
-          if (stop.aborted || (within && Date.now() - saved > 60_000 * task.checkpointMinutes)) {
+          if (stop.aborted || (within && performance.now() - saved > 60_000 * task.checkpointMinutes)) {
             await save({ epoch, batch: batch + 1, lossSum, skipped });
             if (stop.aborted) throw interrupted(folder);
           }
@@ -149,7 +149,7 @@ export const trainNetwork = async (task: NetworkTask): Promise<TrainedNetwork> =
             await writeCheckpoint(bestPath, { state: await learner.state(), progress: { ...progress, epoch, best } });
           }
         }
-        const seconds = (Date.now() - started) / 1000;
+        const seconds = (performance.now() - started) / 1000;
         const loss = lossSum / batches.length;
         await metrics.add({
           stage: progress.stage,
