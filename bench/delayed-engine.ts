@@ -22,7 +22,14 @@ export const delayedEngine = (model: ModelInfo, delayMs: number): Engine => {
   const classes = model.classes.length;
 
   return {
-    device: { runtime: "delay", provider: `${delayMs} ms`, precision: "float32", threads: 0, refused: [] },
+    device: {
+      runtime: "delay",
+      provider: `${delayMs} ms`,
+      precision: "float32",
+      bestBatch: 0,
+      threads: 0,
+      refused: [],
+    },
     maxBatch: 128,
     get waiting() {
       return waiting;

@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { packageFile } from "../common/package-file.ts";
 import { nvidiaCards } from "../gpu-worker/runtime/diagnose.ts";
-import { runtimes } from "../gpu-worker/runtime/runtimes.ts";
+import { onProcessor, runtimes } from "../gpu-worker/runtime/runtimes.ts";
 import type { Bench } from "./figure.ts";
 import { fullSize } from "./full-size.ts";
 import type { GpuAnswer } from "./gpu-process.ts";
@@ -39,7 +39,7 @@ export const gpu: Bench = {
     );
     const best = { float32: 0, float16: 0 };
     for (const { name, providers } of runtimes) {
-      for (const provider of providers.filter((each) => !["cpu", "wasm", "tensorflow"].includes(each))) {
+      for (const provider of providers.filter((each) => !onProcessor.includes(each))) {
         for (const precision of ["float32", "float16"] as const) {
           for (const images of batches) {
             const work = [name, provider, precision, String(images), String(seconds)];

@@ -26,6 +26,7 @@ export interface WorkerOptions extends OperationsOptions, ServerSecurityOptions,
   readonly precision: "float32" | "float16";
   readonly threads: number;
   readonly maxBatch: number;
+  readonly bestBatch?: number;
   readonly sessions: number;
   readonly queueMemory: number;
   readonly bus?: string;
@@ -36,7 +37,7 @@ export interface WorkerOptions extends OperationsOptions, ServerSecurityOptions,
 
 /** Resolves when the worker was asked to end and everything in progress is finished. */
 export const runWorker = async (options: WorkerOptions): Promise<void> => {
-  const { model, listen, runtime, provider, precision, threads, maxBatch, sessions } = options;
+  const { model, listen, runtime, provider, precision, threads, maxBatch, bestBatch, sessions } = options;
   const queueBytes = options.queueMemory * 2 ** 20;
   let log = openLogOn(process.stderr, options);
   const security = await readServerSecurity(options, (problem) => log.warn(problem.rawMessage));
@@ -58,6 +59,7 @@ export const runWorker = async (options: WorkerOptions): Promise<void> => {
       precision,
       threads,
       maxBatch,
+      bestBatch,
       sessions,
       queueBytes,
       observe,

@@ -33,6 +33,11 @@ export const command = (): Command =>
     )
     .option("--threads <n>", "threads that one operation is spread over; 0 is one per physical core", atLeast(0), 0)
     .option("--max-batch <images>", "largest batch that is taken", atLeast(1), 128)
+    .option(
+      "--best-batch <images>",
+      "compute batches that wait under the same statistics together, up to so many images; 0: never (default: 32 on graphics cards, 0 on processors)",
+      atLeast(0),
+    )
     .option("--queue-memory <MiB>", "queue limit: pixels of waiting batches; more are refused", atLeast(1), 1024)
     .option("--sessions <n>", "networks kept ready at once, one per kind of statistics", atLeast(1), 8)
     .option("-b, --bus <url>", "announce the worker to the nodes of this bus, nats://HOST:PORT[/NAMESPACE]")

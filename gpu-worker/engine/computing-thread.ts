@@ -11,6 +11,7 @@ import { PlatestreamError } from "../../common/errors.ts";
 import { byteSize } from "../../common/quantities.ts";
 import type { NetworkOutputs } from "../runtime/runtime.ts";
 import type { EngineCall, ExecutionTimes } from "./engine.ts";
+import { joinJobs, splitOutputs, together } from "./join-jobs.ts";
 import { type Job, type JobResult, sinceEpoch, type ThreadOptions } from "./job.ts";
 
 export interface ComputingThreadOptions extends ThreadOptions {
@@ -18,6 +19,8 @@ export interface ComputingThreadOptions extends ThreadOptions {
   readonly queue: number;
   /** Bytes that the pixels of those jobs may take; a job behind which nothing waits is taken whatever its size. */
   readonly queueBytes: number;
+  /** Images up to which batches that wait are computed as one (`join-jobs.ts`); 0: each as it comes. */
+  readonly bestBatch: number;
   /** Networks that a thread opens before it is replaced. */
   readonly sessionsPerThread: number;
   /** Called after every job that was computed. */
@@ -42,6 +45,16 @@ interface Waiting {
   readonly done: (outputs: NetworkOutputs) => void;
   readonly failed: (error: PlatestreamError) => void;
   readonly arrived: number;
+  /** It failed with others, and is tried by itself. */
+  alone: boolean;
+}
+
+/** What one run computes. */
+interface Run {
+  readonly items: readonly [Waiting, ...Waiting[]];
+  readonly job: Job;
+  /** The thread may have the pixels as they are. */
+  readonly transfer: boolean;
   started: number;
 }
 
@@ -50,7 +63,7 @@ const copyOf = (pixels: Job["pixels"]): Job["pixels"] =>
   pixels instanceof Uint8Array ? new Uint8Array(pixels) : pixels.slice();
 
 const timesOf = (
-  { arrived, started }: Waiting,
+  { items: [{ arrived }], started }: Run,
   { began, finished, cpu }: Extract<JobResult, { type: "done" }>,
 ): ExecutionTimes => ({
   queue: started - arrived,
@@ -72,11 +85,13 @@ const overfull = (what: string) =>
 
 /** `program`: the file that the thread runs. */
 export const startComputingThread = (
-  { queue: most, queueBytes, sessionsPerThread, observe, ...options }: ComputingThreadOptions,
+  { queue: most, queueBytes, bestBatch, sessionsPerThread, observe, ...options }: ComputingThreadOptions,
   program: URL = new URL("./thread.js", import.meta.url),
 ): ComputingThread => {
   const waiting: Waiting[] = [];
-  let running: Waiting | undefined;
+  let running: Run | undefined;
+  /** The next run, where it is as large as runs get: it was put together while the one before computed. */
+  let prepared: Run | undefined;
   let thread: Worker | undefined;
   let opened = 0;
   let closed = false;
@@ -88,11 +103,10 @@ export const startComputingThread = (
     opened = 0;
     started.on("message", (answer: JobResult) => {
       opened = answer.opened;
-      const job = settle();
-      if (job !== undefined && answer.type === "done") observe?.(job.job, timesOf(job, answer));
-      if (answer.type === "done" && job?.call.transfer) job.call.giveBack?.(answer.pixels.buffer as ArrayBuffer);
-      if (answer.type === "done") job?.done(answer.outputs);
-      else job?.failed(new PlatestreamError(answer.code, answer.message));
+      const run = settle();
+      if (run !== undefined && answer.type === "done") answered(run, answer);
+      else if (run !== undefined && answer.type === "failed")
+        failed(run, new PlatestreamError(answer.code, answer.message));
       void next();
     });
     started.on("error", (error) => {
@@ -101,16 +115,64 @@ export const startComputingThread = (
     started.on("exit", () => {
       if (thread !== started) return;
       thread = undefined;
-      settle()?.failed(unavailable(`the thread that computes crashed${reason}; the next batch gets a new one`));
+      const run = settle();
+      if (run !== undefined) {
+        failed(run, unavailable(`the thread that computes crashed${reason}; the next batch gets a new one`));
+      }
       void next();
     });
     return started;
   };
 
-  const settle = (): Waiting | undefined => {
-    const job = running;
+  const settle = (): Run | undefined => {
+    const run = running;
     running = undefined;
-    return job;
+    return run;
+  };
+
+  const answered = (run: Run, answer: Extract<JobResult, { type: "done" }>): void => {
+    observe?.(run.job, timesOf(run, answer));
+    const { items, transfer } = run;
+    const [first] = items;
+    if (items.length === 1) {
+      if (transfer) first.call.giveBack?.(answer.pixels.buffer as ArrayBuffer);
+      return first.done(answer.outputs);
+    }
+    const parts = splitOutputs(
+      answer.outputs,
+      items.map(({ job }) => job),
+    );
+    for (const [index, item] of items.entries()) {
+      const { pixels } = item.job;
+      if (item.call.transfer) item.call.giveBack?.(pixels.buffer as ArrayBuffer); // they were copied
+      item.done(parts[index]!);
+    }
+  };
+  /** One of several may be to blame for all: each gets a run of its own. */
+  const failed = ({ items }: Run, error: PlatestreamError): void => {
+    if (items.length === 1) return items[0].failed(error);
+    for (const item of items) item.alone = true;
+    waiting.unshift(...items.filter(({ call }) => call.signal?.aborted !== true));
+  };
+
+  /** The next run of what waits. */
+  const gather = (): Run | undefined => {
+    const [first, ...others] = waiting;
+    if (first === undefined) return undefined;
+    const items = together([first, ...others], bestBatch);
+    for (const item of items) waiting.splice(waiting.indexOf(item), 1);
+    if (items.length === 1) {
+      return { items: [first], job: first.job, transfer: first.call.transfer === true, started: 0 };
+    }
+    const job = joinJobs(items.map((item) => item.job) as [Job, ...Job[]]);
+    return { items: items as [Waiting, ...Waiting[]], job, transfer: true, started: 0 };
+  };
+  const prepare = (): void => {
+    const [first, ...others] = waiting;
+    if (running === undefined || prepared !== undefined || first === undefined || bestBatch === 0) return;
+    const size = ({ job }: Waiting): number => job.shape[0]!;
+    const images = together([first, ...others], bestBatch).reduce((sum, item) => sum + size(item), 0);
+    if (images + size(first) > bestBatch) prepared = gather();
   };
 
   const end = async (): Promise<void> => {
@@ -124,33 +186,37 @@ export const startComputingThread = (
 
   const next = async (): Promise<void> => {
     if (running !== undefined) return;
-    running = waiting.shift();
+    running = prepared ?? gather();
+    prepared = undefined;
     if (running === undefined) return idle?.();
     if (opened >= sessionsPerThread) await end();
     thread ??= start();
-    const { job, call } = running;
+    const { job, transfer } = running;
     running.started = sinceEpoch();
-    const pixels = call.transfer ? job.pixels : copyOf(job.pixels);
+    const pixels = transfer ? job.pixels : copyOf(job.pixels);
     try {
       thread.postMessage({ ...job, pixels }, [pixels.buffer as ArrayBuffer]);
     } catch (thrown) {
-      settle()?.failed(PlatestreamError.from(thrown));
+      failed(settle()!, PlatestreamError.from(thrown));
       await next();
     }
+    prepare();
   };
+  const held = (): Waiting[] => [...(prepared?.items ?? []), ...waiting];
 
   return {
     get waiting() {
-      return waiting.length;
+      return held().length;
     },
     run(job, call = {}) {
       const { signal } = call;
       const cancelled = () => new PlatestreamError("cancelled", "the request was cancelled");
       if (closed) return Promise.reject(unavailable("the worker is shutting down; send the batch to another one"));
       if (signal?.aborted) return Promise.reject(cancelled());
-      if (waiting.length >= most) return Promise.reject(overfull(`${most} batches`));
-      const bytes = waiting.reduce((sum, each) => sum + sizeOf(each), 0);
-      if (waiting.length > 0 && bytes + job.pixels.byteLength > queueBytes) {
+      const queued = held();
+      if (queued.length >= most) return Promise.reject(overfull(`${most} batches`));
+      const bytes = queued.reduce((sum, each) => sum + sizeOf(each), 0);
+      if (queued.length > 0 && bytes + job.pixels.byteLength > queueBytes) {
         return Promise.reject(overfull(`batches of ${byteSize(bytes)} of ${byteSize(queueBytes)}`));
       }
       return new Promise((resolve, reject) => {
@@ -159,7 +225,7 @@ export const startComputingThread = (
           job,
           call,
           arrived: sinceEpoch(),
-          started: 0,
+          alone: false,
           done(outputs) {
             forget();
             resolve(outputs);
@@ -177,11 +243,12 @@ export const startComputingThread = (
         signal?.addEventListener("abort", onAbort);
         waiting.push(item);
         void next();
+        prepare();
       });
     },
     async close() {
       closed = true;
-      if (running !== undefined || waiting.length > 0) {
+      if (running !== undefined || held().length > 0) {
         await new Promise<void>((resolve) => {
           idle = resolve;
         });

@@ -50,6 +50,8 @@ export interface Device {
   /** Execution provider, for instance `cpu` or `cuda`. */
   readonly provider: string;
   readonly precision: "float32" | "float16";
+  /** Images up to which batches that wait are computed as one; 0: each as it comes. */
+  readonly bestBatch: number;
   /** Processor threads that one operation is spread over. */
   readonly threads: number;
   /** Providers that were tried before this one, and why they do not compute here. */

@@ -13,7 +13,7 @@ import {
 import type { Bundle } from "../bundle/bundle.ts";
 import { normLayers } from "../network/architecture.ts";
 import type { NetworkOutputs, PixelType, Precision } from "../runtime/runtime.ts";
-import { findRuntime } from "../runtime/runtimes.ts";
+import { findRuntime, onProcessor } from "../runtime/runtimes.ts";
 import { threadCount } from "../runtime/threads.ts";
 import { type ComputingThread, startComputingThread } from "./computing-thread.ts";
 import type { Device, Engine, Execution, ExecutionTimes } from "./engine.ts";
@@ -37,6 +37,8 @@ export interface EngineOptions {
   readonly queue: number;
   /** Bytes of pixels that may wait. */
   readonly queueBytes: number;
+  /** Images up to which batches that wait are computed as one; undefined: what is best on the provider. */
+  readonly bestBatch: number | undefined;
   /** Networks that are opened before their memory is given back by replacing the thread that computes. */
   readonly sessionsPerThread: number;
   /** Calibrated statistics that are kept. DenseNet-121: 0.7 MB each. */
@@ -54,6 +56,7 @@ const defaultEngineOptions: EngineOptions = {
   sessions: 8,
   queue: 64,
   queueBytes: 2 ** 30,
+  bestBatch: undefined,
   sessionsPerThread: 32,
   statistics: 64,
   observe: () => undefined,
@@ -91,10 +94,16 @@ const blackImages = (of: Served, mode: "running" | "batch" | "calibration"): Job
   return jobFor(of, images, mode, mode === "running" ? of.running : undefined);
 };
 
+/** A card needs many images at a time to be busy. Processors are not faster with more than a request brings. */
+const bestOnCards = 32;
+
+const bestBatchOn = (provider: string, given: number | undefined): number =>
+  given ?? (onProcessor.includes(provider) ? 0 : bestOnCards);
+
 /** A provider runs when the first network does, on one but the CPU in all modes: there, each has to show that it is right. */
 const firstThatRuns = async (
   served: readonly Served[],
-  { runtime, provider, precision, threads, sessions, queue, queueBytes, sessionsPerThread }: EngineOptions,
+  { runtime, provider, precision, threads, sessions, queue, queueBytes, bestBatch, sessionsPerThread }: EngineOptions,
   observe: (job: Job, times: ExecutionTimes) => void,
 ): Promise<{ thread: ComputingThread; device: Device }> => {
   const refused: { provider: string; reason: string }[] = [];
@@ -103,14 +112,24 @@ const firstThatRuns = async (
     const thread = startComputingThread({
       networks: served.map(({ network }) => network),
       ...{ runtime, provider: candidate, precision, threads },
-      ...{ sessions, queue, queueBytes, sessionsPerThread, observe },
+      ...{ sessions, queue, queueBytes, sessionsPerThread, observe, bestBatch: bestBatchOn(candidate, bestBatch) },
     });
     try {
       await thread.run(blackImages(served[0]!, "running"));
       if (candidate !== "cpu") {
         for (const mode of ["batch", "calibration"] as const) await thread.run(blackImages(served[0]!, mode));
       }
-      return { thread, device: { runtime, provider: candidate, precision, threads, refused } };
+      return {
+        thread,
+        device: {
+          runtime,
+          provider: candidate,
+          precision,
+          threads,
+          refused,
+          bestBatch: bestBatchOn(candidate, bestBatch),
+        },
+      };
     } catch (thrown) {
       await thread.close();
       if (provider !== "auto") throw thrown;

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import type { ProbeAnswer } from "./probe-process.ts";
 import type { Precision } from "./runtime.ts";
-import { runtimes } from "./runtimes.ts";
+import { onProcessor, runtimes } from "./runtimes.ts";
 
 const execute = promisify(execFile);
 
@@ -49,7 +49,7 @@ export const nvidiaCards = async (): Promise<readonly Processor[]> => {
   }
 };
 
-const onGpu = (provider: string): boolean => !["cpu", "wasm", "tensorflow"].includes(provider);
+const onGpu = (provider: string): boolean => !onProcessor.includes(provider);
 
 const adviceFor = (runtime: string, provider: string, cards: readonly Processor[]): string => {
   if (runtime === "tfjs" && !onGpu(provider)) return "only needed with --runtime tfjs";

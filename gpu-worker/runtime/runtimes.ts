@@ -16,6 +16,9 @@ export const runtimes: readonly RuntimeKind[] = [
   },
 ];
 
+/** Providers that are no graphics cards. */
+export const onProcessor: readonly string[] = ["cpu", "wasm", "tensorflow"];
+
 export const runtimeNames = runtimes.map(({ name }) => name);
 export const providerNames = [...new Set(runtimes.flatMap(({ providers }) => providers))];
 

@@ -71,10 +71,15 @@ export const platestreamWorker = (address: string, given: Partial<PlatestreamWor
     const listed = await callWorker<ListModelsResponse__Output>(address, options, (...rest) =>
       client().listModels({}, ...rest),
     );
-    const { runtime, provider } = listed;
+    const { runtime, provider, best_batch: bestBatch } = listed;
     models = listed.models.map(modelInfo);
     await shared;
-    return { models, runtime: `${runtime} ${provider}`.trim(), pixels: sharing.open ? "shared-memory" : "socket" };
+    return {
+      models,
+      runtime: `${runtime} ${provider}`.trim(),
+      bestBatch,
+      pixels: sharing.open ? "shared-memory" : "socket",
+    };
   };
 
   /** The network of a choice, in a given version. */

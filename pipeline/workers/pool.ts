@@ -27,7 +27,7 @@ export interface OpenPool extends WorkerPool {
 }
 
 export interface PoolOptions {
-  /** Requests that one worker is given at a time: while it computes one, the next is on its way. */
+  /** Requests that one worker is given at a time at least: while it computes one, the next is on its way. */
   readonly perWorker: number;
   /** Failures in a row that take a worker out; lost connections and refused logins do at once. */
   readonly failures: number;
@@ -61,6 +61,8 @@ interface Member {
   state: "ready" | "lost";
   /** Undefined until the worker has answered once. */
   models: readonly ModelInfo[] | undefined;
+  /** Requests that it is given at a time. */
+  atATime: number;
   inFlight: number;
   bytes: number;
   failures: number;
@@ -124,13 +126,16 @@ export const openPool = (
   const join = async (member: Member): Promise<void> => {
     const { address } = member.worker;
     const ask = { signal: closing.signal, deadlineMs: options.askMs };
-    const { models, runtime, pixels } = await member.worker.info(ask);
+    const { models, runtime, bestBatch, pixels } = await member.worker.info(ask);
     versions.check(address, models);
     await accept(models);
     if (member.dropped) return;
     versions.check(address, models);
     versions.keep(address, models);
-    Object.assign(member, { state: "ready", models, failures: 0 } satisfies Partial<Member>);
+    Object.assign(member, {
+      ...{ state: "ready", models, failures: 0 },
+      atATime: requestsAtATime(models, bestBatch, options.perWorker),
+    } satisfies Partial<Member>);
     const networks = [...new Set(models.map(({ name, cellType }) => `${name} ${cellType}`))].join(", ");
     const detail = `${networks} on ${runtime}${pixels === "shared-memory" ? ", pixels through shared memory" : ""}`;
     onStatus({ type: "worker", address, state: "ready", detail });
@@ -171,7 +176,7 @@ export const openPool = (
       if (able.length === 0 && kind === "fixed") throw unknownModel(choice, [...members]);
       const usable = able.filter(({ state }) => state === "ready");
       const untried = usable.filter((member) => !tried.has(member));
-      const free = (untried.length > 0 ? untried : usable).filter(({ inFlight }) => inFlight < options.perWorker);
+      const free = (untried.length > 0 ? untried : usable).filter(({ inFlight, atATime }) => inFlight < atATime);
       const [first, ...others] = free;
       if (first !== undefined) {
         const least = others.reduce((chosen, member) => (member.bytes < chosen.bytes ? member : chosen), first);
@@ -246,6 +251,7 @@ export const openPool = (
         worker,
         state: "lost",
         models: undefined,
+        atATime: options.perWorker,
         inFlight: 0,
         bytes: 0,
         failures: 0,
@@ -287,7 +293,7 @@ export const openPool = (
       return distinct([...members]);
     },
     get concurrency() {
-      return options.perWorker * Math.max(1, ready().length);
+      return ready().reduce((sum, { atATime }) => sum + atATime, 0) || options.perWorker;
     },
     predict: (choice, images, statistics, call) =>
       request(
@@ -318,6 +324,12 @@ export const openPool = (
     },
     close,
   };
+};
+
+/** So many that it can put two of its best batches together, one to compute and one behind it. */
+const requestsAtATime = (models: readonly ModelInfo[], bestBatch: number, least: number): number => {
+  const batch = Math.min(...models.map(({ serving }) => serving.batch));
+  return Math.max(least, Math.ceil((2 * bestBatch) / batch));
 };
 
 const distinct = (members: readonly Member[]): readonly ModelInfo[] => {

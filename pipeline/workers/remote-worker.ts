@@ -14,6 +14,8 @@ export interface WorkerInfo {
   readonly models: readonly ModelInfo[];
   /** For instance `onnxruntime cpu`. */
   readonly runtime: string;
+  /** Images that it computes at a time where so many wait for it; 0: as they come. */
+  readonly bestBatch: number;
   /** How pixels go there: through the connection, or through memory of the host that both are on. */
   readonly pixels: "socket" | "shared-memory";
 }

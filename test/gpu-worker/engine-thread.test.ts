@@ -35,6 +35,7 @@ const start = async (t: TestContext, sessionsPerThread = 1000): Promise<Computin
     sessions: 1,
     queue: 100,
     queueBytes: 100,
+    bestBatch: 0,
     sessionsPerThread,
   };
   const thread = startComputingThread(options, pathToFileURL(file));

@@ -2,7 +2,7 @@
 import type { Engine } from "../../gpu-worker/engine/engine.ts";
 
 export const idleEngine = {
-  device: { runtime: "none", provider: "none", precision: "float32", threads: 0, refused: [] },
+  device: { runtime: "none", provider: "none", precision: "float32", bestBatch: 0, threads: 0, refused: [] },
   maxBatch: 1,
   waiting: 0,
   models: () => [],

@@ -10,7 +10,7 @@ const options = { signal: new AbortController().signal, deadlineMs: 1_000, retri
 
 /** Of the worker's own type: what fits it here is what a program would embed. */
 const engineOf = (changes: Partial<Engine> = {}): Engine => ({
-  device: { runtime: "none", provider: "none", precision: "float32", threads: 0, refused: [] },
+  device: { runtime: "none", provider: "none", precision: "float32", bestBatch: 0, threads: 0, refused: [] },
   maxBatch: 64,
   waiting: 0,
   close: async () => undefined,

@@ -64,11 +64,13 @@ export interface FakeOptions {
   readonly plates?: number;
   /** That its network reads; synthetic experiments have 6. */
   readonly channels?: number;
+  /** Images that it says it computes at a time. */
+  readonly bestBatch?: number;
 }
 
 /** Logits of an image are its first pixel and the number of images; its feature is the sum of its pixels. */
 export const startFakeWorker = async (t: TestContext, options: FakeOptions = {}): Promise<FakeWorker> => {
-  const { port: wanted = 0, cellTypes = ["HUVEC"], plates = 0, channels = 1 } = options;
+  const { port: wanted = 0, cellTypes = ["HUVEC"], plates = 0, channels = 1, bestBatch = 0 } = options;
   const server = new Server({ "grpc.max_receive_message_length": -1 });
   const health = new HealthImplementation({ "": "SERVING" });
   let inFlight = 0;
@@ -177,7 +179,7 @@ export const startFakeWorker = async (t: TestContext, options: FakeOptions = {})
           sites: "sigmoids",
         },
       }));
-      answer(null, { models, runtime: "fake", provider: "cpu", max_batch: 64 });
+      answer(null, { models, runtime: "fake", provider: "cpu", max_batch: 64, best_batch: bestBatch });
     },
   };
   const { PredictStream: _, ...service } = loadProtos("platestream.proto")[

@@ -53,6 +53,14 @@ test("batches spread over the workers, two at a time on each", async (t) => {
   assert.ok(a.predictions.length >= 4 && b.predictions.length >= 4);
 });
 
+test("a worker that computes many images at a time is given as many batches as make two of its own", async (t) => {
+  const { a, b, pool, predict } = await setup(t, [{ bestBatch: 32 }, {}]);
+  assert.equal(pool.concurrency, 6 + 2, "64 images are 6 batches of 12, which is what the model says");
+  a.before = b.before = () => sleep(200);
+  await Promise.all(Array.from({ length: 12 }, () => predict()));
+  assert.deepEqual([a.peak, b.peak], [6, 2]);
+});
+
 test("a batch goes to the worker with the least to do, in bytes", async (t) => {
   const { a, b, predict } = await setup(t);
   let finish = () => {};

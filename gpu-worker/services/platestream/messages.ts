@@ -142,6 +142,7 @@ export const modelsOf = (engine: Engine): ListModelsResponse => ({
   runtime: engine.device.runtime,
   provider: engine.device.provider,
   max_batch: engine.maxBatch,
+  best_batch: engine.device.bestBatch,
   precision: engine.device.precision,
   threads: engine.device.threads,
   refused: engine.device.refused.map(({ provider, reason }) => ({ provider, reason })),

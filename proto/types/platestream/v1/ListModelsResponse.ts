@@ -11,6 +11,7 @@ export interface ListModelsResponse {
   'precision'?: (string);
   'threads'?: (number);
   'refused'?: (_platestream_v1_RefusedProvider)[];
+  'best_batch'?: (number);
 }
 
 export interface ListModelsResponse__Output {
@@ -21,4 +22,5 @@ export interface ListModelsResponse__Output {
   'precision': (string);
   'threads': (number);
   'refused': (_platestream_v1_RefusedProvider__Output)[];
+  'best_batch': (number);
 }
