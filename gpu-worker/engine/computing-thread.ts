@@ -11,8 +11,8 @@ import { PlatestreamError } from "../../common/errors.ts";
 import { byteSize } from "../../common/quantities.ts";
 import type { NetworkOutputs } from "../runtime/runtime.ts";
 import type { EngineCall, ExecutionTimes } from "./engine.ts";
-import { joinJobs, splitOutputs, together } from "./join-jobs.ts";
 import { type Job, type JobResult, sinceEpoch, type ThreadOptions } from "./job.ts";
+import { joinJobs, splitOutputs, together } from "./join-jobs.ts";
 
 export interface ComputingThreadOptions extends ThreadOptions {
   /** Jobs that may wait; more are refused with "too-many-calls". */
@@ -136,7 +136,8 @@ export const startComputingThread = (
     const [first] = items;
     if (items.length === 1) {
       if (transfer) first.call.giveBack?.(answer.pixels.buffer as ArrayBuffer);
-      return first.done(answer.outputs);
+      first.done(answer.outputs);
+      return;
     }
     const parts = splitOutputs(
       answer.outputs,
@@ -150,7 +151,10 @@ export const startComputingThread = (
   };
   /** One of several may be to blame for all: each gets a run of its own. */
   const failed = ({ items }: Run, error: PlatestreamError): void => {
-    if (items.length === 1) return items[0].failed(error);
+    if (items.length === 1) {
+      items[0].failed(error);
+      return;
+    }
     for (const item of items) item.alone = true;
     waiting.unshift(...items.filter(({ call }) => call.signal?.aborted !== true));
   };

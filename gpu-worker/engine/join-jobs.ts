@@ -36,14 +36,14 @@ export const together = <T extends { readonly job: Job; readonly alone: boolean 
   return chosen;
 };
 
-type Values = Job["pixels"];
+type Pixels = Job["pixels"];
 
-const concatenate = <T extends Values>(parts: readonly T[]): T => {
+const concatenate = <T extends Pixels>(parts: readonly T[]): T => {
   const [first] = parts as readonly [T];
   const length = parts.reduce((sum, part) => sum + part.length, 0);
   // Not Buffer: its memory would be the pool's.
-  const Array = first instanceof Uint8Array ? Uint8Array : (first.constructor as new (length: number) => T);
-  const all = new Array(length) as T;
+  const Values = first instanceof Uint8Array ? Uint8Array : (first.constructor as new (length: number) => T);
+  const all = new Values(length) as T;
   let at = 0;
   for (const part of parts) {
     all.set(part, at);
