@@ -14,6 +14,8 @@ export interface NatsServer {
   readonly pid: number;
   /** Folder of a stream's messages; touch it only while the server is dead. */
   messagesOf(stream: string): string;
+  /** Folder of all that it stores; the same holds. */
+  readonly store: string;
   /** A URL of its own namespace on this server. */
   namespace(): string;
   /** `kill -9`; the store stays. */
@@ -36,8 +38,20 @@ export const freePort = async (): Promise<number> => {
   return port;
 };
 
+interface ServerOptions {
+  readonly jetStream?: boolean;
+  /** Where its store is made. */
+  readonly folder?: string;
+  /** Other flags of nats-server. */
+  readonly flags?: readonly string[];
+}
+
 /** With a store in `folder`, or in one of its own. */
-export const startNatsServer = async ({ jetStream = true, folder = tmpdir() } = {}): Promise<NatsServer> => {
+export const startNatsServer = async ({
+  jetStream = true,
+  folder = tmpdir(),
+  flags = [],
+}: ServerOptions = {}): Promise<NatsServer> => {
   const command = findServer();
   const store = await mkdtemp(join(folder, "platestream-nats-"));
   const port = await freePort();
@@ -46,9 +60,8 @@ export const startNatsServer = async ({ jetStream = true, folder = tmpdir() } = 
   let namespaces = 0;
 
   const start = async () => {
-    child = spawn(command, ["-a", "127.0.0.1", "-p", String(port), ...(jetStream ? ["-js", "-sd", store] : [])], {
-      stdio: "ignore",
-    });
+    const args = ["-a", "127.0.0.1", "-p", String(port), ...(jetStream ? ["-js", "-sd", store] : []), ...flags];
+    child = spawn(command, args, { stdio: "ignore" });
     for (let tries = 0; ; tries++) {
       const connected = await connectNats(parseBusUrl(url), "test", () => undefined).catch(() => undefined);
       if (connected !== undefined) return connected.nc.close();
@@ -68,6 +81,7 @@ export const startNatsServer = async ({ jetStream = true, folder = tmpdir() } = 
       return child.pid!;
     },
     namespace: () => `${url}/test-${namespaces++}`,
+    store,
     messagesOf: (stream) => join(store, "jetstream", "$G", "streams", stream, "msgs"),
     kill,
     restart: start,

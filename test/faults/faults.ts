@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { natsEvents } from "../../pipeline/bus/nats/events.ts";
 import { freePort } from "../bus/nats-server.ts";
+import { clusterFaults } from "./cluster-faults.ts";
 import { openLink } from "./cut-link.ts";
 import { mountDisk } from "./disk.ts";
 import { experiments, type Fault } from "./fault.ts";
@@ -21,6 +22,7 @@ const firstWorkerStopped: Fault["break"] = async (scene) => {
 export const faults: readonly Fault[] = [
   ...storeFaults,
   ...processFaults,
+  ...clusterFaults,
   {
     name: "kill -9 of one of two workers, mid-batch",
     arrange: { workers: 2, nodes: 1 },

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { natsEvents } from "../../pipeline/bus/nats/events.ts";
 import { type NatsBusParts, openNats } from "../../pipeline/bus/nats/open.ts";
+import { type NatsCluster, startNatsCluster } from "../bus/nats-cluster.ts";
 import { type NatsServer, startNatsServer } from "../bus/nats-server.ts";
 import { type Link, openLink } from "./cut-link.ts";
 import { type Disk, mountDisk } from "./disk.ts";
@@ -19,6 +20,8 @@ export interface Arrangement {
   readonly links?: "workers" | "bus";
   /** Room on the disk of nats-server, for instance `300k`; then it has one of its own, which can be enlarged. */
   readonly serverDisk?: string;
+  /** A cluster in place of one server, and everything stored on each of them. */
+  readonly servers?: 3;
   /** An experiment whose images cannot be decoded. */
   readonly poison?: string;
   /** Milliseconds that everything on the links takes longer, each way. */
@@ -31,7 +34,9 @@ export interface Arrangement {
 
 export interface Scene {
   readonly folder: string;
+  /** The only one, or the first of a cluster. */
   readonly server: NatsServer;
+  readonly cluster: NatsCluster | undefined;
   readonly serverDisk: Disk | undefined;
   readonly workers: readonly Worker[];
   readonly nodes: readonly Process[];
@@ -102,6 +107,7 @@ export const openScene = async (
     nodes: nodeCount,
     links: linked,
     serverDisk,
+    servers,
     poison,
     delayMs,
     deadlineMs = plentyMs,
@@ -120,12 +126,16 @@ export const openScene = async (
     const data = poison === undefined ? whole : await poisoned(whole, join(folder, "data"), poison);
     const disk = serverDisk === undefined ? undefined : await mountDisk(join(folder, "nats"), serverDisk);
     closing.push(() => disk?.unmount());
-    const server = await startNatsServer({ folder: disk?.folder ?? folder });
-    const killServer = () => void process.kill(server.pid, "SIGKILL");
-    process.once("exit", killServer);
+    const cluster = servers === undefined ? undefined : await startNatsCluster(folder);
+    const server = cluster?.members[0] ?? (await startNatsServer({ folder: disk?.folder ?? folder }));
+    const url = cluster?.url ?? server.url;
+    const killServers = () => {
+      for (const { pid } of cluster?.members ?? [server]) process.kill(pid, "SIGKILL");
+    };
+    process.once("exit", killServers);
     closing.push(() => {
-      process.off("exit", killServer);
-      return server.close();
+      process.off("exit", killServers);
+      return (cluster ?? server).close();
     });
     const workers: Worker[] = [];
     closing.push(() => Promise.all(workers.map((worker) => worker.kill())));
@@ -135,10 +145,9 @@ export const openScene = async (
       linked === undefined ? [] : await Promise.all(targets[linked].map((target) => openLink(target, delayMs)));
     closing.push(() => Promise.all(links.map((link) => link.close())));
     const addresses = linked === "workers" ? links.map(({ address }) => address) : targets.workers;
-    const urlOf = (node: string) =>
-      linked === "bus" && node === "node-1" ? `nats://${links[0]!.address}` : server.url;
+    const urlOf = (node: string) => (linked === "bus" && node === "node-1" ? `nats://${links[0]!.address}` : url);
 
-    const bus = await openNats({ url: server.url, name: "fault suite", onConnection: () => {} });
+    const bus = await openNats({ url, name: "fault suite", limits: { replicas: servers }, onConnection: () => {} });
     closing.push(() => bus.nc.close());
     const subscribers: Subscriber[] = [];
     closing.push(() => Promise.all(subscribers.map((subscriber) => subscriber.close())));
@@ -150,12 +159,13 @@ export const openScene = async (
     subscribe();
     const clockFile = join(folder, "clock");
     if (clock) await setClock(clockFile, 0);
-    const submit = () => runPipeline("submit", "--bus", server.url, "--data", data);
+    const submit = () => runPipeline("submit", "--bus", url, "--data", data);
     await submit();
 
     const scene: Scene = {
       folder,
       server,
+      cluster,
       serverDisk: disk,
       workers,
       nodes,
