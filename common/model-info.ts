@@ -1,4 +1,5 @@
 import type { ConfidenceFit } from "./assignment/confidence.ts";
+import type { Replicates } from "./assignment/replicates.ts";
 import type { Serving } from "./serving.ts";
 
 /** One network that a worker holds. */
@@ -28,4 +29,6 @@ export interface ModelInfo {
   readonly confidence: ConfidenceFit;
   /** Per class, wells of an experiment that hold it at most; beyond the end: one. */
   readonly copies: readonly number[];
+  /** Which wells hold one treatment by the layout. */
+  readonly replicates: Replicates;
 }

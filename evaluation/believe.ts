@@ -10,6 +10,7 @@ import {
   reliability,
   type Trial,
 } from "../common/assignment/confidence.ts";
+import { addUp, noReplicates, replicateSets } from "../common/assignment/replicates.ts";
 import type { Call } from "../pipeline/stage/items.ts";
 
 /** A call of a treatment well whose truth is known. */
@@ -82,14 +83,25 @@ const trialOf = (calls: readonly Call[]): Trial[] => {
   const classes = [...model.classes.keys()].filter((k) => !controls.has(k));
   const free = classes.filter((k) => !grouped.has(k));
   const openTo = new Map(model.plateGroups.map((group, g) => [g, [...group.filter((k) => !controls.has(k)), ...free]]));
-  const open = calls.map(({ plateGroup }) => (plateGroup === undefined ? classes : openTo.get(plateGroup)!));
-  const scores = calls.map(({ prediction }) => evidence(prediction.probabilities));
+  const openOf = ({ plateGroup }: Call) => (plateGroup === undefined ? classes : openTo.get(plateGroup)!);
+  const united = calls.some(({ replicates = 1 }) => replicates > 1);
+  const rule = united ? model.replicates : noReplicates;
+  const sets = replicateSets(
+    calls.map((call, w) => ({ ...call.prediction, w })),
+    rule,
+  );
+  const setOf = new Map(sets.flatMap(({ wells }, set) => wells.map(({ w }) => [w, set] as const)));
+  const open = sets.map(({ wells: [first] }) => openOf(calls[first!.w]!));
+  const scores = sets.map(({ wells }) => addUp(wells.map(({ probabilities }) => evidence(probabilities))));
+  const copies = united ? model.replicates.copies : model.copies;
   const called = calls.map(({ treatment }) => model.classes.indexOf(treatment));
   return [
     {
       right: calls.map(({ treatment, prediction }) => treatment === prediction.treatment),
-      balanced: (temperature) =>
-        balance(scores, { open, copies: model.copies }, temperature).map((row, w) => row[called[w]!]!),
+      balanced: (temperature) => {
+        const rows = balance(scores, { open, copies }, temperature);
+        return called.map((k, w) => rows[setOf.get(w)!]![k]!);
+      },
     },
   ];
 };

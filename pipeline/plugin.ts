@@ -20,6 +20,7 @@ export { assignCopies, assignOnce, evidence, forbidden } from "../common/assignm
 export { balance, shares } from "../common/assignment/balance.ts";
 export { confidenceOf } from "../common/assignment/confidence.ts";
 export { type PlateWells, placeGroups } from "../common/assignment/place-groups.ts";
+export { addUp, noReplicates, replicateSets } from "../common/assignment/replicates.ts";
 export { mapOrdered, mapUnordered } from "../common/concurrency.ts";
 export { type ErrorCode, listProblems, PlatestreamError } from "../common/errors.ts";
 export type { RequestIdentity } from "../common/grpc/request-identity.ts";

@@ -1,6 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import { mergeMap, type Observable, pipe, toArray } from "rxjs";
 import {
+  addUp,
   type Call,
   type CallFlag,
   type Context,
@@ -8,7 +9,9 @@ import {
   defineStage,
   evidence,
   findMixUps,
+  noReplicates,
   PlatestreamError,
+  replicateSets,
   type Strategy,
   seenWells,
   shares,
@@ -47,6 +50,10 @@ const config = z.strictObject({
     .max(1)
     .default(0)
     .describe("calls that are less certain to be right are left open: flagged, and no calls in the tables"),
+  replicates: z
+    .boolean()
+    .default(true)
+    .describe("call wells together that hold one treatment by the layout, as the network has learnt it"),
   alternatives: z.int().min(0).default(5).describe("most probable classes to list with every call"),
 });
 type Config = z.output<typeof config>;
@@ -57,7 +64,10 @@ interface Answers {
   readonly by: Readonly<Partial<Record<Strategy, Assignment>>>;
   readonly used: Strategy;
   readonly chosen: Assignment;
-  readonly groupOf: ReadonlyMap<string, number> | undefined;
+  /** Per treatment well. */
+  readonly groups: readonly (number | undefined)[];
+  /** How many wells each was called together with, itself included. */
+  readonly together: readonly number[];
   /** Probability of every class in every treatment well, given the design. */
   readonly balanced: readonly Float64Array[];
 }
@@ -69,6 +79,7 @@ interface Answers {
  * the plate layout that the network does not know. Controls are called by themselves and never take part. Where there
  * are more treatment wells than classes, classes are called again, but none more often than it has to be. Where the
  * groups cannot be relied on, every class is called once per experiment; a note says why, and the calls are flagged.
+ * Wells that hold one treatment by the layout, as replicates on plates that are filled alike, are called as one.
  */
 export const plateAssign = defineStage({
   name: "plate-assign",
@@ -91,13 +102,13 @@ const others = (): Promise<void> => setImmediate();
 const callWells = async (wells: readonly WellPrediction[], options: Config, context: Context): Promise<Call[]> => {
   checkPredictions(wells);
   const treatments = wells.filter(({ wellType }) => wellType === "treatment");
-  const { by, used, chosen, groupOf, balanced } = await answer(treatments, options, context);
+  const { by, used, chosen, groups, together, balanced } = await answer(treatments, options, context);
   await others();
   const listed = listedSites(context);
   const indexOf = new Map(treatments.map((well, index) => [well, index]));
 
   const calls = wells.map((well): Call => {
-    const { model, plate } = well;
+    const { model } = well;
     const flags: CallFlag[] = [];
     if (well.sites.length < (listed.get(keyOf(well)) ?? 0)) flags.push("sites-missing");
     if (!model.trained) flags.push("untrained");
@@ -112,11 +123,12 @@ const callWells = async (wells: readonly WellPrediction[], options: Config, cont
     const confidence = confidenceOf(balanced[index]![chosen.called[index]!]!, model.confidence);
     if (confidence < options.minConfidence) flags.push("open");
     if (used !== options.strategy) flags.push("fallback");
-    const group = groupOf?.get(plate);
+    const [group, replicates] = [groups[index], together[index]!];
     return {
       ...describe(well, chosen.called[index]!, chosen.open[index]!, options),
       confidence,
       ...(group === undefined ? {} : { plateGroup: group }),
+      ...(replicates === 1 ? {} : { replicates }),
       strategy: used,
       byStrategy: Object.fromEntries(
         Object.entries(by).map(([name, { called }]) => [name, model.classes[called[index]!]!]),
@@ -146,8 +158,14 @@ const noteConfidence = (calls: readonly Call[], { minConfidence }: Config, { not
 };
 
 const answer = async (treatments: readonly WellPrediction[], options: Config, context: Context): Promise<Answers> => {
-  const wells = treatments.map((prediction) => ({ prediction, evidence: evidence(prediction.probabilities) }));
-  const { classes, groups, copies, temperature } = treatmentClasses(treatments);
+  const replicates = options.replicates && treatments[0] !== undefined ? treatments[0].model.replicates : noReplicates;
+  const sets = replicateSets(treatments, replicates);
+  const wells = sets.map(({ plate, wells: own }) => ({
+    plate,
+    evidence: addUp(own.map(({ probabilities }) => evidence(probabilities))),
+  }));
+  const united = sets.length < treatments.length;
+  const { classes, groups, copies, temperature } = treatmentClasses(treatments, united);
   await others();
   const once = oncePerExperiment(wells, classes, copies);
   await others();
@@ -156,24 +174,35 @@ const answer = async (treatments: readonly WellPrediction[], options: Config, co
   const placed = "unreliable" in grouped ? undefined : grouped;
   const balance = byBalance(wells, placed ?? once, copies, temperature);
   await others();
+  const setOf = new Map(sets.flatMap(({ wells: own }, set) => own.map((well) => [well, set] as const)));
+  const each = <T>(ofSets: readonly T[]): T[] => treatments.map((well) => ofSets[setOf.get(well)!]!);
+  const forWells = ({ called, open }: Assignment): Assignment => ({ called: each(called), open: each(open) });
   const by = {
-    argmax: byArgmax(wells, classes),
-    "once-per-experiment": once,
-    balanced: balance,
-    ...(groups.length === 0 ? {} : { "plate-groups": placed ?? once }),
+    argmax: byArgmax(treatments, classes),
+    "once-per-experiment": forWells(once),
+    balanced: forWells(balance),
+    ...(groups.length === 0 ? {} : { "plate-groups": forWells(placed ?? once) }),
   };
   const used = options.strategy === "plate-groups" && placed === undefined ? "once-per-experiment" : options.strategy;
   if (wells.length > 0) {
+    if (united && used !== "argmax") context.note(replicatesNote(treatments.length, sets.length));
     if (options.strategy === "plate-groups") context.note(placementNote(grouped));
     if (used !== "argmax" && copies.length === 0 && wells.length > classes.length)
       context.note(repeatsNote(wells.length, classes.length));
   }
   const groupOf = used === "plate-groups" || used === "balanced" ? placed?.groupOf : undefined;
-  return { by, used, chosen: by[used] ?? once, groupOf, balanced: balance.balanced };
+  return {
+    by,
+    used,
+    chosen: by[used] ?? by["once-per-experiment"],
+    groups: each(sets.map(({ plate }) => groupOf?.get(plate))),
+    together: each(sets.map(({ wells: own }) => (used === "argmax" ? 1 : own.length))),
+    balanced: each(balance.balanced),
+  };
 };
 
 /** Classes that treatment wells may be called, and the groups they form. Controls are in neither. */
-const treatmentClasses = ([first]: readonly WellPrediction[]) => {
+const treatmentClasses = ([first]: readonly WellPrediction[], united: boolean) => {
   if (first === undefined) return { classes: [], groups: [], copies: [], temperature: 1 };
   const { model } = first;
   const controls = new Set(model.controls);
@@ -186,7 +215,8 @@ const treatmentClasses = ([first]: readonly WellPrediction[]) => {
     );
   }
   const groups = model.plateGroups.map((group) => group.filter((k) => !controls.has(k)));
-  return { classes, groups, copies: model.copies, temperature: model.confidence.temperature };
+  const copies = united ? model.replicates.copies : model.copies;
+  return { classes, groups, copies, temperature: model.confidence.temperature };
 };
 
 const placementNote = (grouped: GroupAssignment | Unreliable): string => {
@@ -199,6 +229,9 @@ const placementNote = (grouped: GroupAssignment | Unreliable): string => {
     `this placement leads the next by ${margin.toFixed(1)} standard errors`
   );
 };
+
+const replicatesNote = (wells: number, sets: number): string =>
+  `${wells} treatment wells hold ${sets} treatments by the layout, and are called together (replicates: false calls each alone)`;
 
 const repeatsNote = (wells: number, classes: number): string =>
   `${wells} treatment wells share ${classes} classes, so classes are called up to ${Math.ceil(wells / classes)} times`;

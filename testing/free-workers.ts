@@ -1,5 +1,7 @@
 /** Workers whose network costs nothing: what remains of a run's time is the pipeline's own. */
+
 import { unfitted } from "../common/assignment/confidence.ts";
+import { noReplicates } from "../common/assignment/replicates.ts";
 import { statisticsName } from "../common/inference.ts";
 import type { ModelInfo } from "../common/model-info.ts";
 import { sourceServing } from "../common/serving.ts";
@@ -16,6 +18,7 @@ export const freeModel = (cellType: string, classes: number, size: number, chann
   serving: sourceServing,
   confidence: unfitted,
   copies: [],
+  replicates: noReplicates,
   channels,
   height: size,
   width: size,

@@ -1,12 +1,14 @@
 /** What `pipeline model new` and `pipeline model import` do. */
+
 import { existsSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
+import { noReplicates } from "../../common/assignment/replicates.ts";
 import { PlatestreamError } from "../../common/errors.ts";
 import { readRegularFile } from "../../common/read-file.ts";
 import { readSafetensors } from "../../common/safetensors.ts";
 import { parse } from "../../common/schema.ts";
+import { type Design, learnDesign } from "../../datasets/design.ts";
 import { openDataset } from "../../datasets/open.ts";
-import { learnPlateGroups } from "../../datasets/plate-groups.ts";
 import { addToBundle, type NewManifest, readManifest, writeBundle } from "../../gpu-worker/bundle/bundle.ts";
 import { classCount, importWeights } from "../../gpu-worker/bundle/import-weights.ts";
 import { bundleVersion } from "../../gpu-worker/bundle/manifest.ts";
@@ -36,7 +38,7 @@ export interface ImportOptions extends NetworkOptions {
 interface Plan {
   readonly classes: readonly string[];
   readonly controls: readonly number[];
-  readonly plateGroups: readonly (readonly number[])[];
+  readonly design: Design;
   readonly cellTypes: readonly string[];
   readonly channels: number;
   readonly channelNames: readonly string[];
@@ -105,7 +107,7 @@ const planFor = async (options: NetworkOptions, classes = options.classes): Prom
     if (classes === undefined) throw wrong("say how many classes there are with --classes, or give a --layout");
     if (cellTypes === undefined) throw wrong("say which cell types there are with --cell-types, or give a --layout");
     const names = Array.from({ length: classes }, (_, index) => String(index));
-    return { classes: names, controls: [], plateGroups: [], cellTypes, channels: channels ?? 6, channelNames: [] };
+    return { classes: names, controls: [], design: noDesign, cellTypes, channels: channels ?? 6, channelNames: [] };
   }
   if (options.classes !== undefined) throw wrong("--layout gives the classes: leave out --classes");
   const learnt = await learnLayout(layout);
@@ -129,11 +131,10 @@ const learnLayout = async (dir: string): Promise<Plan> => {
   if (classes.length === 0) {
     throw new PlatestreamError("invalid-data", `no well of ${dir} is labelled, so there are no classes to learn`);
   }
-  const place = new Map(classes.map((name, index) => [name, index]));
   return {
     classes,
     controls: classes.flatMap((name, index) => (treatments.has(name) ? [] : [index])),
-    plateGroups: learnPlateGroups(experiments).map((group) => group.map((name) => place.get(name)!)),
+    design: learnDesign(experiments)(classes),
     cellTypes: [...new Set(dataset.experiments.map(({ cellType }) => cellType))].sort(compare),
     channels: dataset.channels.length,
     channelNames: dataset.channels,
@@ -142,7 +143,7 @@ const learnLayout = async (dir: string): Promise<Plan> => {
 
 const manifestFor = (
   { arch, size, plates, name, out }: NetworkOptions,
-  { classes, controls, plateGroups, cellTypes, channels, channelNames }: Plan,
+  { classes, controls, design, cellTypes, channels, channelNames }: Plan,
   trained: boolean,
 ): NewManifest => {
   const described = { ...variants[arch], channels, ...size, classes: classes.length, plates };
@@ -153,12 +154,14 @@ const manifestFor = (
     variant: arch,
     classes: [...classes],
     controls: [...controls],
-    plateGroups: plateGroups.map((group) => [...group]),
+    ...design,
     channelNames: channels === channelNames.length ? [...channelNames] : [],
     input: { scale: 1 / 255, offset: 0 },
     cellTypes: Object.fromEntries(cellTypes.map((cellType) => [cellType, { trained }])),
   };
 };
+
+const noDesign: Design = { plateGroups: [], copies: [], replicates: noReplicates };
 
 const describe = ({ arch }: NetworkOptions, { architecture, plateGroups, cellTypes }: NewManifest): string => {
   const { channels, height, width, classes } = architecture;

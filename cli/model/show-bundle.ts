@@ -1,5 +1,6 @@
 /** What `pipeline model info` and `pipeline model export` do. */
 import { writeFile } from "node:fs/promises";
+import type { Replicates } from "../../common/assignment/replicates.ts";
 import { PlatestreamError } from "../../common/errors.ts";
 import { decodeStatistics } from "../../common/norm-statistics.ts";
 import { readRegularFile } from "../../common/read-file.ts";
@@ -19,8 +20,19 @@ export const showBundle = async (dir: string, json: boolean): Promise<void> => {
   const weights = weightCount(manifest.architecture);
   if (json) return void process.stdout.write(`${JSON.stringify({ version, parameters: weights, ...manifest })}\n`);
 
-  const { name, variant, architecture, classes, controls, plateGroups, channelNames, input, cellTypes, created } =
-    manifest;
+  const {
+    name,
+    variant,
+    architecture,
+    classes,
+    controls,
+    plateGroups,
+    replicates,
+    channelNames,
+    input,
+    cellTypes,
+    created,
+  } = manifest;
   const { channels, height, width, plates } = architecture;
   const rows: [string, string][] = [
     ["version", version],
@@ -29,6 +41,7 @@ export const showBundle = async (dir: string, json: boolean): Promise<void> => {
     ["channels", channelNames.length === 0 ? "not named" : channelNames.join(", ")],
     ["classes", `${classes.length}, ${controls.length} of them controls`],
     ["plate groups", plateGroups.length === 0 ? "none" : plateGroups.map(({ length }) => length).join(" + ")],
+    ["replicates", describeReplicates(replicates)],
     ...(plates > 0 ? [["plate input", `${plates} positions`] as [string, string]] : []),
     ["created", created],
     ...Object.entries(cellTypes).map(([cellType, { trained, metrics = {} }]): [string, string] => [
@@ -97,4 +110,13 @@ const readStatistics = async (choice: string, architecture: Architecture) => {
     );
   });
   return decodeStatistics(bytes, normLayers(architecture));
+};
+
+const describeReplicates = ({ acrossPlates, plateColumns, positions }: Replicates): string => {
+  const like = plateColumns.length === 0 ? "all plates of an experiment" : `plates of one ${plateColumns.join(", ")}`;
+  const parts = [
+    ...(acrossPlates ? [`${like} are filled alike`] : []),
+    ...(positions.length > 0 ? [`${positions.length} sets of wells hold one treatment each`] : []),
+  ];
+  return parts.length === 0 ? "none" : `${parts.join("; ")}; called together`;
 };

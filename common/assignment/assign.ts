@@ -1,6 +1,7 @@
 /** Linear assignment: the only file that imports the solver (Jonker-Volgenant, Crouse 2016). */
 import { linearSumAssignment } from "linear-sum-assignment";
 import { PlatestreamError } from "../errors.ts";
+import { assignByCapacity } from "./assign-by-capacity.ts";
 
 /** Score of a pair that may not be: below anything that a whole experiment's evidence adds up to. */
 export const forbidden = -1e9;
@@ -53,6 +54,12 @@ export const assignCopies = (
   open: readonly number[],
   copies: readonly number[] = [],
 ): number[] => {
+  const capacity = open.map((k) => (copies[k] === undefined ? 1 : copies[k]));
+  const room = capacity.reduce((sum, each) => sum + each, 0);
+  if (room > open.length && room >= scores.length) {
+    const narrow = scores.map((row) => Float64Array.from(open, (k) => row[k]!));
+    return assignByCapacity(narrow, capacity).map((at) => open[at]!);
+  }
   const columns = open.flatMap((k) => new Array<number>(copies[k] === undefined ? 1 : copies[k]).fill(k));
   const narrow = scores.map((row) => Float64Array.from(columns, (k) => row[k]!));
   return assignOnce(narrow).map((at) => columns[at]!);

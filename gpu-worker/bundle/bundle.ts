@@ -1,8 +1,10 @@
 /** A bundle: a folder with `bundle.json` and one safetensors file of weights per cell type. */
+
 import { createHash } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type ConfidenceFit, unfitted } from "../../common/assignment/confidence.ts";
+import { noReplicates } from "../../common/assignment/replicates.ts";
 import { replaceFile } from "../../common/atomic-files.ts";
 import { listProblems, PlatestreamError } from "../../common/errors.ts";
 import { makeFolder } from "../../common/make-folder.ts";
@@ -26,8 +28,9 @@ export type NetworkNotes = Pick<CellTypeEntry, "trained" | "metrics"> &
   Partial<Pick<CellTypeEntry, "serving" | "confidence">>;
 
 /** A manifest before its weights are written: files and hashes come from them. */
-export type NewManifest = Omit<Manifest, "format" | "cellTypes" | "created" | "copies"> & {
+export type NewManifest = Omit<Manifest, "format" | "cellTypes" | "created" | "copies" | "replicates"> & {
   readonly copies?: Manifest["copies"];
+  readonly replicates?: Manifest["replicates"];
   readonly cellTypes: Readonly<Record<string, NetworkNotes>>;
 };
 
@@ -121,7 +124,11 @@ export const writeBundle = async (
     );
   }
   const created = new Date().toISOString();
-  return replaceManifest(folder, { format: "platestream-bundle/1", copies: [], ...manifest, cellTypes, created }, old);
+  return replaceManifest(
+    folder,
+    { format: "platestream-bundle/1", copies: [], replicates: noReplicates, ...manifest, cellTypes, created },
+    old,
+  );
 };
 
 /** Before anything is written. */

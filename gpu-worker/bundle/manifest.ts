@@ -3,6 +3,7 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import { confidenceFitSchema, unfitted } from "../../common/assignment/confidence.ts";
+import { noReplicates, replicatesSchema } from "../../common/assignment/replicates.ts";
 import { listProblems, PlatestreamError } from "../../common/errors.ts";
 import { problemsIn } from "../../common/schema.ts";
 import { servingSchema } from "../../common/serving.ts";
@@ -45,6 +46,9 @@ const manifestSchema = z
       .array(z.int().positive())
       .default([])
       .describe("per class, wells of an experiment that hold it at most; empty: every class once"),
+    replicates: replicatesSchema
+      .default(noReplicates)
+      .describe("which wells of an experiment hold one treatment by the layout, and are called together"),
     channelNames: z
       .array(z.string().min(1))
       .default([])
@@ -91,7 +95,8 @@ export const parseManifest = (value: unknown, source: string): Manifest => {
  * recipe and the metrics are not part of it.
  */
 export const bundleVersion = (manifest: Manifest) => {
-  const { name, architecture, classes, controls, plateGroups, copies, channelNames, input, cellTypes } = manifest;
+  const { name, architecture, classes, controls, plateGroups, copies, replicates, channelNames, input, cellTypes } =
+    manifest;
   const weights = Object.entries(cellTypes)
     .map(
       ([cellType, { sha256, trained, serving, confidence }]) =>
@@ -100,7 +105,18 @@ export const bundleVersion = (manifest: Manifest) => {
     .sort(([a], [b]) => (a < b ? -1 : 1));
   const { growth, blocks, init, bottleneck, stem, channels, height, width, plates } = architecture;
   const shape = [growth, blocks, init, bottleneck, stem, channels, height, width, plates];
-  const essentials = [name, shape, classes, controls, plateGroups, copies, input.scale, input.offset, weights];
+  const essentials: unknown[] = [
+    name,
+    shape,
+    classes,
+    controls,
+    plateGroups,
+    copies,
+    input.scale,
+    input.offset,
+    weights,
+  ];
   if (channelNames.length > 0) essentials.push(channelNames);
+  if (replicates.acrossPlates || replicates.positions.length > 0) essentials.push(replicates);
   return createHash("sha256").update(JSON.stringify(essentials)).digest("hex").slice(0, 12);
 };

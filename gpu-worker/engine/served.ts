@@ -63,6 +63,7 @@ const servedBy = ({ manifest, version, weights }: Bundle): Omit<Served, "index">
       serving,
       confidence,
       copies: manifest.copies,
+      replicates: manifest.replicates,
     },
     network: { architecture, weights: share(weights.get(cellType)!) },
     running: packStatistics(normLayers(architecture), weights.get(cellType)!),

@@ -75,6 +75,8 @@ export interface Call {
   readonly margin: number;
   /** Most probable classes, best first, whatever the strategy. */
   readonly alternatives: readonly { readonly treatment: string; readonly probability: number }[];
+  /** Wells that were called together because the layout says that they hold one treatment, this one included; absent: it alone. */
+  readonly replicates?: number;
   /** Index of the group of classes that the plate holds, where plate groups decided. */
   readonly plateGroup?: number;
   readonly strategy: Strategy;

@@ -1,11 +1,14 @@
 /** Between the terms of a pipeline and the messages of `platestream.proto`. */
+
 import { unfitted } from "../../common/assignment/confidence.ts";
+import { noReplicates, type Replicates } from "../../common/assignment/replicates.ts";
 import type { Images, ModelChoice, Statistics } from "../../common/inference.ts";
 import type { ModelInfo } from "../../common/model-info.ts";
 import { parse } from "../../common/schema.ts";
 import { type Serving, servingSchema, sourceServing } from "../../common/serving.ts";
 import type { Images as ImagesMessage } from "../../proto/types/platestream/v1/Images.ts";
 import type { Model__Output } from "../../proto/types/platestream/v1/Model.ts";
+import type { Replicates__Output } from "../../proto/types/platestream/v1/Replicates.ts";
 import type { Statistics as StatisticsMessage } from "../../proto/types/platestream/v1/Statistics.ts";
 import type { PlacedPixels } from "./shared-pixels.ts";
 
@@ -69,15 +72,24 @@ export const modelInfo = ({
   serving,
   confidence,
   channel_names,
+  replicates,
   ...same
 }: Model__Output): ModelInfo => ({
   ...same,
   cellType: cell_type,
   plateGroups: plate_groups.map(({ classes }) => classes),
   channelNames: channel_names,
+  replicates: replicates === null ? noReplicates : replicatesOf(replicates),
   featureCount: feature_count,
   confidence: confidence === null ? unfitted : confidence,
   serving: servingOf(serving, `network ${same.name} ${cell_type}`),
+});
+
+const replicatesOf = ({ across_plates, plate_columns, positions, copies }: Replicates__Output): Replicates => ({
+  acrossPlates: across_plates,
+  plateColumns: plate_columns,
+  positions: positions.map(({ wells }) => wells),
+  copies,
 });
 
 /** Copies: the bytes of a message need not lie where float32 values may. */

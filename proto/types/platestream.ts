@@ -11,9 +11,11 @@ import type { ListModelsRequest as _platestream_v1_ListModelsRequest, ListModels
 import type { ListModelsResponse as _platestream_v1_ListModelsResponse, ListModelsResponse__Output as _platestream_v1_ListModelsResponse__Output } from './platestream/v1/ListModelsResponse.ts';
 import type { Model as _platestream_v1_Model, Model__Output as _platestream_v1_Model__Output } from './platestream/v1/Model.ts';
 import type { PlateGroup as _platestream_v1_PlateGroup, PlateGroup__Output as _platestream_v1_PlateGroup__Output } from './platestream/v1/PlateGroup.ts';
+import type { Positions as _platestream_v1_Positions, Positions__Output as _platestream_v1_Positions__Output } from './platestream/v1/Positions.ts';
 import type { PredictRequest as _platestream_v1_PredictRequest, PredictRequest__Output as _platestream_v1_PredictRequest__Output } from './platestream/v1/PredictRequest.ts';
 import type { PredictResponse as _platestream_v1_PredictResponse, PredictResponse__Output as _platestream_v1_PredictResponse__Output } from './platestream/v1/PredictResponse.ts';
 import type { RefusedProvider as _platestream_v1_RefusedProvider, RefusedProvider__Output as _platestream_v1_RefusedProvider__Output } from './platestream/v1/RefusedProvider.ts';
+import type { Replicates as _platestream_v1_Replicates, Replicates__Output as _platestream_v1_Replicates__Output } from './platestream/v1/Replicates.ts';
 import type { Serving as _platestream_v1_Serving, Serving__Output as _platestream_v1_Serving__Output } from './platestream/v1/Serving.ts';
 import type { ShareMemoryRequest as _platestream_v1_ShareMemoryRequest, ShareMemoryRequest__Output as _platestream_v1_ShareMemoryRequest__Output } from './platestream/v1/ShareMemoryRequest.ts';
 import type { ShareMemoryResponse as _platestream_v1_ShareMemoryResponse, ShareMemoryResponse__Output as _platestream_v1_ShareMemoryResponse__Output } from './platestream/v1/ShareMemoryResponse.ts';
@@ -39,9 +41,11 @@ export interface ProtoGrpcType {
       ListModelsResponse: MessageTypeDefinition<_platestream_v1_ListModelsResponse, _platestream_v1_ListModelsResponse__Output>
       Model: MessageTypeDefinition<_platestream_v1_Model, _platestream_v1_Model__Output>
       PlateGroup: MessageTypeDefinition<_platestream_v1_PlateGroup, _platestream_v1_PlateGroup__Output>
+      Positions: MessageTypeDefinition<_platestream_v1_Positions, _platestream_v1_Positions__Output>
       PredictRequest: MessageTypeDefinition<_platestream_v1_PredictRequest, _platestream_v1_PredictRequest__Output>
       PredictResponse: MessageTypeDefinition<_platestream_v1_PredictResponse, _platestream_v1_PredictResponse__Output>
       RefusedProvider: MessageTypeDefinition<_platestream_v1_RefusedProvider, _platestream_v1_RefusedProvider__Output>
+      Replicates: MessageTypeDefinition<_platestream_v1_Replicates, _platestream_v1_Replicates__Output>
       Serving: MessageTypeDefinition<_platestream_v1_Serving, _platestream_v1_Serving__Output>
       ShareMemoryRequest: MessageTypeDefinition<_platestream_v1_ShareMemoryRequest, _platestream_v1_ShareMemoryRequest__Output>
       ShareMemoryResponse: MessageTypeDefinition<_platestream_v1_ShareMemoryResponse, _platestream_v1_ShareMemoryResponse__Output>

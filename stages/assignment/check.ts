@@ -31,7 +31,7 @@ export const checkPredictions = (wells: readonly WellPrediction[]): void => {
 };
 
 /** What a worker says about its network comes from another machine, and is checked. */
-const checkIndices = ({ name, version, classes, controls, plateGroups, copies }: ModelInfo): void => {
+const checkIndices = ({ name, version, classes, controls, plateGroups, copies, replicates }: ModelInfo): void => {
   const wrong = [...controls, ...plateGroups.flat()].find(
     (k) => !(Number.isInteger(k) && k >= 0 && k < classes.length),
   );
@@ -40,7 +40,8 @@ const checkIndices = ({ name, version, classes, controls, plateGroups, copies }:
     new PlatestreamError("invalid-model", `what the worker says of network ${name} ${version} is broken: ${why}`);
   if (wrong !== undefined) throw broken(`a control or plate group has class ${wrong} of 0 to ${classes.length - 1}`);
   if (twice !== undefined) throw broken(`class ${twice} is in two plate groups`);
-  if (copies.length > classes.length || copies.some((count) => !(Number.isInteger(count) && count > 0))) {
-    throw broken("the copies of a class must be whole numbers of at least 1");
+  for (const counts of [copies, replicates.copies]) {
+    if (counts.length > classes.length || counts.some((count) => !(Number.isInteger(count) && count > 0)))
+      throw broken("the copies of a class must be whole numbers of at least 1");
   }
 };

@@ -9,8 +9,10 @@ import {
   type WellPrediction,
 } from "../../pipeline/plugin.ts";
 
+/** A treatment well, or several that hold one treatment. */
 export interface TreatmentWell {
-  readonly prediction: WellPrediction;
+  /** Several plates that are filled alike count as one. */
+  readonly plate: string;
   /** Per class of the network. */
   readonly evidence: Float64Array;
 }
@@ -37,8 +39,8 @@ export interface Unreliable {
 export const mostProbable = ({ probabilities }: WellPrediction, classes: readonly number[]): number =>
   classes.reduce((top, k) => (probabilities[k]! > probabilities[top]! ? k : top));
 
-export const byArgmax = (wells: readonly TreatmentWell[], classes: readonly number[]): Assignment => ({
-  called: wells.map(({ prediction }) => mostProbable(prediction, classes)),
+export const byArgmax = (wells: readonly WellPrediction[], classes: readonly number[]): Assignment => ({
+  called: wells.map((prediction) => mostProbable(prediction, classes)),
   open: wells.map(() => classes),
 });
 
@@ -98,7 +100,7 @@ export const byPlateGroups = (
     return { unreliable: `more treatment wells than classes in the group of plate ${crowded.join(", ")}` };
   }
   const openOn = new Map(plates.map(({ plate }) => [plate, [...groups[groupOf.get(plate)!]!, ...free]]));
-  const open = wells.map(({ prediction }) => openOn.get(prediction.plate)!);
+  const open = wells.map(({ plate }) => openOn.get(plate)!);
   const called = free.length === 0 ? plateByPlate(wells, plates, openOn, copies) : together(wells, open, copies);
   return { called, open, groupOf, margin };
 };
@@ -133,9 +135,9 @@ const together = (
 
 const platesOf = (wells: readonly TreatmentWell[]): PlateWells[] => {
   const plates = new Map<string, Float64Array[]>();
-  for (const { prediction, evidence } of wells) {
-    const members = plates.get(prediction.plate);
-    if (members === undefined) plates.set(prediction.plate, [evidence]);
+  for (const { plate, evidence } of wells) {
+    const members = plates.get(plate);
+    if (members === undefined) plates.set(plate, [evidence]);
     else members.push(evidence);
   }
   return [...plates].map(([plate, members]) => ({ plate, wells: members }));

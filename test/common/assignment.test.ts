@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { assignCopies, assignOnce } from "../../common/assignment/assign.ts";
+import { assignByCapacity } from "../../common/assignment/assign-by-capacity.ts";
 import { balance } from "../../common/assignment/balance.ts";
 import {
   calibrationError,
@@ -76,4 +77,24 @@ test("confidence - nothing is fitted to calls that are all right, or too few", (
   const all = { right: new Array<boolean>(100).fill(true), balanced: () => new Array<number>(100).fill(0.9) };
   assert.equal(fitConfidence([all]), unfitted);
   assert.equal(fitConfidence([{ right: [true, false], balanced: () => [0.5, 0.5] }]), unfitted);
+});
+
+test("assignByCapacity - the sum is that of the assignment to copies of the columns, and no column is overfull", () => {
+  const random = seededRandom("scores");
+  for (const [rows, capacity] of [
+    [1, [1]],
+    [7, [3, 1, 4]],
+    [40, [10, 10, 10, 10]],
+    [60, [1, 2, 3, 30, 40, 50]],
+    [96, Array.from({ length: 24 }, () => 4)],
+  ] as const) {
+    const scores = Array.from({ length: rows }, () => Float64Array.from(capacity, () => random() - 0.5));
+    const given = assignByCapacity(scores, capacity);
+    for (const [k, most] of capacity.entries()) assert.ok(given.filter((each) => each === k).length <= most);
+    const columns = capacity.flatMap((count, k) => new Array<number>(count).fill(k));
+    const once = assignOnce(scores.map((row) => Float64Array.from(columns, (k) => row[k]!)));
+    const total = (columnOf: (row: number) => number) => scores.reduce((sum, row, r) => sum + row[columnOf(r)]!, 0);
+    assert.ok(Math.abs(total((r) => given[r]!) - total((r) => columns[once[r]!]!)) < 1e-9, `${rows} rows`);
+  }
+  assert.throws(() => assignByCapacity([new Float64Array([1]), new Float64Array([1])], [1]), { code: "internal" });
 });

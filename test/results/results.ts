@@ -1,6 +1,7 @@
 /** Results of a run, made by hand: every well w of a plate shows class w. */
 
 import { unfitted } from "../../common/assignment/confidence.ts";
+import { noReplicates } from "../../common/assignment/replicates.ts";
 import type { ModelInfo } from "../../common/model-info.ts";
 import { sourceServing } from "../../common/serving.ts";
 import type { ResultsConfig } from "../../pipeline/results/origin.ts";
@@ -25,6 +26,7 @@ export const model: ModelInfo = {
   serving: sourceServing,
   confidence: unfitted,
   copies: [],
+  replicates: noReplicates,
 };
 
 export const config: ResultsConfig = {

@@ -1,9 +1,11 @@
 /** A bundle learns from new experiments, and whatever their labels say makes no difference. */
+
 import assert from "node:assert/strict";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { noReplicates } from "../../common/assignment/replicates.ts";
 import { seededRandom, seededShuffle } from "../../common/random.ts";
 import type { LoadableDataset } from "../../datasets/dataset.ts";
 import { readBundle, writeBundle } from "../../gpu-worker/bundle/bundle.ts";
@@ -94,6 +96,7 @@ await writeBundle(
     controls: [6],
     plateGroups: [],
     copies: [],
+    replicates: noReplicates,
     channelNames: [],
     input: { scale: 1 / 255, offset: 0 },
     recipe: recipeSchema.parse({ microBatch: 4, controlsAsClasses: true }),

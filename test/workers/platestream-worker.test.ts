@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { noReplicates } from "../../common/assignment/replicates.ts";
 import type { PlatestreamError } from "../../common/errors.ts";
 import type { Images, Statistics } from "../../common/inference.ts";
 import { sourceServing } from "../../common/serving.ts";
@@ -38,6 +39,7 @@ test("a worker lists what it holds", async (t) => {
     featureCount: 1,
     confidence: { temperature: 2, slope: 1, offset: 0, wells: 50 },
     copies: [],
+    replicates: noReplicates,
     serving: { ...sourceServing, domain: "experiment", batch: 12 },
   });
 });

@@ -3,9 +3,8 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { listProblems, PlatestreamError } from "../../common/errors.ts";
 import { parse } from "../../common/schema.ts";
-import { copiesOf } from "../../datasets/copies.ts";
 import type { LoadableDataset } from "../../datasets/dataset.ts";
-import { learnPlateGroups } from "../../datasets/plate-groups.ts";
+import { type Design, learnDesign } from "../../datasets/design.ts";
 import { addToBundle, type NewManifest, readManifest, writeBundle } from "../../gpu-worker/bundle/bundle.ts";
 import {
   type Architecture,
@@ -52,9 +51,8 @@ export const trainBundle = async (dataset: LoadableDataset, options: BundleOptio
   const heldOut = chooseValidation(experiments, options.validation);
   const visible = experiments.filter(({ id }) => !heldOut.has(id));
   const classes = classesOf(experiments.flatMap(samplesOf));
-  // No score of the training knows of groups, so what the held-out experiments teach of them spoils none.
-  const groups = learnPlateGroups(experiments);
-  const copies = (names: readonly string[]) => copiesOf(names, experiments);
+  // No score of the training knows of the design, so what the held-out experiments teach of it spoils none.
+  const design = learnDesign(experiments);
   const architecture = await imageArchitecture(experiments, recipe, dataset.root);
 
   for (const cellType of cellTypes) {
@@ -83,16 +81,13 @@ export const trainBundle = async (dataset: LoadableDataset, options: BundleOptio
       folder: join(out, "training", cellType.replaceAll(/[^\w.-]/g, "_")),
     });
     const metrics = score === undefined ? {} : { validation: { ...score, experiments: validationOf(cellType) } };
-    const manifest = {
-      copies: copies(names),
-      ...manifestOf(
-        { ...options, channels: dataset.channels },
-        { ...architecture, classes: names.length },
-        names,
-        classes,
-        groups,
-      ),
-    };
+    const manifest = manifestOf(
+      { ...options, channels: dataset.channels },
+      { ...architecture, classes: names.length },
+      names,
+      classes,
+      design(names),
+    );
     await store(out, manifest, cellType, weights, { trained: true, serving, metrics });
     if (before === undefined) continue;
     const place = `before-${recipe.stages.at(-1)!.name}`;
@@ -182,7 +177,7 @@ const manifestOf = (
   architecture: Architecture,
   names: readonly string[],
   { controls }: Classes,
-  groups: readonly (readonly string[])[],
+  design: Design,
 ): NewManifest => {
   const index = (treatment: string) => names.indexOf(treatment);
   const known = (indices: readonly number[]) => indices.filter((k) => k >= 0);
@@ -193,7 +188,7 @@ const manifestOf = (
     variant: typeof recipe.architecture === "string" ? recipe.architecture : "custom",
     classes: [...names],
     controls: last.images === "controls" ? names.map((_, k) => k) : known(controls.map(index)),
-    plateGroups: groups.map((group) => known(group.map(index))).filter((group) => group.length > 0),
+    ...design,
     channelNames: channels.length === architecture.channels ? [...channels] : [],
     input: { scale: recipe.pixelScale, offset: 0 },
     recipe,

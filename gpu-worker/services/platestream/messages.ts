@@ -114,6 +114,7 @@ const modelMessage = ({
   classes,
   controls,
   copies,
+  replicates,
   serving,
   ...same
 }: ModelInfo): Model => ({
@@ -121,6 +122,12 @@ const modelMessage = ({
   classes: [...classes],
   controls: [...controls],
   copies: [...copies],
+  replicates: {
+    across_plates: replicates.acrossPlates,
+    plate_columns: [...replicates.plateColumns],
+    positions: replicates.positions.map((wells) => ({ wells: [...wells] })),
+    copies: [...replicates.copies],
+  },
   cell_type: cellType,
   plate_groups: plateGroups.map((group) => ({ classes: [...group] })),
   channel_names: [...channelNames],

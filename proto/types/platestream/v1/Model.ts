@@ -3,6 +3,7 @@
 import type { PlateGroup as _platestream_v1_PlateGroup, PlateGroup__Output as _platestream_v1_PlateGroup__Output } from '../../platestream/v1/PlateGroup.ts';
 import type { Serving as _platestream_v1_Serving, Serving__Output as _platestream_v1_Serving__Output } from '../../platestream/v1/Serving.ts';
 import type { Confidence as _platestream_v1_Confidence, Confidence__Output as _platestream_v1_Confidence__Output } from '../../platestream/v1/Confidence.ts';
+import type { Replicates as _platestream_v1_Replicates, Replicates__Output as _platestream_v1_Replicates__Output } from '../../platestream/v1/Replicates.ts';
 
 export interface Model {
   'name'?: (string);
@@ -21,6 +22,7 @@ export interface Model {
   'confidence'?: (_platestream_v1_Confidence | null);
   'copies'?: (number)[];
   'channel_names'?: (string)[];
+  'replicates'?: (_platestream_v1_Replicates | null);
 }
 
 export interface Model__Output {
@@ -40,4 +42,5 @@ export interface Model__Output {
   'confidence': (_platestream_v1_Confidence__Output | null);
   'copies': (number)[];
   'channel_names': (string)[];
+  'replicates': (_platestream_v1_Replicates__Output | null);
 }
