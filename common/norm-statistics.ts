@@ -42,7 +42,7 @@ export const packStatistics = (layers: readonly NormLayer[], statistics: Tensors
   return { mean: pack("running_mean"), variance: pack("running_var") };
 };
 
-const unpackStatistics = (layers: readonly NormLayer[], { mean, variance }: PackedStatistics): Tensors => {
+export const unpackStatistics = (layers: readonly NormLayer[], { mean, variance }: PackedStatistics): Tensors => {
   const statistics = new Map<string, Float32Array>();
   let first = 0;
   for (const { name, maps } of layers) {

@@ -55,7 +55,12 @@ const runConfig = z.strictObject({
       "recipe by which a copy of the bundle learns from every experiment, without its labels, before it calls it",
     ),
   original: z.string().min(1).optional().describe("labelled dataset that the bundle was trained on; adapt mixes it in"),
-  workers: z.array(z.string()).default([]).describe("addresses of workers that run already, host:port"),
+  workers: z
+    .array(z.string())
+    .default([])
+    .describe(
+      "addresses of workers that run already: host:port, or triton://host:port/model for a server of the Open Inference Protocol",
+    ),
   connectionsPerWorker: z
     .int()
     .min(1)

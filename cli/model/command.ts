@@ -115,13 +115,14 @@ const infoCommand = (): Command =>
 
 const exportCommand = (): Command =>
   new Command("export")
-    .description("write one network of a bundle as an ONNX file that any ONNX runtime computes")
+    .description("write networks of a bundle as ONNX, for any ONNX runtime or for a server such as NVIDIA Triton")
     .argument("<dir>", "bundle")
-    .requiredOption("--onnx <file>", "file to write")
-    .option("--cell-type <name>", "which network (default: the only one)")
+    .option("--onnx <file>", "write one network as one file")
+    .option("--repository <dir>", "write a model repository that a server of the Open Inference Protocol holds")
+    .option("--cell-type <name>", "which network (default: the only one; all of them with --repository)")
     .option(
-      "--statistics <running|file>",
-      "what BatchNorm uses: of training, or a file that Calibrate returned",
+      "--statistics <running|input|file>",
+      "with --onnx, what BatchNorm uses: of training, those that the graph is given as inputs, or a file that Calibrate returned",
       "running",
     )
     .addOption(
@@ -134,7 +135,8 @@ const exportCommand = (): Command =>
       `
 Examples:
   pipeline model export models/mine --cell-type HUVEC --onnx huvec.onnx
-  pipeline model export models/mine --cell-type HUVEC --statistics plate1.safetensors --onnx huvec-plate1.onnx`,
+  pipeline model export models/mine --cell-type HUVEC --statistics plate1.safetensors --onnx huvec-plate1.onnx
+  pipeline model export models/mine --repository triton-models`,
     )
     .action(async (dir: string, options: ExportOptions) => {
       const { exportBundle } = await import("./show-bundle.ts");

@@ -2,14 +2,22 @@
 import { writeFile } from "node:fs/promises";
 import type { Replicates } from "../../common/assignment/replicates.ts";
 import { PlatestreamError } from "../../common/errors.ts";
-import { decodeStatistics } from "../../common/norm-statistics.ts";
+import { decodeStatistics, statisticsCount } from "../../common/norm-statistics.ts";
 import { readRegularFile } from "../../common/read-file.ts";
 import { type Bundle, readBundle } from "../../gpu-worker/bundle/bundle.ts";
-import { type Architecture, featureCount, normLayers, parameters } from "../../gpu-worker/network/architecture.ts";
-import { emitNetwork } from "../../gpu-worker/runtime/onnx/network-graph.ts";
+import {
+  type Architecture,
+  featureCount,
+  normLayers,
+  parameters,
+  type Weights,
+} from "../../gpu-worker/network/architecture.ts";
+import { emitNetwork, type GraphMode } from "../../gpu-worker/runtime/onnx/network-graph.ts";
+import { exportRepository } from "./export-repository.ts";
 
 export interface ExportOptions {
-  readonly onnx: string;
+  readonly onnx?: string;
+  readonly repository?: string;
   readonly cellType?: string;
   readonly statistics: string;
   readonly pixels: "uint8" | "uint16" | "float32";
@@ -66,21 +74,34 @@ const weightCount = (architecture: Architecture): number =>
     .reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0);
 
 export const exportBundle = async (dir: string, options: ExportOptions): Promise<void> => {
+  const { onnx, repository, pixels } = options;
+  if ((onnx === undefined) === (repository === undefined)) {
+    throw new PlatestreamError("invalid-config", "say either --onnx FILE, for one network, or --repository DIR");
+  }
   const bundle = await readBundle(dir);
+  if (onnx !== undefined) return exportOne(bundle, dir, onnx, options);
+  const all = options.cellType === undefined;
+  const cellTypes = all ? [...bundle.weights.keys()] : [chooseCellType(bundle, dir, options.cellType)];
+  await exportRepository(bundle, cellTypes, repository!, pixels);
+};
+
+const exportOne = async (bundle: Bundle, dir: string, onnx: string, options: ExportOptions): Promise<void> => {
   const cellType = chooseCellType(bundle, dir, options.cellType);
   const { architecture } = bundle.manifest;
-  const statistics = await readStatistics(options.statistics, architecture);
   const weights = bundle.weights.get(cellType)!;
-  const constant = statistics === undefined ? weights : statistics;
-  const model = emitNetwork({ architecture, weights }, { constant }, options.pixels);
-  await writeFile(options.onnx, model);
+  const { mode, told } = await readStatistics(options.statistics, architecture, weights);
+  await writeFile(onnx, emitNetwork({ architecture, weights }, mode, options.pixels));
 
   const { channels, height, width, classes, plates } = architecture;
   const { scale, offset } = bundle.manifest.input;
+  const values = statisticsCount(normLayers(architecture));
   const lines = [
-    `${options.onnx}: ${cellType} of ${bundle.manifest.name} ${bundle.version}, ${options.statistics === "running" ? "statistics of its training" : `statistics of ${options.statistics}`}`,
+    `${onnx}: ${cellType} of ${bundle.manifest.name} ${bundle.version}, ${told}`,
     `input  pixels [N, ${channels}, ${height}, ${width}] ${options.pixels}`,
     `input  scale, offset [N, ${channels}] float32: it reads pixels * scale + offset; the bundle says ${scale} and ${offset}`,
+    ...(mode === "fixed"
+      ? [`input  mean, variance [${values}] float32: of all BatchNorm layers, one after the other`]
+      : []),
     ...(plates > 0 ? [`input  plate [N, ${plates}] float32: one-hot position of the plate`] : []),
     `output logits [N, ${classes}], features [N, ${featureCount(architecture)}] float32`,
   ];
@@ -100,16 +121,23 @@ const chooseCellType = ({ weights }: Bundle, dir: string, wanted: string | undef
   );
 };
 
-const readStatistics = async (choice: string, architecture: Architecture) => {
-  if (choice === "running") return undefined;
+/** How the graph comes by its statistics, and how that is told. */
+const readStatistics = async (
+  choice: string,
+  architecture: Architecture,
+  weights: Weights,
+): Promise<{ readonly mode: GraphMode; readonly told: string }> => {
+  if (choice === "running") return { mode: { constant: weights }, told: "statistics of its training" };
+  if (choice === "input") return { mode: "fixed", told: "statistics are inputs" };
   const bytes = await readRegularFile(choice).catch((cause) => {
     throw new PlatestreamError(
       "invalid-config",
-      `--statistics is "running" or a file of statistics, and ${cause.rawMessage}`,
+      `--statistics is "running", "input" or a file of statistics, and ${cause.rawMessage}`,
       { cause },
     );
   });
-  return decodeStatistics(bytes, normLayers(architecture));
+  const constant = decodeStatistics(bytes, normLayers(architecture));
+  return { mode: { constant }, told: `statistics of ${choice}` };
 };
 
 const describeReplicates = ({ acrossPlates, plateColumns, positions }: Replicates): string => {

@@ -12,6 +12,7 @@ import { defaultLocalWorker, startLocalWorker } from "../../pipeline/workers/loc
 import { type ObserveSent, observedWorker } from "../../pipeline/workers/observed-worker.ts";
 import { platestreamWorker } from "../../pipeline/workers/platestream-worker.ts";
 import { type Accept, type WorkerPool, workerPool } from "../../pipeline/workers/pool.ts";
+import { openWorker } from "../../pipeline/workers/protocols.ts";
 
 export type OpenWorkers = WorkerPool;
 
@@ -38,7 +39,7 @@ export const openWorkers = async (
 ): Promise<OpenWorkers> => {
   const sharedMemory = shared ? sharedMemoryFolder : undefined;
   const connect = (address: string) =>
-    observedWorker(platestreamWorker(address, { security, connections, sharedMemory }), observe);
+    observedWorker(openWorker(address, { security, connections, sharedMemory }), observe);
   if (workers.length > 0) return workerPool(workers.map(connect), onStatus);
   if (model === undefined && lookup !== undefined) {
     return discoverWorkers(lookup.directory, { connect, onStatus, accept: lookup.accept });

@@ -24,8 +24,8 @@ export const command = (): Command =>
     )
     .option("-m, --model <dir>", "bundle for a worker that this command starts and ends")
     .option(
-      "-w, --worker <host:port>",
-      "worker that runs already; may be given several times (default with --bus: those that announce themselves there)",
+      "-w, --worker <address>",
+      "worker that runs already, HOST:PORT, or a model of NVIDIA Triton, triton://HOST:PORT/MODEL; may be given several times (default with --bus: those that announce themselves there)",
       collect,
     )
     .addOption(
@@ -95,6 +95,7 @@ Examples:
   pipeline start
   pipeline start --data rxrx1 --model models/mine --experiment HUVEC-18
   pipeline start --data rxrx1 --worker gpu1:7411 --worker gpu2:7411 --out runs/two-gpus
+  pipeline start --data rxrx1 --worker triton://gpu1:8001/mine.HUVEC    see \`pipeline model export --repository\`
   pipeline start --data rxrx1 --worker gpu1:7411 --tls-ca lab-ca.pem --token-file predict.token
   pipeline start --data plates/load_data.csv --model models/mine --set batch-by-experiment.within=experiment
   pipeline start --data new-screen --model models/mine --adapt --adapt-with old-screens

@@ -2,6 +2,7 @@
 import { LRUCache } from "lru-cache";
 import { listProblems, PlatestreamError } from "../../common/errors.ts";
 import { type Images, type Statistics, statisticsName } from "../../common/inference.ts";
+import { finite, oneHot, perImage, validateImages } from "../../common/network-inputs.ts";
 import {
   decodeStatistics,
   encodeStatistics,
@@ -12,14 +13,14 @@ import {
 } from "../../common/norm-statistics.ts";
 import type { Bundle } from "../bundle/bundle.ts";
 import { normLayers } from "../network/architecture.ts";
-import type { NetworkOutputs, PixelType, Precision } from "../runtime/runtime.ts";
+import type { PixelType, Precision } from "../runtime/runtime.ts";
 import { findRuntime, onProcessor } from "../runtime/runtimes.ts";
 import { threadCount } from "../runtime/threads.ts";
 import { type ComputingThread, startComputingThread } from "./computing-thread.ts";
 import type { Device, Engine, Execution, ExecutionTimes } from "./engine.ts";
 import type { Job, JobMode } from "./job.ts";
 import { choose, type Served, serve } from "./served.ts";
-import { validateImages, validateSpread } from "./validate.ts";
+import { validateSpread } from "./validate.ts";
 
 export interface EngineOptions {
   /** One of `runtimes`, or the URL of a file, see `findRuntime`. */
@@ -191,7 +192,7 @@ const engineOn = (
       if (statistics.kind === "batch") validateSpread(of, images);
       const packed = fixed(of, statistics);
       const job = jobFor(of, images, statistics.kind, packed);
-      const { logits, features } = finite(of, await thread.run(job, call));
+      const { logits, features } = finite(of.model, await thread.run(job, call));
       return { model: of.model, statistics: statisticsName(statistics), logits: logits!, features: features! };
     },
     calibrate(choice, sourceWeight, signal) {
@@ -216,7 +217,7 @@ const engineOn = (
           validateImages(of.model, images, maxBatch);
           validateSpread(of, images);
           const job = jobFor(of, images, "calibration");
-          const { mean, variance } = finite(of, await thread.run(job, { transfer, ...(signal && { signal }) }));
+          const { mean, variance } = finite(of.model, await thread.run(job, { transfer, ...(signal && { signal }) }));
           estimate.add({ mean: mean!, variance: variance! }, count);
         },
         async finish() {
@@ -230,17 +231,6 @@ const engineOn = (
   };
 };
 
-/** Scales and statistics that are finite can still lead beyond what a number holds. */
-const finite = ({ model }: Served, outputs: NetworkOutputs): NetworkOutputs => {
-  const wrong = Object.entries(outputs).find(([, values]) => !values.every(Number.isFinite));
-  if (wrong === undefined) return outputs;
-  throw new PlatestreamError(
-    "invalid-request",
-    `the ${wrong[0]} of ${model.name} ${model.cellType} are not finite: pixel * scale + offset, or the statistics, are far ` +
-      "beyond what the network was trained with",
-  );
-};
-
 const jobFor = (
   { index, network, input }: Served,
   { pixels, shape, scale, offset, plates }: Images,
@@ -248,16 +238,14 @@ const jobFor = (
   statistics?: PackedStatistics,
 ): Job => {
   const [images, channels] = shape;
-  const perImage = (values: readonly number[]): Float32Array =>
-    Float32Array.from({ length: images * channels }, (_, index) => values[index % values.length]!);
   return {
     network: index,
     mode,
     pixelType: pixelTypeOf(pixels),
     pixels,
     shape,
-    scale: perImage(scale.length === 0 ? input.scale : scale),
-    offset: perImage(offset.length === 0 ? input.offset : offset),
+    scale: perImage(scale.length === 0 ? input.scale : scale, images, channels),
+    offset: perImage(offset.length === 0 ? input.offset : offset, images, channels),
     ...(network.architecture.plates > 0 ? { plate: oneHot(plates, network.architecture.plates) } : {}),
     ...(statistics === undefined ? {} : { statistics }),
   };
@@ -265,9 +253,3 @@ const jobFor = (
 
 const pixelTypeOf = (pixels: Images["pixels"]): PixelType =>
   pixels instanceof Uint8Array ? "uint8" : pixels instanceof Uint16Array ? "uint16" : "float32";
-
-const oneHot = (positions: readonly number[], length: number): Float32Array => {
-  const rows = new Float32Array(positions.length * length);
-  for (const [row, position] of positions.entries()) rows[row * length + position] = 1;
-  return rows;
-};

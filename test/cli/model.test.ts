@@ -4,9 +4,11 @@ import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { encodeStatistics } from "../../common/norm-statistics.ts";
+import { encodeStatistics, packStatistics, statisticsCount } from "../../common/norm-statistics.ts";
 import { packageFile } from "../../common/package-file.ts";
 import { readBundle } from "../../gpu-worker/bundle/bundle.ts";
+import { normLayers } from "../../gpu-worker/network/architecture.ts";
+import { float32, type Tensors } from "../../gpu-worker/runtime/onnx/tensor.ts";
 import { assertClose, cpu } from "../gpu-worker/parity-case.ts";
 import { tiny, writeTinyBundle } from "../gpu-worker/tiny-bundle.ts";
 import { temporaryFolder } from "../kit/experiment.ts";
@@ -139,9 +141,9 @@ test("weights of another network are refused with its name where it has one", as
 test("an exported network computes the reference's numbers in any ONNX runtime", async (t) => {
   const bundle = await writeTinyBundle(t);
   const file = join(bundle, "network.onnx");
-  const logitsOf = async (from: number, to: number) => {
+  const logitsOf = async (from: number, to: number, statistics: Tensors = {}) => {
     const session = await cpu.load(await readFile(file), { threads: 1 });
-    const { logits } = await session.run(tiny.inputs(from, to));
+    const { logits } = await session.run({ ...tiny.inputs(from, to), ...statistics });
     await session.close();
     return logits!.data as Float32Array;
   };
@@ -161,7 +163,34 @@ test("an exported network computes the reference's numbers in any ONNX runtime",
   await model("export", bundle, "--onnx", file, "--statistics", statistics);
   assertClose(await logitsOf(24, 32), tiny.expected("calibrated.logits"), "calibrated statistics");
 
+  const given = await model("export", bundle, "--onnx", file, "--statistics", "input");
+  const layers = normLayers(tiny.architecture);
+  const { mean, variance } = packStatistics(layers, calibrated);
+  assert.ok(given.out.includes(`input  mean, variance [${statisticsCount(layers)}] float32`), given.out);
+  const inputs = { mean: float32(mean, [mean.length]), variance: float32(variance, [variance.length]) };
+  assertClose(await logitsOf(24, 32, inputs), tiny.expected("calibrated.logits"), "statistics as inputs");
+
   const { code, error } = await model("export", bundle, "--onnx", file, "--cell-type", "RPE");
   assert.equal(code, 2);
   assert.match(error, /has no network for cell type "RPE"; it has HUVEC/);
+});
+
+test("a model repository holds four models of every network, and is asked for alone", async (t) => {
+  const bundle = await writeTinyBundle(t, { cellTypes: ["HUVEC", "RPE"] });
+  const repository = join(bundle, "repository");
+  const { out } = await model("export", bundle, "--repository", repository, "--pixels", "uint16");
+  assert.match(out, /tiny\.RPE: .*--worker triton:\/\/HOST:8001\/tiny\.RPE\n/);
+  const names = (await readdir(repository)).sort();
+  assert.deepEqual(
+    names,
+    ["HUVEC", "RPE"].flatMap((each) => ["", ".about", ".batch", ".calibrate"].map((task) => `tiny.${each}${task}`)),
+  );
+  for (const name of names) assert.ok((await readFile(join(repository, name, "1/model.onnx"))).length > 100, name);
+  const config = await readFile(join(repository, "tiny.HUVEC/config.pbtxt"), "utf8");
+  assert.match(config, /\{ name: "pixels" data_type: TYPE_UINT16 dims: \[-1, 6, 32, 32\] \}/);
+  for (const wrong of [[], ["--onnx", "a.onnx", "--repository", repository]]) {
+    const { code, error } = await model("export", bundle, ...wrong);
+    assert.equal(code, 2);
+    assert.match(error, /say either --onnx FILE, for one network, or --repository DIR/);
+  }
 });

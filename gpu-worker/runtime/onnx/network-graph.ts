@@ -48,6 +48,10 @@ export interface GraphFormat {
   readonly channelMultiple?: number;
   /** In portable ONNX, of feature maps and filters; statistics, sums and outputs are float32. */
   readonly precision?: Precision;
+  /** Written as the only height and width of images, those of the architecture; without it any size may come. */
+  readonly fixedSize?: boolean;
+  /** Further outputs, the same for every batch. */
+  readonly constants?: Readonly<Record<string, Uint8Array>>;
 }
 
 /**
@@ -61,12 +65,12 @@ export const emitNetwork = (
   network: Network,
   mode: GraphMode,
   pixelType: PixelType,
-  { block = 1, channelMultiple = 1, precision = "float32" }: GraphFormat = {},
+  { block = 1, channelMultiple = 1, precision = "float32", fixedSize = false, constants = {} }: GraphFormat = {},
 ): Uint8Array => {
   const { architecture } = network;
-  const { channels, plates, classes } = architecture;
+  const { channels, height, width, plates, classes } = architecture;
   const graph = new OnnxGraph(`densenet-${typeof mode === "object" ? "constant" : mode}`);
-  const raw = graph.input("pixels", pixelType, ["N", channels, "H", "W"]);
+  const raw = graph.input("pixels", pixelType, ["N", channels, ...(fixedSize ? [height, width] : ["H", "W"])]);
   const fixed = fixedStatistics(graph, network, mode);
   const measured = new Map<string, readonly [mean: Value, variance: Value]>();
   const parts: NetworkParts = {
@@ -96,5 +100,17 @@ export const emitNetwork = (
     graph.output("logits", "float32", ["N", classes]);
     graph.output("features", "float32", ["N", featureCount(architecture)]);
   }
+  for (const [name, data] of Object.entries(constants)) constantOutput(graph, name, "uint8", data);
   return graph.encode();
+};
+
+/** Declares an output that is always `data`. */
+export const constantOutput = (
+  graph: OnnxGraph,
+  name: string,
+  type: "uint8" | "float32",
+  data: Uint8Array | Float32Array,
+): void => {
+  graph.node("Identity", [graph.tensor(`${name}.value`, type, data, [data.length])], {}, name);
+  graph.output(name, type, [data.length]);
 };

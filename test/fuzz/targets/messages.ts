@@ -16,7 +16,7 @@ const network = {
 export const messages: readonly Target[] = [
   {
     name: "images and statistics",
-    parsers: ["gpu-worker/engine/validate.ts"],
+    parsers: ["common/network-inputs.ts"],
     seeds: [
       JSON.stringify(predict),
       JSON.stringify({ ...predict, images: { ...predict.images, type: "UINT16", scale: [1], offset: [0] } }),
@@ -46,7 +46,7 @@ export const messages: readonly Target[] = [
       const { imagesFrom, statisticsFrom } = await import("../../../gpu-worker/services/platestream/messages.ts");
       const { openSharedFiles } = await import("../../../gpu-worker/services/platestream/shared-pixels.ts");
       const files = openSharedFiles(2 ** 20);
-      const { validateImages } = await import("../../../gpu-worker/engine/validate.ts");
+      const { validateImages } = await import("../../../common/network-inputs.ts");
       const method = (loadProtos("platestream.proto")["platestream.v1.Worker"] as unknown as Service).Predict;
       return (input) => {
         const message = json(input) as Record<string, { pixels?: unknown }>;
