@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { confidenceFitSchema } from "./assignment/confidence.ts";
+import { replicatesSchema } from "./assignment/replicates.ts";
 import { PlatestreamError } from "./errors.ts";
 import type { ModelInfo } from "./model-info.ts";
 import { type NormLayer, statisticsCount } from "./norm-statistics.ts";
@@ -42,6 +43,7 @@ const model: z.ZodType<ModelInfo> = z.strictObject({
   serving: servingSchema,
   confidence: confidenceFitSchema,
   copies: z.array(count),
+  replicates: replicatesSchema,
 });
 
 const schema = z.strictObject({

@@ -9,6 +9,7 @@ import { readIdentityFiles } from "../../common/security/tls.ts";
 import { readBundle } from "../../gpu-worker/bundle/bundle.ts";
 import type { Engine, Execution } from "../../gpu-worker/engine/engine.ts";
 import { openEngine } from "../../gpu-worker/engine/open-engine.ts";
+import { watchGpus } from "../../gpu-worker/services/gpu-metrics.ts";
 import { inferenceCounts } from "../../gpu-worker/services/open-inference/counts.ts";
 import { startServer } from "../../gpu-worker/services/server.ts";
 import { logRequest } from "../../gpu-worker/services/worker-log.ts";
@@ -88,6 +89,7 @@ export const runWorker = async (options: WorkerOptions): Promise<void> => {
         threads: engine.device.threads,
         metrics: watched?.probes.url,
       });
+      if (watched?.noGpus !== undefined) log.info("no numbers of GPUs", { reason: watched.noGpus });
       await end.asked;
       notReady = "the worker is shutting down";
       log.info("shutting down", { requests: server.active });
@@ -121,7 +123,7 @@ const openWatched = async (options: WorkerOptions, notReady: () => string | unde
   const metrics = openMetrics();
   const identity = await readIdentityFiles(options);
   const probes = await serveProbes({ listen, insecure, identity, metrics, notReady });
-  return { numbers: workerMetrics(metrics), probes };
+  return { numbers: workerMetrics(metrics), probes, noGpus: await watchGpus(metrics) };
 };
 
 const sayReady = (address: string, { device, models }: Engine, json: boolean): void => {

@@ -65,7 +65,7 @@ test("the demo's experiment on Triton: the calls of our own worker", { timeout: 
       await readCalls(folder, `own-${statistics}`),
       await readCalls(folder, `triton-${statistics}`),
     ];
-    assert.ok(own.length > 1_000, `${own.length} wells`);
+    assert.ok(own.length > 100, `${own.length} wells`);
     assert.deepEqual(triton.map(words), own.map(words), "calls, by whatever strategy, plate groups, sites, flags");
     for (const [at, row] of own.entries()) {
       for (const column of numbers) {
