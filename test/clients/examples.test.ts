@@ -59,7 +59,7 @@ const languages = async (t: TestContext): Promise<Language[]> => {
 test("docs/clients.md quotes the programs as they are", async () => {
   const text = await readFile(packageFile("docs/clients.md"), "utf8");
   const files = await readdir(examples);
-  assert.deepEqual(files.sort(), ["predict.py", "predict.ts", "subscribe.py", "subscribe.ts"]);
+  assert.deepEqual(files.sort(), ["predict.py", "predict.ts", "subscribe.py", "subscribe.ts", "triton.py"]);
   for (const file of files) {
     const fence = extname(file) === ".py" ? "python" : "ts";
     const program = await readFile(join(examples, file), "utf8");

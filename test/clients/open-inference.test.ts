@@ -1,13 +1,18 @@
 /** Stock clients of the Open Inference Protocol against a worker. */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { test } from "node:test";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { promisify } from "node:util";
 import { packageFile } from "../../common/package-file.ts";
+import { sigmoid } from "../../common/quantities.ts";
 import { readBundle } from "../../gpu-worker/bundle/bundle.ts";
 import { openEngine } from "../../gpu-worker/engine/open-engine.ts";
 import { startServer } from "../../gpu-worker/services/server.ts";
 import { assertClose } from "../gpu-worker/parity-case.ts";
 import { pixelsOf, tiny, writeTinyBundle } from "../gpu-worker/tiny-bundle.ts";
+import { temporaryFolder } from "../kit/experiment.ts";
 import { findTritonPython } from "./triton-client.ts";
 
 interface Report {
@@ -86,6 +91,60 @@ test("every call of tritonclient, unmodified, gets its answer", { timeout: 300_0
     if (!served) assert.match(message, /is not served here: .{20}/, call);
   }
 });
+
+/** A server on the tiny bundle, and what a Python program with tritonclient prints that is given its address. */
+const setup = async (t: TestContext) => {
+  const engine = await openEngine([await readBundle(await writeTinyBundle(t))], { provider: "cpu", threads: 1 });
+  t.after(() => engine.close());
+  const { address, close } = await startServer(engine, { listen: "127.0.0.1:0" });
+  t.after(() => close(1_000));
+  const run = async (program: string, ...args: string[]): Promise<string> => {
+    const command = [packageFile(program), address, ...args];
+    const { stdout } = await promisify(execFile)(findTritonPython(), command, { timeout: 120_000 });
+    return stdout;
+  };
+  return { engine, run };
+};
+
+test("the program of docs/clients.md prints the classes of a plate's images", { timeout: 300_000 }, async (t) => {
+  const { engine, run } = await setup(t);
+  const file = join(await temporaryFolder(t), "plate1.npy");
+  await writeFile(file, numpyFile(pixelsOf(tiny, 0, 16), [16, 6, 32, 32]));
+  const printed = (await run("docs/clients/triton.py", "tiny.HUVEC", file)).trimEnd().split("\n");
+  const calibration = engine.calibrate({}, 0);
+  for (const from of [0, 8]) await calibration.add(images(from, from + 8));
+  const statistics = { kind: "calibrated", ...(await calibration.finish()) } as const;
+  const { logits } = await engine.predict({}, images(0, 16), statistics);
+  const { classes } = tiny.architecture;
+  const expected = Array.from({ length: 16 }, (_, image) => {
+    const row = [...logits.subarray(image * classes, (image + 1) * classes)].map(sigmoid);
+    return `${row.indexOf(Math.max(...row))} ${Math.max(...row).toFixed(3)}`;
+  });
+  assert.deepEqual(printed, expected);
+});
+
+test("perf_analyzer's calls, in its order, are answered and counted", { timeout: 300_000 }, async (t) => {
+  const { run } = await setup(t);
+  const told = JSON.parse(
+    await run("test/clients/perf_analyzer_calls.py", "tiny.HUVEC", `platestream_perf_${process.pid}`),
+  );
+  assert.deepEqual(told, {
+    statistics: true,
+    all_known: true,
+    batched: true,
+    outputs: ["logits", "probabilities", "features"],
+    counted: 1,
+  });
+});
+
+/** Bytes in numpy's file format, version 1.0. */
+const numpyFile = (data: Uint8Array, shape: readonly number[]): Buffer => {
+  const header = `{'descr': '|u1', 'fortran_order': False, 'shape': (${shape.join(", ")}), }`;
+  const padded = `${header.padEnd(Math.ceil((header.length + 11) / 64) * 64 - 11)}\n`;
+  const head = Buffer.from("\x93NUMPY\x01\x00\x00\x00", "latin1");
+  head.writeUInt16LE(padded.length, 8);
+  return Buffer.concat([head, Buffer.from(padded, "latin1"), data]);
+};
 
 const images = (from: number, to: number) => ({
   pixels: pixelsOf(tiny, from, to),
