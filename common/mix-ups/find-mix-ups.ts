@@ -38,7 +38,13 @@ const platePrior = 1e-4;
 const swapPrior = 1;
 /** Part of the wells that hold something else altogether: what one well can say against a layout is bounded. */
 const oddWells = 1e-4;
+/** From which probability on a plate is reported. */
 const certain = 0.95;
+/**
+ * The same for a pair of wells. In 38 clean synthetic experiments the likeliest false pair had a probability of 0.21, the
+ * next 0.11; at 0.95, nine of a hundred planted pairs were not found, at 0.7 six.
+ */
+const likely = 0.7;
 
 export const findMixUps = (wells: readonly SeenWell[], others: readonly OtherLayout[] = []): MixUp[] => {
   const plates = new Map<string, SeenWell[]>();
@@ -121,7 +127,7 @@ const swappedWells = (wells: readonly SeenWell[]): MixUp[] => {
     .flatMap(({ i, j, lead }): MixUp[] => {
       const odds = (swapPrior / pairs) * Math.exp(Math.min(lead, 500));
       const probability = odds / (1 + odds);
-      if (probability < certain || taken.has(i) || taken.has(j)) return [];
+      if (probability < likely || taken.has(i) || taken.has(j)) return [];
       taken.add(i).add(j);
       const [a, b] = [known[i]!, known[j]!];
       const sentence = `plate ${a.plate} ${a.well} and plate ${b.plate} ${b.well} look swapped, p = ${shown(probability)}`;
