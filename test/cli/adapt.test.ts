@@ -29,7 +29,7 @@ before(async () => {
   const sizes = ["--classes", "4", "--size", "16", "--plates", "2", "--positive-controls", "2", "--sites", "1"];
   await must("data", "synth", "data", "--experiments", experiments.join(","), ...sizes);
   await must("model", "new", "--arch", "densenet-small", "--size", "16", "--layout", "data", "--out", "model");
-  const stage = "{ name: own, learnsFrom: pseudo-labels, rounds: 2, rate: 1.0e-3, images: 16 }";
+  const stage = "{ name: own, learnsFrom: calls, rounds: 2, rateAlone: 1.0e-3, images: 16 }";
   await writeFile(join(folder, "quick.yaml"), `stages: [${stage}]\n`);
 });
 after(() => rm(folder, { recursive: true, force: true }));

@@ -107,8 +107,9 @@ await writeBundle(
 
 const recipe = adaptRecipeSchema.parse({
   stages: [
-    { name: "controls", learnsFrom: "controls", rounds: 1, images: 8, rate: 1e-3 },
-    { name: "pseudo-labels", learnsFrom: "pseudo-labels", rounds: 3, images: 8, rate: 1e-3 },
+    { name: "controls", learnsFrom: "controls", rounds: 1, images: 8, rateAlone: 1e-3 },
+    { name: "calls", learnsFrom: "calls", rounds: 3, images: 8, rateAlone: 1e-3, share: [0.4, 1] },
+    { name: "wells", learnsFrom: "probabilities", rounds: 1, images: 8, rateAlone: 1e-3 },
   ],
   unchanged: 0,
 });
@@ -134,10 +135,10 @@ test("adapt - labels are never read: shuffled ones give the same weights", async
   assert.equal(await weightsOf("shuffled"), await weightsOf("true"));
   assert.notEqual(await weightsOf("true"), (await readBundle(model)).manifest.cellTypes.A!.sha256);
   const report = JSON.parse(await readFile(join(folder, "true/adapted/report.json"), "utf8"));
-  assert.equal(report.networks.A.rounds.length, 4);
+  assert.equal(report.networks.A.rounds.length, 5);
   assert.deepEqual(
     report.networks.A.rounds.map(({ taken }: { taken: number }) => taken),
-    [0, 2, 4, 6],
+    [0, 2, 4, 6, 6],
   );
 });
 
@@ -176,4 +177,32 @@ test("adapt - pseudo-labels give every class once, the clearest calls first", ()
       ["B02", 1],
     ],
   );
+});
+
+test("adapt - probabilities given the design: each well holds one class, and a class no more wells than it has", () => {
+  const wells = ["1", "2"].flatMap((plate) =>
+    ["B02", "B03"].map((well, w) => ({
+      plate,
+      well,
+      probabilities: Float32Array.from([0.4, 0.3, 0.4, 0.3, 0.9], (p, k) => (k === w ? p + 0.1 : p)),
+    })),
+  );
+  const design = { classes: ["a", "b", "c", "d", "EMPTY"], controls: [4], plateGroups: [], copies: [] };
+  const labels = pseudoLabels(wells, design);
+  for (const { shares } of labels) {
+    assert.equal(shares[4], 0, "a treatment well holds no control");
+    assert.ok(Math.abs(shares.reduce((sum, share) => sum + share, 0) - 1) < 1e-6);
+  }
+  for (const k of [0, 1, 2, 3]) {
+    const copies = labels.reduce((sum, { shares }) => sum + shares[k]!, 0);
+    assert.ok(Math.abs(copies - 1) < 1e-3, `class ${k} is in ${copies} wells`);
+  }
+});
+
+test("adapt - the adapted network is served in all views, unless the recipe says otherwise", async () => {
+  const servingOf = async (out: string) => (await readBundle(join(folder, out))).manifest.cellTypes.A!.serving;
+  assert.equal((await servingOf("true")).allViews, true);
+  await adaptBundle(datasetOf(experiment), options("one-view", { recipe: { ...recipe, allViews: false, average: 0 } }));
+  assert.equal((await servingOf("one-view")).allViews, false);
+  assert.notEqual(await weightsOf("one-view"), await weightsOf("true"), "the average of the weights is what is served");
 });

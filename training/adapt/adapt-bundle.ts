@@ -94,7 +94,9 @@ export const adaptBundle = async (
     const { trained, metrics = {}, serving, confidence } = manifest.cellTypes[cellType]!;
     const ids = tasks.get(cellType)!.experiments.map(({ id }) => id);
     const about = { experiments: ids, rounds: rest.rounds.length, changedCalls: rest.changed };
-    await addToBundle(out, cellType, learnt, { trained, serving, confidence, metrics: { ...metrics, adapted: about } });
+    const served = { ...serving, allViews: serving.allViews || options.recipe.allViews };
+    const notes = { trained, serving: served, confidence, metrics: { ...metrics, adapted: about } };
+    await addToBundle(out, cellType, learnt, notes);
     reports.set(cellType, { experiments: ids, ...rest });
     const title = `${cellType}: ${ids.join(", ")}`;
     await writeFile(join(tasks.get(cellType)!.folder, "rounds.svg"), drawRounds(title, rest.rounds));

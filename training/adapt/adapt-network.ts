@@ -116,7 +116,7 @@ export const adaptNetwork = async (task: AdaptTask): Promise<Adapted> => {
         stage: stage.name,
         round,
         rounds: plan.length,
-        taken: stage.learnsFrom === "controls" ? 0 : learnt.flat().length,
+        taken: learnt.flat().length,
         wells: last.length,
         changed: changedShare(place.last, last),
         loss,
@@ -127,9 +127,10 @@ export const adaptNetwork = async (task: AdaptTask): Promise<Adapted> => {
       task.onRound(record);
       if (stop.aborted) throw interrupted(folder);
     }
-    const { network } = await learner.state();
+    const { network, average } = await learner.state();
+    const weights = average.length > 0 ? average : network.weights;
     return {
-      weights: unflatten(task.architecture, network),
+      weights: unflatten(task.architecture, { ...network, weights }),
       rounds: place.history,
       changed: changedShare(place.first, place.last),
       ended: settled(place.history, recipe) ? "the calls no longer change" : "all rounds are done",
@@ -146,17 +147,20 @@ const namesOf = (labels: readonly (readonly PseudoLabel[])[]): string[] =>
 const interrupted = (folder: string): PlatestreamError =>
   new PlatestreamError("cancelled", `interrupted; the same command goes on from ${folder}`);
 
-const shareAt = ({ share: [first, last], rounds }: AdaptStage, at: number): number =>
-  rounds === 1 ? last : first + ((last - first) * at) / (rounds - 1);
+/** Of the treatment wells. */
+const shareAt = ({ learnsFrom, share: [first, last], rounds }: AdaptStage, at: number): number => {
+  if (learnsFrom !== "calls") return learnsFrom === "controls" ? 0 : 1;
+  return rounds === 1 ? last : first + ((last - first) * at) / (rounds - 1);
+};
 
-/** A cosine over the rounds of the stage; `at` counts them, with what is done of the one that runs. */
-const rateAt = ({ rate, rounds }: AdaptStage, at: number): number =>
-  (rate * (1 + Math.cos((Math.PI * at) / rounds))) / 2;
+/** A cosine; `done` of the stage is behind. */
+const falling = (rate: number, done: number): number => (rate * (1 + Math.cos(Math.PI * done))) / 2;
 
-/** Two rounds in succession that learnt from every well changed next to nothing. */
+/** Two rounds in succession learnt from as many treatment wells and changed next to nothing. */
 const settled = (history: readonly AdaptRound[], { unchanged }: AdaptRecipe): boolean => {
-  const late = history.slice(-2);
-  return late.length === 2 && late.every(({ taken, wells, changed }) => taken === wells && changed <= unchanged);
+  const [one, two] = history.slice(-2);
+  if (one === undefined || two === undefined || two.taken === 0) return false;
+  return one.taken === two.taken && Math.max(one.changed, two.changed) <= unchanged;
 };
 
 const changedShare = (before: readonly string[], after: readonly string[]): number => {
@@ -201,13 +205,18 @@ const learnRound = async (
   const { training, design, architecture, recipe } = task;
   const names = new Map(design.classes.map((name, k) => [name, k]));
   const own = task.experiments.flatMap(({ treatments, controls }, e) => {
-    const called = new Map(labels[e]!.map(({ plate, well, called: k }) => [`${plate} ${well}`, design.classes[k]!]));
-    const wells = treatments.flatMap((sample) => {
-      const treatment = called.get(`${sample.site.plate} ${sample.site.well}`);
-      return treatment === undefined ? [] : [{ ...sample, treatment }];
+    const called = new Map(labels[e]!.map((label) => [`${label.plate} ${label.well}`, label]));
+    const wells = treatments.flatMap((sample): Sample[] => {
+      const label = called.get(`${sample.site.plate} ${sample.site.well}`);
+      if (label === undefined) return [];
+      const treatment = design.classes[label.called]!;
+      return [
+        stage.learnsFrom === "probabilities"
+          ? { ...sample, treatment, shares: label.shares }
+          : { ...sample, treatment },
+      ];
     });
-    const known = controls.filter(({ treatment }) => names.has(treatment));
-    return stage.learnsFrom === "controls" ? known : [...wells, ...known];
+    return [...wells, ...controls.filter(({ treatment }) => names.has(treatment))];
   });
   const key = `${recipe.seed} ${stage.name} ${round}`;
   const original = task.original.filter(({ treatment }) => names.has(treatment));
@@ -234,13 +243,14 @@ const learnRound = async (
     sum += await learner.accumulate(
       await trainingBatch(micro, place, names, pictures, { architecture, recipe: training }),
     );
-    await learner.update(rateAt(stage, at + (batch + 1) / batches.length));
+    const rate = fromOriginal > 0 ? stage.rate : stage.rateAlone;
+    await learner.update(falling(rate, (at + (batch + 1) / batches.length) / stage.rounds));
     if (task.stop.aborted) throw interrupted(task.folder);
   }
   return sum / Math.max(batches.length, 1);
 };
 
-const learnerOptions = ({ architecture, training, threads }: AdaptTask): LearnerOptions => ({
+const learnerOptions = ({ architecture, training, recipe, threads }: AdaptTask): LearnerOptions => ({
   architecture,
   images: training.microBatch,
   precision: "float32",
@@ -248,17 +258,20 @@ const learnerOptions = ({ architecture, training, threads }: AdaptTask): Learner
   learns: "network",
   evaluationImages: training.microBatch,
   optimiser: { ...adamDefaults, amsgrad: true },
-  averaging: 0,
+  averaging: recipe.average,
   divisor: 1,
   threads,
 });
 
-const freshState = ({ architecture, weights }: AdaptTask): LearnerState => ({
-  network: flatten(architecture, weights, "the network of the bundle"),
-  adam: adamState(flatIndex(architecture).length, { amsgrad: true }),
-  lossScale: freshLossScale("float32"),
-  average: new Float32Array(),
-});
+const freshState = ({ architecture, weights, recipe }: AdaptTask): LearnerState => {
+  const network = flatten(architecture, weights, "the network of the bundle");
+  return {
+    network,
+    adam: adamState(flatIndex(architecture).length, { amsgrad: true }),
+    lossScale: freshLossScale("float32"),
+    average: recipe.average === 0 ? new Float32Array() : network.weights.slice(),
+  };
+};
 
 /** Of everything that decides the result. */
 export const identityOf = ({ recipe, training, weights, experiments, original, serving }: AdaptTask): string => {

@@ -1,5 +1,6 @@
 /** Calls wells from a network's beliefs and the plates' design alone, and ranks the calls by how clear they are. */
 import { assignCopies, evidence } from "../../common/assignment/assign.ts";
+import { balance } from "../../common/assignment/balance.ts";
 import { placeGroups } from "../../common/assignment/place-groups.ts";
 import type { HeldOutWell } from "../loop/held-out-wells.ts";
 
@@ -18,6 +19,8 @@ export interface PseudoLabel {
   readonly called: number;
   /** Evidence of the call minus that of the best other class that was open to the well. */
   readonly margin: number;
+  /** [classes], how probable each is given the design; adds up to 1. */
+  readonly shares: Float64Array;
 }
 
 /** Below this lead, in standard errors, the placement of groups is not relied on; as in calling. */
@@ -52,11 +55,19 @@ export const pseudoLabels = (
   return parts
     .flatMap(({ own, open }) => {
       const scores = own.map((each) => each.scores);
+      const shares = balance(scores, { open: own.map(() => open), copies }, 1).map((row) => among(row, open));
       return assignCopies(scores, open, copies).map((called, w): PseudoLabel => {
         const other = open.reduce((top, k) => (k === called ? top : Math.max(top, scores[w]![k]!)), -Infinity);
         const { plate, well } = own[w]!;
-        return { plate, well, called, margin: scores[w]![called]! - other };
+        return { plate, well, called, margin: scores[w]![called]! - other, shares: shares[w]! };
       });
     })
     .toSorted((a, b) => b.margin - a.margin || (a.plate + a.well < b.plate + b.well ? -1 : 1));
+};
+
+/** The row with 0 for all other classes. */
+const among = (row: Float64Array, open: readonly number[]): Float64Array => {
+  const kept = new Float64Array(row.length);
+  for (const k of open) kept[k] = row[k]!;
+  return kept;
 };

@@ -102,7 +102,8 @@ export const trainingBatch = async (
     writePicture(images.pixels, i * channels * cropHeight * cropWidth, picture.pixels, random, options);
     describe(images, i, sample, picture, place);
     changeLevels(images, i, random, { channels, area: cropHeight * cropWidth, augment: recipe.augment });
-    target[i * classes.size + classes.get(sample.treatment)!] = 1;
+    if (sample.shares === undefined) target[i * classes.size + classes.get(sample.treatment)!] = 1;
+    else target.set(sample.shares, i * classes.size);
   });
   if (at.mixup === 0 && at.cutmix === 0) return { ...images, target, domain };
   const share = betaDraw(random, at.mixup === 0 ? at.cutmix : at.mixup);

@@ -9,6 +9,8 @@ import type { Recipe, Stage } from "../loop/recipe.ts";
 export interface Sample {
   readonly site: Site;
   readonly treatment: string;
+  /** [classes], how probable each is, where that is all that is known; it then counts in place of the treatment. */
+  readonly shares?: Float64Array;
   /** Position of its plate in the experiment, for networks with a plate input. */
   readonly plate: number;
 }
