@@ -56,7 +56,9 @@ export const adaptRecipeSchema = z.strictObject({
     .min(0)
     .max(1)
     .default(0.002)
-    .describe("it is done when no more than this share of the calls change in two rounds that learn from equally many wells"),
+    .describe(
+      "it is done when no more than this share of the calls change in two rounds that learn from equally many wells",
+    ),
   seed: z.int().default(314159),
 });
 export type AdaptRecipe = z.output<typeof adaptRecipeSchema>;
