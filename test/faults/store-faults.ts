@@ -3,6 +3,7 @@ import { cp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { experiments, type Fault } from "./fault.ts";
+import type { Process } from "./processes.ts";
 import type { Scene } from "./scene.ts";
 
 /** The folder of all that the server stores. */
@@ -36,6 +37,14 @@ const eventsDamaged =
       for (const block of await blocksOf(scene, scene.bus.streams.names.events)) await damage(block);
     });
   };
+
+/** Whether a node has an experiment in hand, as it says. */
+const isRunning = ({ said }: Process): boolean => {
+  const last = new Map(
+    said.flatMap(({ type, experiment = "" }) => (type.startsWith("experiment-") ? [[experiment, type] as const] : [])),
+  );
+  return [...last.values()].includes("experiment-started");
+};
 
 export const storeFaults: readonly Fault[] = [
   {
