@@ -43,7 +43,7 @@ const isRunning = ({ said }: Process): boolean => {
   const last = new Map(
     said.flatMap(({ type, experiment = "" }) => (type.startsWith("experiment-") ? [[experiment, type] as const] : [])),
   );
-  return [...last.values()].includes("experiment-started");
+  return [...last.values()].includes("experiment-running");
 };
 
 export const storeFaults: readonly Fault[] = [
@@ -184,8 +184,7 @@ export const storeFaults: readonly Fault[] = [
     async break(scene) {
       const { experiment = "" } = await firstDone(scene);
       const [node] = scene.nodes;
-      const count = (wanted: string) => node!.said.filter(({ type }) => type === wanted).length;
-      while (count("experiment-running") === count("experiment-done")) await sleep(50);
+      while (!isRunning(node!)) await sleep(50);
       scene.strike();
       await node!.kill();
       await truncate(join(scene.folder, "node-1", "experiments", experiment, "wells.json"));
