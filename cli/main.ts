@@ -3,6 +3,7 @@ import "../gpu-worker/runtime/no-telemetry.ts"; // before anything that might lo
 import { Console } from "node:console";
 import { errorCodes, PlatestreamError } from "../common/errors.ts";
 import { catchEscapes, leave } from "../pipeline/run/escapes.ts";
+import { checkDescriptors } from "./parts/descriptors.ts";
 import { hideOwnLogins } from "./parts/hide-logins.ts";
 import { program } from "./program.ts";
 
@@ -23,6 +24,7 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   throw error;
 });
 try {
+  checkDescriptors();
   await (await program()).parseAsync();
 } catch (thrown) {
   process.exitCode = report(thrown);

@@ -61,3 +61,24 @@ test("wrong input exits with 2 and one line, help with 0, a group of commands al
   assert.equal(group.code, 2);
   assert.match(group.stderr, /^Usage: pipeline data /);
 });
+
+test("too few open files are told before anything is loaded", { skip: process.platform !== "linux" }, async () => {
+  const main = fileURLToPath(new URL("../../cli/main.js", import.meta.url));
+  const limited = (files: number) =>
+    new Promise<{ code: unknown; stderr: string }>((resolve) => {
+      const command = `ulimit -n ${files}; exec "$0" "$1" stages list`;
+      execFile("sh", ["-c", command, process.execPath, main], { timeout: 60_000 }, (error, _, stderr) =>
+        resolve({ code: error === null ? 0 : error.code, stderr }),
+      );
+    });
+  for (const files of [40, 128]) {
+    const { code, stderr } = await limited(files);
+    assert.equal(code, 1, stderr);
+    assert.match(
+      stderr,
+      new RegExp(`^pipeline: \\[system\\] this process may have ${files} files open .*ulimit -n 1024`),
+    );
+  }
+  const { code, stderr } = await limited(256);
+  assert.equal(code, 0, stderr);
+});
