@@ -214,6 +214,8 @@ const losses: readonly (readonly [string, Partial<Loss>])[] = [
   ["cross entropy", { kind: "cross-entropy" }],
   ["cross entropy with label smoothing", { kind: "cross-entropy", smoothing: 0.1 }],
   ["CosFace", { kind: "cosface", scale: 4, margin: 0.3 }],
+  ["ArcFace", { kind: "arcface", scale: 4, margin: 0.3 }],
+  ["ArcFace with a margin that is too wide for some angles", { kind: "arcface", scale: 4, margin: 1.8 }],
 ];
 for (const [name, options] of losses)
   test(`derivatives - ${name}`, () =>

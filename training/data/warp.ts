@@ -2,7 +2,7 @@
 
 /** How a point of the target is found in the source, both counted from their centres. */
 export interface Warp {
-  /** Radians, counter-clockwise. */
+  /** Radians, clockwise as the picture is seen. */
   readonly angle: number;
   /** Above 1 the cells become larger. */
   readonly zoom: number;

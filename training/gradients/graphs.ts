@@ -10,7 +10,7 @@ import { type FlatIndex, flatIndex, type Slot } from "../learner/flat.ts";
 import { type Arithmetic, lower, raise, reshape } from "./arithmetic.ts";
 import { cosines, inverseDeviation } from "./derivatives.ts";
 import { type ParameterInput, type PixelType, parameterInput, pixelInput, pixelMaps } from "./inputs.ts";
-import { type Loss, lossNodes } from "./losses.ts";
+import { cosineScaleOf, type Loss, lossNodes } from "./losses.ts";
 import { type BatchStatistics, trainingOperations } from "./operations.ts";
 import { type Maps, type Signal, send, Tape } from "./tape.ts";
 
@@ -86,7 +86,7 @@ const walk = (
     learnt: (name, gradient) => gradients.set(name, gradient),
     measured: (layer, statistics) => measured.set(layer, statistics),
     plates,
-    cosineScale: loss.kind === "cosface" ? loss.scale : undefined,
+    cosineScale: cosineScaleOf(loss),
   });
   const { channels, height, width } = architecture;
   const value = pixelMaps(a, architecture, options.pixels);
@@ -199,8 +199,9 @@ const predictingOperations = (
     appendPlates: (features) => graph.node("Concat", [features, plateInput(a, architecture.plates).value], { axis: 1 }),
     linear(input, layer) {
       const weight = parameters.exact(`${layer}.weight`);
-      return loss.kind === "cosface"
-        ? cosines(a, input, weight, loss.scale).output
+      const scale = cosineScaleOf(loss);
+      return scale !== undefined
+        ? cosines(a, input, weight, scale).output
         : graph.node("Gemm", [input, weight, parameters.exact(`${layer}.bias`)], { transB: 1 });
     },
   };

@@ -3,6 +3,7 @@ import type { Serving } from "../../common/serving.ts";
 import type { Weights } from "../../gpu-worker/network/architecture.ts";
 import { plainImages } from "../data/batches.ts";
 import type { Sample } from "../data/samples.ts";
+import { cosineScaleOf } from "../gradients/losses.ts";
 import { flatten, unflatten } from "../learner/flat.ts";
 import { openRemoteLearner } from "../learner/remote-learner.ts";
 import { beginningOf, type Checkpoint, readCheckpoint } from "./checkpoint.ts";
@@ -74,8 +75,9 @@ const withServedHead = async (
   const { loss } = task.recipe;
   const classifier = await computedClassifier(judged, samples, serving);
   if (classifier !== undefined) return withClassifier(weights, classifier);
-  if (loss.kind !== "cosface") return weights;
-  return linearHead(weights, architectureOf(task, stage), loss.scale, await featureLength(judged, samples));
+  const scale = cosineScaleOf(loss);
+  if (scale === undefined) return weights;
+  return linearHead(weights, architectureOf(task, stage), scale, await featureLength(judged, samples));
 };
 
 /** Mean length of the features of some training images, under their own statistics. */

@@ -7,7 +7,7 @@ import { readOptionFile } from "../../common/read-file.ts";
 import { problemsIn } from "../../common/schema.ts";
 import { type Variant, variants } from "../../gpu-worker/network/architecture.ts";
 import { rangeOption } from "../../screen/value-range.ts";
-import { lossSchema } from "../gradients/losses.ts";
+import { cosineScaleOf, lossSchema } from "../gradients/losses.ts";
 
 const shapeSchema = z.strictObject({
   growth: z.int().positive().describe("feature maps that every dense layer adds"),
@@ -190,7 +190,9 @@ const contradictions = ({ stages, normalize, loss, plateInput, classifier }: Rec
   ...(classifier.kind === "discriminant" && plateInput
     ? ["plateInput: the discriminant is one of the features alone"]
     : []),
-  ...(loss.kind === "cosface" && plateInput ? ["plateInput: CosFace compares features alone"] : []),
+  ...(cosineScaleOf(loss) !== undefined && plateInput
+    ? ["plateInput: CosFace and ArcFace compare features alone"]
+    : []),
   ...repeated(stages.map(({ name }) => name)).map((name) => `stages: two are called "${name}"`),
   ...(normalize === "image" && stages.some(({ mixup, cutmix }) => mixup > 0 || cutmix > 0)
     ? ["normalize: MixUp and CutMix mix raw pixels, which have no common scale after normalize: image"]

@@ -58,7 +58,7 @@ const readWeights = async (path: string, cellType: string): Promise<Weights> => 
 };
 
 /**
- * CosFace learns cosines; workers compute a linear layer. Rows of unit length times scale over the mean length of the
+ * CosFace and ArcFace learn cosines; workers compute a linear layer. Rows of unit length times scale over the mean length of the
  * features give logits that rank the same, of the same size on average.
  */
 export const linearHead = (weights: Weights, architecture: Architecture, scale: number, length: number): Weights => {
