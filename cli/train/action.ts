@@ -20,6 +20,7 @@ export interface TrainFlags extends DatasetOptions {
   readonly out: string;
   readonly name?: string;
   readonly cellType?: string[];
+  readonly experiment?: string[];
   readonly validation?: string[];
   readonly provider: "cpu" | "cuda" | "webgpu";
   readonly threads: number;
@@ -59,6 +60,7 @@ export const runTraining = async (flags: TrainFlags): Promise<void> => {
       out: flags.out,
       name: flags.name ?? basename(resolve(flags.out)),
       cellTypes: flags.cellType,
+      only: flags.experiment,
       validation: flags.validation,
       provider: flags.provider,
       threads: flags.threads,

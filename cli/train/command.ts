@@ -22,6 +22,11 @@ export const command = (): Command =>
     .option("--name <name>", "what clients call the bundle (default: the name of its folder)")
     .option("--cell-type <name>", "train this one; may be given several times (default: all)", collect)
     .option(
+      "-e, --experiment <id>",
+      "use this experiment only, to learn from or to hold out; may be given several times (default: all)",
+      collect,
+    )
+    .option(
       "--validation <experiment>",
       "experiment to hold out; may be given several times (default: the last labelled one of every cell type)",
       collect,
@@ -37,6 +42,7 @@ Examples:
   pipeline train --data rxrx1 --out models/rxrx1
   pipeline train --data rxrx1 --recipe my.yaml --out models/mine --cell-type HUVEC --validation HUVEC-16
   pipeline train --data synthetic --recipe demo --out models/demo
+  pipeline train --data screen --recipe small --out models/first --experiment screen-01      # nothing is held out
 
 Checkpoints, metrics.jsonl and curves.svg are in <out>/training/<cell type>. Ctrl-C writes a checkpoint and ends; the
 same command goes on from there, with the same result.`,

@@ -195,6 +195,24 @@ test("training - a computed classifier calls the wells of a network that has lea
   assert.deepEqual([serving.sites, serving.allViews], ["logits", true]);
 });
 
+test("training - of some experiments alone: nothing is known of the others", async () => {
+  const [stage] = recipe.stages.slice(1, 2);
+  const short = { ...recipe, stages: [{ ...stage!, epochs: 1 }] };
+  const lines: string[] = [];
+  const onEpoch = (line: string) => lines.push(line);
+  const untouched = await trainBundle(dataset, options("one", { recipe: short, only: ["A-02"], onEpoch }));
+  assert.deepEqual(untouched.experiments, []);
+  assert.match(lines[0]!, /no labelled experiment is held out/);
+  await assert.rejects(trainBundle(dataset, options("none", { only: ["A-07"] })), {
+    code: "invalid-config",
+    message: /has no experiment A-07/,
+  });
+  await assert.rejects(trainBundle(dataset, options("none", { only: ["A-01"], validation: ["A-02"] })), {
+    code: "invalid-config",
+    message: /no experiment A-02 to hold out among those that are used/,
+  });
+});
+
 test("training - the last experiment with labelled treatments is held out; all of them leave nothing to learn from", async () => {
   const [stage] = recipe.stages.slice(1, 2);
   const short = { ...recipe, stages: [{ ...stage!, epochs: 1 }] };

@@ -32,6 +32,8 @@ export type BundleOptions = Pick<
   readonly name: string;
   /** Absent: all cell types of the dataset, one after the other. */
   readonly cellTypes?: readonly string[] | undefined;
+  /** Experiments that are used at all; absent: all of the dataset. */
+  readonly only?: readonly string[] | undefined;
   /** Experiments held out; absent: of every cell type with several, the last whose treatments are labelled. */
   readonly validation?: readonly string[] | undefined;
 };
@@ -46,8 +48,9 @@ export interface Untouched {
 /** Trains, and adds every network to the bundle as soon as it is done. */
 export const trainBundle = async (dataset: LoadableDataset, options: BundleOptions): Promise<Untouched> => {
   const { recipe, out } = options;
-  const cellTypes = chooseCellTypes(dataset, options.cellTypes);
-  const experiments = await Promise.all(dataset.experiments.map(({ id }) => dataset.load(id)));
+  const used = chooseExperiments(dataset, options.only);
+  const cellTypes = chooseCellTypes({ ...dataset, experiments: used }, options.cellTypes);
+  const experiments = await Promise.all(used.map(({ id }) => dataset.load(id)));
   const heldOut = chooseValidation(experiments, options.validation);
   const visible = experiments.filter(({ id }) => !heldOut.has(id));
   const classes = classesOf(experiments.flatMap(samplesOf));
@@ -124,6 +127,16 @@ const store = async (
   }
 };
 
+const chooseExperiments = (
+  { experiments, root }: LoadableDataset,
+  only: readonly string[] | undefined,
+): LoadableDataset["experiments"] => {
+  const unknown = (only ?? []).filter((id) => !experiments.some((experiment) => experiment.id === id));
+  if (unknown.length > 0)
+    throw new PlatestreamError("invalid-config", `${root} has no experiment ${unknown.join(", ")}`);
+  return only === undefined ? experiments : experiments.filter(({ id }) => only.includes(id));
+};
+
 const chooseCellTypes = ({ experiments, root }: LoadableDataset, wanted: readonly string[] | undefined): string[] => {
   const known = [...new Set(experiments.map(({ cellType }) => cellType))];
   const unknown = (wanted ?? []).filter((cellType) => !known.includes(cellType));
@@ -139,7 +152,10 @@ const chooseValidation = (all: readonly Experiment[], wanted: readonly string[] 
   if (wanted !== undefined) {
     const unknown = wanted.filter((id) => !all.some((experiment) => experiment.id === id));
     if (unknown.length === 0) return new Set(wanted);
-    throw new PlatestreamError("invalid-config", `there is no experiment ${unknown.join(", ")} to hold out`);
+    throw new PlatestreamError(
+      "invalid-config",
+      `there is no experiment ${unknown.join(", ")} to hold out among those that are used`,
+    );
   }
   const cellTypes = new Map<string, string[]>();
   const labelled = all.filter((each) => samplesOf(each).some((sample) => !isControl(sample)));
