@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { packStatistics } from "../../common/norm-statistics.ts";
 import { seededRandom } from "../../common/random.ts";
-import { architectureSchema, variants } from "../../gpu-worker/network/architecture.ts";
+import { architectureSchema, normLayers, variants } from "../../gpu-worker/network/architecture.ts";
 import { initialWeights } from "../../gpu-worker/network/initialise.ts";
 import { onnxSessions } from "../../gpu-worker/runtime/onnx/session.ts";
 import { findRuntime } from "../../gpu-worker/runtime/runtimes.ts";
@@ -59,7 +59,7 @@ test("DenseNet-201 - learns, and its predictions are the same in training and in
   const runtime = await (await findRuntime("onnxruntime")).open("cpu", { threads: 2, precision: "float32" });
   const opened = await runtime.open({ architecture, weights }, "fixed", "uint8");
   const shape = [images, channels, side, side];
-  const served = await opened.run({ ...batch, shape, statistics: packStatistics(architecture, weights) });
+  const served = await opened.run({ ...batch, shape, statistics: packStatistics(normLayers(architecture), weights) });
   await opened.close();
   const most = Math.max(...logits.map(Math.abs));
   for (const [k, logit] of logits.entries())
