@@ -16,6 +16,7 @@ import { openDataRoots } from "../parts/data-roots.ts";
 import { openWorkers } from "../parts/open-workers.ts";
 import { adaptationOf } from "./adapting.ts";
 import type { NodeParts, Work } from "./node-parts.ts";
+import { openBusView } from "./run-view.ts";
 import { openResultsService } from "./serve-results.ts";
 
 export const openBusWork = async (parts: NodeParts, url: string): Promise<Work> => {
@@ -72,6 +73,8 @@ export const openBusWork = async (parts: NodeParts, url: string): Promise<Work> 
   const store = natsEvents(nats);
   const service = await openResultsService(options, store, (detail) => onStatus({ type: "results-service", detail }));
   opened.add(() => service.close(0));
+  const plates = await openBusView(options, nats, (detail) => onStatus({ type: "plate-map", detail }));
+  opened.add(plates.close);
   const publisher = openEventPublisher(store, node, (experiment) => cellTypeOf.get(experiment)!);
   opened.add(() => publisher.settled());
   const restore = restoring(nats, publisher, results, config.data, onStatus);
@@ -96,7 +99,7 @@ export const openBusWork = async (parts: NodeParts, url: string): Promise<Work> 
     concurrentExperiments: config.concurrentExperiments,
     requeues: config.attempts,
     settle: async () => undefined,
-    linger: async () => undefined,
+    linger: plates.stay,
   };
 };
 

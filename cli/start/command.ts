@@ -83,9 +83,10 @@ export const command = (): Command =>
       "serve calls and states to subscribers while they appear, see `pipeline results`; --tokens and limits are for them",
     )
     .addOption(
-      new Option("--view [host:port]", "show the plates in a browser while they are called, see `pipeline view`")
-        .preset("127.0.0.1:8080")
-        .conflicts("bus"),
+      new Option(
+        "--view [host:port]",
+        "show the plates in a browser while they are called, with --bus those of all nodes; see `pipeline view`",
+      ).preset("127.0.0.1:8080"),
     )
     .option("--json", "write every event as one line of JSON, the last one with the summary")
     .addHelpText(
