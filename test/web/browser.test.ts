@@ -3,6 +3,8 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { parse } from "csv-parse/sync";
+import type { Page } from "playwright-core";
+import sharp from "sharp";
 import { openLink } from "../faults/cut-link.ts";
 import { coloured, eventually, openBrowser } from "./browser.ts";
 import { makeScreen, serveScreen, wellNames } from "./screen.ts";
@@ -146,3 +148,46 @@ test("a server that wants a token gets one in a form, and from then on all is th
   await page.getByText("HUVEC-01").first().waitFor();
   assert.deepEqual(problems(/status of 401/), []);
 });
+
+/** Of the whole page as it is seen, 0 black to 255 white. */
+const brightness = async (page: Page): Promise<number> => {
+  const { channels } = await sharp(await page.screenshot())
+    .greyscale()
+    .stats();
+  return channels[0]!.mean;
+};
+
+test(
+  "a plate in the dark, in the light and on paper: the same wells, without what is for clicking",
+  limit,
+  async (t) => {
+    const screen = await makeScreen(t);
+    for (const well of wellNames) await screen.call("1", well, "t2");
+    const { url } = await serveScreen(t, screen);
+    const { page, problems } = await openBrowser(t, `${url}/#/plates?experiment=HUVEC-01`);
+    await page.locator(coloured).nth(4).waitFor();
+    const colours = () =>
+      page.evaluate<string[]>(
+        `[...document.querySelectorAll("${coloured} > *")].map((each) => getComputedStyle(each).fill)`,
+      );
+    const light = await colours();
+    await page.emulateMedia({ colorScheme: "light" });
+    const day = await brightness(page);
+    await page.emulateMedia({ colorScheme: "dark" });
+    const night = await brightness(page);
+    assert.ok(day > 220 && night < 60, `brightness by day ${day}, by night ${night}`);
+    assert.deepEqual(await colours(), light);
+    await page.getByRole("combobox", { name: "Colours of the page" }).selectOption("dark");
+    await page.emulateMedia({ media: "print", colorScheme: "light" });
+    const paper = await brightness(page);
+    assert.ok(paper > 220, `brightness on paper ${paper}, although the page is set to dark`);
+    assert.deepEqual(await colours(), light);
+    await page.getByText("Plate 1").first().waitFor();
+    for (const hidden of [
+      page.getByRole("link", { name: "Wells", exact: true }),
+      page.getByRole("button", { name: "SVG" }).first(),
+    ])
+      assert.equal(await hidden.isVisible(), false);
+    assert.deepEqual(problems(), []);
+  },
+);
