@@ -7,15 +7,7 @@
  */
 import { LRUCache } from "lru-cache";
 import { PlatestreamError } from "../../common/errors.ts";
-import {
-  aboutTensors,
-  type ExportedNetwork,
-  type ExportedTask,
-  exportedName,
-  readExported,
-} from "../../common/exported-network.ts";
-import { type ClientSecurity, plain } from "../../common/grpc/client-security.ts";
-import { clientOf } from "../../common/grpc/protos.ts";
+import { aboutTensors, type ExportedNetwork, type ExportedTask, readExported } from "../../common/exported-network.ts";
 import { type Statistics, statisticsName } from "../../common/inference.ts";
 import { finite, validateImages } from "../../common/network-inputs.ts";
 import {
@@ -28,15 +20,10 @@ import {
   statisticsCount,
   unpackStatistics,
 } from "../../common/norm-statistics.ts";
-import type { GRPCInferenceServiceClient } from "../../proto/types/inference/GRPCInferenceService.ts";
-import type { ModelInferResponse__Output } from "../../proto/types/inference/ModelInferResponse.ts";
-import type { ModelMetadataResponse__Output } from "../../proto/types/inference/ModelMetadataResponse.ts";
-import type { ModelReadyResponse__Output } from "../../proto/types/inference/ModelReadyResponse.ts";
-import type { ServerMetadataResponse__Output } from "../../proto/types/inference/ServerMetadataResponse.ts";
-import { callWorker, channelOptions } from "./grpc-calls.ts";
 import { imageTensors, statisticsTensors } from "./open-inference-inputs.ts";
-import { checkModel, type PixelDatatype } from "./open-inference-models.ts";
-import { answeredTensors, inferMessage, type Tensor } from "./open-inference-tensors.ts";
+import type { PixelDatatype } from "./open-inference-models.ts";
+import { type Answer, inferenceServer, type OpenInferenceOptions } from "./open-inference-server.ts";
+import type { Tensor } from "./open-inference-tensors.ts";
 import type { RemoteWorker, RequestOptions, WorkerInfo } from "./remote-worker.ts";
 
 /** What a server has told of its network. */
@@ -45,88 +32,30 @@ interface Held extends ExportedNetwork {
   readonly pixels: PixelDatatype;
 }
 
-type Answer = ReturnType<typeof answeredTensors>;
-
 /** Calibrated statistics that are kept, unpacked. DenseNet-121: 0.7 MB each. */
 const statisticsKept = 64;
 
-export interface OpenInferenceOptions {
-  readonly security: ClientSecurity;
-  /** Connections that requests take turns on. */
-  readonly connections: number;
-}
-
-const defaultOpenInference: OpenInferenceOptions = { security: plain, connections: 2 };
-
 /** `address`: triton://HOST:PORT/MODEL. Connects when it is first asked. Throws "invalid-config" where it is none. */
 export const openInferenceWorker = (address: string, given: Partial<OpenInferenceOptions> = {}): RemoteWorker => {
-  const { security, connections } = { ...defaultOpenInference, ...given };
-  const { host, model: modelName } = readAddress(address);
-  const Client = clientOf<GRPCInferenceServiceClient>("open_inference.proto", "inference.GRPCInferenceService");
-  const { credentials, interceptors } = security.toServer(host);
-  const clients = Array.from(
-    { length: connections },
-    () => new Client(host, credentials, { ...channelOptions, interceptors }),
-  );
-  let turn = 0;
-  const client = () => clients[turn++ % clients.length]!;
+  const server = inferenceServer(address, given);
   let held: Held | undefined;
   let batchChecked: Held | undefined;
   const calibrated = new LRUCache<string, PackedStatistics>({ max: statisticsKept });
 
-  /** About one model. */
-  const ask = <T>(name: string, options: RequestOptions, start: Parameters<typeof callWorker<T>>[2]): Promise<T> =>
-    callWorker<T>(address, options, start).catch((thrown) => {
-      throw unservedModel(thrown, address, name);
-    });
-
-  const infer = async (
-    task: ExportedTask,
-    inputs: readonly Tensor[],
-    outputs: readonly string[],
-    options: RequestOptions,
-  ): Promise<Answer> => {
-    const name = exportedName(modelName, task);
-    const request = inferMessage(name, inputs, outputs);
-    const answer = await ask<ModelInferResponse__Output>(name, options, (...rest) =>
-      client().modelInfer(request, ...rest),
-    );
-    return answeredTensors(answer, `worker ${address}`);
-  };
-
-  const needReady = async (task: ExportedTask, options: RequestOptions): Promise<void> => {
-    const name = exportedName(modelName, task);
-    const { ready } = await ask<ModelReadyResponse__Output>(name, options, (...rest) =>
-      client().modelReady({ name }, ...rest),
-    );
-    if (!ready) throw new PlatestreamError("worker-unavailable", `worker ${address}: its model ${name} is not ready`);
-  };
-
-  const check = async (network: ExportedNetwork, task: Exclude<ExportedTask, "about">, options: RequestOptions) => {
-    const name = exportedName(modelName, task);
-    const metadata = await ask<ModelMetadataResponse__Output>(name, options, (...rest) =>
-      client().modelMetadata({ name }, ...rest),
-    );
-    return checkModel(network, task, metadata, `worker ${address}`);
-  };
-
   const info = async (options: RequestOptions): Promise<WorkerInfo> => {
-    for (const task of ["predict", "calibrate", "about"] as const) await needReady(task, options);
+    for (const task of ["predict", "calibrate", "about"] as const) await server.needReady(task, options);
     const { name, shape } = aboutTensors.input;
-    const about = await infer("about", [{ name, shape, data: Uint8Array.of(0) }], aboutTensors.outputs, options);
+    const about = await server.infer("about", [{ name, shape, data: Uint8Array.of(0) }], aboutTensors.outputs, options);
     const network = readExported(
       about.bytes("network"),
-      `worker ${address}: what ${modelName}.about says of the network`,
+      `worker ${address}: what ${server.modelName}.about says of the network`,
     );
     const values = statisticsCount(network.layers);
-    const pixels = await check(network, "predict", options);
-    await check(network, "calibrate", options);
+    const pixels = await server.check(network, "predict", options);
+    await server.check(network, "calibrate", options);
     const trained = { mean: about.floats("trained_mean", values), variance: about.floats("trained_variance", values) };
     held = { ...network, trained, pixels };
-    const server = await callWorker<ServerMetadataResponse__Output>(address, options, (...rest) =>
-      client().serverMetadata({}, ...rest),
-    );
-    const runtime = `${server.name} ${server.version}`.trim();
+    const runtime = await server.name(options);
     return { models: [network.model], runtime, bestBatch: 0, pixels: "socket" };
   };
 
@@ -143,7 +72,7 @@ export const openInferenceWorker = (address: string, given: Partial<OpenInferenc
     outputs: readonly string[],
     options: RequestOptions,
   ): Promise<Answer> => {
-    const answer = await infer(task, inputs, [...outputs, "version"], options);
+    const answer = await server.infer(task, inputs, [...outputs, "version"], options);
     const version = Buffer.from(answer.bytes("version")).toString("utf8");
     if (version === of.model.version) return answer;
     held = undefined;
@@ -180,7 +109,7 @@ export const openInferenceWorker = (address: string, given: Partial<OpenInferenc
       validateImages(of.model, images, Number.POSITIVE_INFINITY);
       const own = statistics.kind === "batch";
       if (own && batchChecked !== of) {
-        await check(of, "batch", options());
+        await server.check(of, "batch", options());
         batchChecked = of;
       }
       const inputs = [...imageTensors(of, images), ...(own ? [] : statisticsTensors(packed(of, statistics)))];
@@ -219,34 +148,12 @@ export const openInferenceWorker = (address: string, given: Partial<OpenInferenc
       return estimated(of, estimate, sourceWeight);
     },
     holds: () => false,
-    close() {
-      for (const each of clients) each.close();
-    },
+    close: () => server.close(),
   };
-};
-
-const readAddress = (address: string): { readonly host: string; readonly model: string } => {
-  const [, host, model] = /^triton:\/\/([^/\s]+:\d+)\/([^/\s]+)$/.exec(address) ?? [];
-  if (host !== undefined && model !== undefined) return { host, model };
-  throw new PlatestreamError(
-    "invalid-config",
-    `a server of the Open Inference Protocol is triton://HOST:PORT/MODEL with the port of its gRPC, for instance triton://gpu1:8001/mine.HUVEC; got "${address}"`,
-  );
 };
 
 /** The time that is left of a request, however many calls it takes. */
 const within = (options: RequestOptions): (() => RequestOptions) => {
   const until = Date.now() + options.deadlineMs;
   return () => ({ ...options, deadlineMs: until - Date.now() });
-};
-
-/** Another server may hold the model, or this one later. */
-const unservedModel = (thrown: unknown, address: string, name: string): PlatestreamError => {
-  const error = PlatestreamError.from(thrown);
-  if (error.code !== "unknown-model") return error;
-  return new PlatestreamError(
-    "worker-unavailable",
-    `worker ${address} serves no model ${name}: it needs what \`pipeline model export --repository\` writes (${error.rawMessage})`,
-    { cause: error },
-  );
 };
