@@ -15,6 +15,7 @@ const depth = 3;
 const list = "MeasurementData.mlf";
 
 export const cv8000: Layout = {
+  withoutLabels: true,
   expects: `${list}, in the folder or those inside it`,
   async detect({ root, entries }) {
     if (entries === undefined || entries.includes("load_data.csv")) return false;

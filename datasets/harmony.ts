@@ -15,6 +15,7 @@ const depth = 4;
 const indexName = /^index(?:\.idx)?\.xml$/i;
 
 export const harmony: Layout = {
+  withoutLabels: true,
   expects: "Index.idx.xml, in the folder or those inside it",
   async detect({ root, entries }) {
     if (entries === undefined) return indexName.test(basename(root));

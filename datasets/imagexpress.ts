@@ -17,6 +17,7 @@ const image =
   /^.*_([A-Z]{1,2}\d{2})(?:_s(\d+))?(?:_w(\d+?))?(_thumb)?([0-9A-F]{8}(?:-[0-9A-F]{4}){3}-[0-9A-F]{12})?\.tiff?$/i;
 
 export const imagexpress: Layout = {
+  withoutLabels: true,
   expects: "an .HTD file, or TimePoint_<n> and ZStep_<n> folders with <name>_<well>_s<site>_w<channel>.tif",
   async detect({ root, entries }) {
     if (entries === undefined || entries.includes("load_data.csv")) return false;

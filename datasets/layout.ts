@@ -11,6 +11,8 @@ export interface Place {
 }
 
 export interface Layout {
+  /** Its files say where images lie and not what is in the wells, so that a plate map may. */
+  readonly withoutLabels?: boolean;
   /** How its files are recognised, for the message about a folder that is not a dataset. */
   readonly expects: string;
   /**

@@ -15,6 +15,7 @@ const depth = 2;
 const companion = /\.companion\.ome$/i;
 
 export const omeCompanion: Layout = {
+  withoutLabels: true,
   expects: "*.companion.ome beside OME-TIFF files",
   async detect({ root, entries }) {
     if (entries === undefined) return companion.test(root);

@@ -13,6 +13,7 @@ import { type SiteSource, siteList } from "./site-list.ts";
 const isZarr = (name: string): boolean => /\.zarr\/?$/i.test(name);
 
 export const omeZarr: Layout = {
+  withoutLabels: true,
   expects: "an OME-Zarr plate (.zarr), or a folder of such plates",
   detect: async ({ root, entries = [] }) =>
     isZarr(root) || (entries.some(isZarr) && !entries.some((name) => name.endsWith(".csv"))),
@@ -24,7 +25,7 @@ export const omeZarr: Layout = {
     const image = `${well}/${fields.images[0]!.path}`;
     const channels = chooseChannels(await channelsOf(image), opening);
     await checkPlanes(image, opening);
-    const list = siteList({ problems: opening.problems, channels: opening.channels });
+    const list = siteList(opening);
     const experiment = basename(root).replace(/\.zarr\/?$/i, "");
     opening.took("experiment", `the name of the folder, ${experiment}`);
     opening.took("site", "the fields of each well, in their order");

@@ -9,7 +9,8 @@ import type { Dataset } from "./dataset.ts";
 import { namesIn } from "./folders.ts";
 import type { Layout, Place } from "./layout.ts";
 import { layouts } from "./layouts.ts";
-import { type Opening, type OpenOptions, readColumns } from "./opening.ts";
+import { type Opening, type OpenOptions, type PlateMap, readColumns } from "./opening.ts";
+import { readPlateMap } from "./plate-map.ts";
 import { gatherProblems, kindOf, listByKind, type Problem, sentenceOf } from "./problems.ts";
 import { roles } from "./roles.ts";
 
@@ -34,15 +35,25 @@ export const openDataset = async (
   const problems = gatherProblems();
   const notes: string[] = [];
   const taken = new Map<string, string>();
-  const opening: Opening = {
+  const given: Opening = {
     ...options,
+    plateMap: undefined,
     columns: readColumns(options.columns ?? {}, roles),
     problems,
     note: (note) => void (notes.includes(note) || notes.push(note)),
     took: (what, from) => void (taken.has(what) || taken.set(what, from)),
   };
+  const plateMap = options.plateMap === undefined ? undefined : await mapFor(layout, options.plateMap, given, place);
+  const opening: Opening = plateMap === undefined ? given : { ...given, plateMap };
   const opened = await layout.open(place, opening);
-  const dataset = { ...withMap(opened, options.map), notes, taken: [...taken].map(([what, from]) => ({ what, from })) };
+  plateMap?.finish(opened.root);
+  const tables = plateMap === undefined ? opened.tables : [...opened.tables, plateMap.path];
+  const dataset = {
+    ...withMap(opened, options.map),
+    tables,
+    notes,
+    taken: [...taken].map(([what, from]) => ({ what, from })),
+  };
   if (dataset.experiments.length === 0 && problems.found.length === 0) {
     problems.add({ place: dataset.root, rule: "a dataset lists sites", detail: ", this one lists no site" });
   }
@@ -53,6 +64,14 @@ export const openDataset = async (
   }
   onProblems(problems.found);
   return dataset;
+};
+
+const mapFor = async (layout: Layout, path: string, opening: Opening, { root }: Place): Promise<PlateMap> => {
+  if (layout.withoutLabels === true) return readPlateMap(path, opening);
+  throw new PlatestreamError(
+    "invalid-config",
+    `a plate map is for images whose files do not say what is in the wells; ${root} has a table that does`,
+  );
 };
 
 const withMap = <T extends Pick<Dataset, "sites" | "load">>(opened: T, map: PrefixMap = {}): T => {

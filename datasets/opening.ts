@@ -1,6 +1,7 @@
 /** How a dataset is to be opened, and what comes up while it is. */
 import { PlatestreamError } from "../common/errors.ts";
 import type { PrefixMap } from "../screen/prefix-map.ts";
+import type { SiteAddress } from "./dataset.ts";
 import type { Problems } from "./problems.ts";
 import type { Role } from "./roles.ts";
 
@@ -21,6 +22,8 @@ export interface OpenOptions {
   readonly level?: number | undefined;
   /** How tables are encoded, by a name of the Encoding Standard; found out from the bytes when absent. */
   readonly encoding?: string | undefined;
+  /** Table of what is in the wells, for images whose files do not say it. */
+  readonly plateMap?: string | undefined;
   /** Images that lie elsewhere than the tables say: prefix of a location to what stands in its place. */
   readonly map?: PrefixMap | undefined;
   /** Tables must really lie under one of these folders, wherever links lead; anywhere when absent. */
@@ -28,13 +31,25 @@ export interface OpenOptions {
 }
 
 /** What is passed to the layout that opens a dataset. */
-export interface Opening extends Omit<OpenOptions, "columns" | "layout"> {
+export interface Opening extends Omit<OpenOptions, "columns" | "layout" | "plateMap"> {
   readonly columns: ChosenColumns;
+  readonly plateMap?: PlateMap | undefined;
   readonly problems: Problems;
   /** Says to the user what was guessed or looks odd. */
   note(note: string): void;
   /** Says which part of the files was taken for what: `took("class", "column Metadata_broad_sample")`. */
   took(what: string, from: string): void;
+}
+
+/** What is in the wells of images whose files do not say it. */
+export interface PlateMap {
+  readonly path: string;
+  /** The site with what the map says of its well; as it is where the map does not name the well. */
+  place(site: SiteAddress): SiteAddress;
+  /** The map's columns that have no role. */
+  metadata(site: Pick<SiteAddress, "plate" | "well">): Readonly<Record<string, string>>;
+  /** After all sites: tells which wells are on one side only, and whether the map fits the images at all. */
+  finish(root: string): void;
 }
 
 /** Roles and channels with the column that the user chose for each. */

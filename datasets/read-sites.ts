@@ -22,8 +22,9 @@ export interface RowRules {
   readonly names: RoleNames;
   /** Roles that must have a column. */
   readonly needed: readonly Role[];
-  /** Stands in where no column says the experiment. */
+  /** Stand in where no column says them. */
   readonly experiment?: string;
+  readonly plate?: string;
   readonly cellType: (experiment: string) => string;
   /** Plates are numbered rather than named. */
   readonly numberedPlates?: boolean;
@@ -105,7 +106,9 @@ function* readRows(
     return well;
   };
   const plateOf = (row: number): string | undefined => {
-    const { column, text } = field("plate", row)!;
+    const named = field("plate", row);
+    if (named === undefined) return rules.plate;
+    const { column, text } = named;
     if (!rules.numberedPlates) {
       if (isAbsent(text)) problems.addField(table, row, column, "expected a value");
       return isAbsent(text) ? undefined : text;

@@ -3,6 +3,7 @@ import { PlatestreamError } from "../common/errors.ts";
 import type { Site, WellType } from "../screen/experiment.ts";
 import { type ImageSource, maximumOf, type PlaneSource } from "../screen/image-source.ts";
 import type { Dataset, SiteAddress } from "./dataset.ts";
+import type { PlateMap } from "./opening.ts";
 import type { Problems } from "./problems.ts";
 
 /** A table, or whatever else lists sites; its rows are numbered. */
@@ -26,6 +27,8 @@ export interface SiteListOptions {
   readonly problems: Problems;
   /** The channels that the user named, if he did. */
   readonly channels?: readonly string[] | undefined;
+  /** Says more of wells than the source of their sites. */
+  readonly plateMap?: PlateMap | undefined;
   /** Rows of the same site are planes of a stack, of which the maximum is taken. */
   readonly projects?: boolean;
 }
@@ -61,7 +64,7 @@ const planesOf = (source: ImageSource): readonly PlaneSource[] => (source.kind =
 const wellOrder = (well: string): number =>
   well.length * 1e8 + well.charCodeAt(0) * 1e6 + Number.parseInt(well.slice(1), 36);
 
-export const siteList = ({ problems, channels, projects = false }: SiteListOptions): SiteList => {
+export const siteList = ({ problems, channels, plateMap, projects = false }: SiteListOptions): SiteList => {
   const experiments = numbering();
   const cellTypes = numbering();
   const plates = numbering();
@@ -132,7 +135,8 @@ export const siteList = ({ problems, channels, projects = false }: SiteListOptio
   };
 
   return {
-    add(site, source, row) {
+    add(given, source, row) {
+      const site = plateMap === undefined ? given : plateMap.place(given);
       entries.experiment.push(experiments.numberOf(site.experiment));
       entries.cellType.push(cellTypes.numberOf(site.cellType));
       entries.plate.push(plates.numberOf(site.plate));
@@ -201,7 +205,8 @@ export const siteList = ({ problems, channels, projects = false }: SiteListOptio
           const members = [...order.subarray(starts[at]!, projects ? starts[at + 1] : starts[at]! + 1)];
           const entry = members[0]!;
           const site = addressOf(entry);
-          const metadata = sources[entries.source[entry]!]!.metadata(entries.row[entry]!, site);
+          const own = sources[entries.source[entry]!]!.metadata(entries.row[entry]!, site);
+          const metadata = plateMap === undefined ? own : { ...own, ...plateMap.metadata(site) };
           yield { ...site, images: imagesOf(site, members), metadata };
         }
       }

@@ -43,6 +43,11 @@ const runConfig = z.strictObject({
       "images that lie elsewhere than the tables say: prefix of a location (s3://bucket) to what stands in its place",
     ),
   level: z.int().nonnegative().optional().describe("level of the pyramid of OME-Zarr images; 0: full resolution"),
+  plateMap: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("table of what is in the wells, for images whose files do not say it"),
   encoding: z.string().optional().describe("encoding of tables; detected from their bytes where it is not given"),
   experiments: z.array(z.string()).default([]).describe("experiments to run; none: all of the dataset"),
   out: z.string().min(1).default("runs/latest").describe("folder that the results go to"),

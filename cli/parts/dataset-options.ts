@@ -15,6 +15,7 @@ export interface DatasetOptions {
   readonly time?: number;
   readonly level?: number;
   readonly encoding?: string;
+  readonly plateMap?: string;
   readonly map?: Readonly<Record<string, string>>;
 }
 
@@ -60,6 +61,11 @@ export const withDatasetOptions = (command: Command): Command =>
     )
     .option("--time <number>", "time point to read, where there are several", wholeNumber)
     .option(
+      "--plate-map <file>",
+      "table of wells (plate, well, class, kind of well, cell type), for images of instruments and OME-Zarr, whose files do not say it",
+      (path) => resolve(path),
+    )
+    .option(
       "--map <prefix=place>",
       "images that lie elsewhere than the tables say, as s3://bucket=/mnt/bucket; may be given several times",
       prefix,
@@ -76,5 +82,6 @@ export const openOptionsOf = ({ column, ...options }: DatasetOptions): OpenOptio
   time: options.time,
   level: options.level,
   encoding: options.encoding,
+  plateMap: options.plateMap,
   map: options.map,
 });

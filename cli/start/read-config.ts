@@ -87,7 +87,7 @@ const readOwn = async (options: StartOptions): Promise<ResolvedConfig> => {
 
 /** Relative paths in a file start from its folder, wherever the command is run. */
 const pathsFrom = (folder: string, file: object): Record<string, string> => {
-  const known = Object.entries(file).filter(([key]) => ["data", "model", "out", "original"].includes(key));
+  const known = Object.entries(file).filter(([key]) => ["data", "model", "out", "original", "plateMap"].includes(key));
   return Object.fromEntries(
     known.flatMap(([key, path]) => (typeof path === "string" ? [[key, resolve(folder, path)]] : [])),
   );

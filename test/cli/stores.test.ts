@@ -111,6 +111,17 @@ test("one plate on disk, in a store and as OME-Zarr", { timeout: 230_000 }, asyn
     assert.equal(await callsOf("s3://screen/HUVEC-01.zarr", "remote-zarr"), expected);
   });
 
+  await t.test("with a plate map it makes the calls of the table that has the labels", async () => {
+    const rows = wells.map((name, well) => `P1,${name},${well},${name === "C03" ? "negcon" : "trt"}`);
+    await writeFile(join(folder, "wells.csv"), ["plate,well,sirna,well type", ...rows].join("\n"));
+    assert.equal(await callsOf("HUVEC-01.zarr", "mapped-zarr", "--plate-map", "wells.csv"), fromDisk);
+    const refused = await command("data", "info", "disk.csv", "--plate-map", "wells.csv");
+    assert.match(
+      refused.stderr,
+      /a plate map is for images whose files do not say what is in the wells; .*disk\.csv has a table/,
+    );
+  });
+
   await t.test("what export writes holds the same pixels, the calls and the channels", async () => {
     const { code, stderr } = await command("data", "export", "disk", "--ome-zarr", "pictures", "--json");
     assert.equal(code, 0, stderr);
