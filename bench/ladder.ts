@@ -8,6 +8,7 @@ import { openDataset } from "../datasets/open.ts";
 import { synthesise } from "../datasets/synthetic/synthesise.ts";
 import { parseRunConfig } from "../pipeline/config.ts";
 import { usualChain } from "../stages/built-in.ts";
+import { adapt } from "./adapt.ts";
 import type { Bench } from "./figure.ts";
 import { heldOut } from "./held-out.ts";
 
@@ -29,7 +30,7 @@ const figures = [
 
 export const ladder: Bench = {
   name: "ladder",
-  description: `treatment wells called right on ${heldOut.length} held-out synthetic experiments of four cell types, rung by rung`,
+  description: `treatment wells called right on ${heldOut.length} held-out synthetic experiments of four cell types, rung by rung; then adapted, as the bench of that name`,
   async run(report, log) {
     const data = join(tmpdir(), "platestream-bench-ladder");
     log(`${heldOut.join(", ")} in ${data} (generated if they are not there)`);
@@ -56,5 +57,6 @@ export const ladder: Bench = {
     } finally {
       await Promise.all([model.close(), before.close()]);
     }
+    await adapt.run(report, log);
   },
 };

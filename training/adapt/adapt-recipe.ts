@@ -36,7 +36,7 @@ export const adaptRecipeSchema = z.strictObject({
   stages: z
     .array(adaptStageSchema)
     .min(1)
-    .prefault([{ name: "wells", learnsFrom: "probabilities", rounds: 5 }]),
+    .prefault([{ name: "wells", learnsFrom: "probabilities", rounds: 3 }]),
   average: z
     .number()
     .min(0)
