@@ -45,7 +45,9 @@ export const evaluateBundle = async (options: EvaluateOptions): Promise<void> =>
     if (fitConfidence) {
       const wanted = { dataset, experiments: experiments.map(({ id }) => id), judged: model, bundle: model };
       const said = await fitConfidenceOf({ ...wanted, signal: AbortSignal.any([drain, signal]) });
-      process.stderr.write(`${said.join("\n")}\n`);
+      const note =
+        "note: confidence is scored below on the wells that it was fitted to; other experiments show what it is worth";
+      process.stderr.write(`${said.join("\n")}\n${note}\n`);
     }
     const evaluation = await scoreLadder(dataset, config, {
       experiments,

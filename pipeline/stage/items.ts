@@ -67,7 +67,7 @@ export interface Call {
   readonly prediction: WellPrediction;
   /** Class called. */
   readonly treatment: string;
-  /** The network's own probability of that class, whatever the plates' design. */
+  /** The network's own score of that class, a sigmoid or softmax output, whatever the plates' design; how often such calls are right is `confidence`. */
   readonly probability: number;
   /** Probability that the call is right, given the design of all plates; absent where a stage of your own does not say. */
   readonly confidence?: number;
