@@ -175,8 +175,8 @@ export const startFakeWorker = async (t: TestContext, options: FakeOptions = {})
           calibration_images: 64,
           source_weight: 0,
           normalize: "none",
-          all_views: false,
-          sites: "sigmoids",
+          all_views: true,
+          sites: "logits",
         },
       }));
       answer(null, { models, runtime: "fake", provider: "cpu", max_batch: 64, best_batch: bestBatch });

@@ -40,7 +40,7 @@ test("a worker lists what it holds", async (t) => {
     confidence: { temperature: 2, slope: 1, offset: 0, wells: 50 },
     copies: [],
     replicates: noReplicates,
-    serving: { ...sourceServing, domain: "experiment", batch: 12 },
+    serving: { ...sourceServing, domain: "experiment", batch: 12, sites: "logits", allViews: true },
   });
 });
 
