@@ -1,5 +1,5 @@
 /** What happens between two stages: which network goes on, how it is served, and with which last layer. */
-import type { Serving } from "../../common/serving.ts";
+import { isDeepStrictEqual } from "node:util";
 import type { Weights } from "../../gpu-worker/network/architecture.ts";
 import { plainImages } from "../data/batches.ts";
 import type { Sample } from "../data/samples.ts";
@@ -10,7 +10,6 @@ import { beginningOf, type Checkpoint, readCheckpoint } from "./checkpoint.ts";
 import { computedClassifier, withClassifier } from "./computed-classifier.ts";
 import { canValidate, trainedServing, type Validation } from "./held-out-wells.ts";
 import { architectureOf, freshState, haveSameClasses, learnerOptions, type NetworkTask } from "./network-task.ts";
-import type { Stage } from "./recipe.ts";
 import { chooseServing } from "./validate.ts";
 import { linearHead, withNewHead } from "./weights.ts";
 
@@ -40,11 +39,14 @@ export const endStage = async (
   const learner = await openRemoteLearner(task.provider, options, network);
   const judged = { ...validation, learner };
   try {
+    const trained = trainedServing(recipe);
+    const classifier = await computedClassifier(judged, samples, trained);
     const serving =
       stage.images === "training" && canValidate(validation)
-        ? await servedBest(judged, samples)
-        : (progress.serving ?? trainedServing(recipe));
-    const served = await withServedHead(weights, task, stage, judged, samples, serving);
+        ? await chooseServing({ ...judged, classifier }, trained)
+        : (progress.serving ?? trained);
+    const own = isDeepStrictEqual(serving, trained) ? classifier : await computedClassifier(judged, samples, serving);
+    const served = own === undefined ? await linearWeights(weights, judged, samples) : withClassifier(weights, own);
     const place = { ...beginningOf(progress.stage + 1, progress.identity), serving };
     if (next === undefined) {
       const final = flatten(architecture, served, "the trained network");
@@ -59,25 +61,12 @@ export const endStage = async (
   }
 };
 
-const servedBest = async (judged: Validation, samples: readonly Sample[]): Promise<Serving> => {
-  const trained = trainedServing(judged.recipe);
-  return chooseServing({ ...judged, classifier: await computedClassifier(judged, samples, trained) }, trained);
-};
-
-const withServedHead = async (
-  weights: Weights,
-  task: NetworkTask,
-  stage: Stage,
-  judged: Validation,
-  samples: readonly Sample[],
-  serving: Serving,
-): Promise<Weights> => {
-  const { loss } = task.recipe;
-  const classifier = await computedClassifier(judged, samples, serving);
-  if (classifier !== undefined) return withClassifier(weights, classifier);
-  const scale = cosineScaleOf(loss);
+/** Workers compute a linear layer, whatever the loss compares. */
+const linearWeights = async (weights: Weights, judged: Validation, samples: readonly Sample[]): Promise<Weights> => {
+  const { recipe, architecture } = judged;
+  const scale = cosineScaleOf(recipe.loss);
   if (scale === undefined) return weights;
-  return linearHead(weights, architectureOf(task, stage), scale, await featureLength(judged, samples));
+  return linearHead(weights, architecture, scale, await featureLength(judged, samples));
 };
 
 /** Mean length of the features of some training images, under their own statistics. */
