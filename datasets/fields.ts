@@ -51,8 +51,8 @@ const absent = new Set(["", "nan", "na", "n/a", "#n/a", "<na>", "none", "null", 
 
 export const isAbsent = (text: string): boolean => absent.has(text.toLowerCase());
 
-/** A class by name or number, `513.0` being 513; undefined where there is none. */
-export const parseClass = (text: string): string | undefined =>
+/** A name or number, `513.0` being 513; undefined where there is none. */
+export const parseName = (text: string): string | undefined =>
   isAbsent(text) ? undefined : text.replace(/^(\d+)\.0*$/, "$1");
 
 /** What the kinds of wells are called, in RxRx, Cell Painting and LINCS tables and by people. */

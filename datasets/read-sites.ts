@@ -5,7 +5,7 @@ import type { SiteAddress } from "./dataset.ts";
 import {
   isAbsent,
   namesOfWellTypes,
-  parseClass,
+  parseName,
   parseRow,
   parseSite,
   parseWell,
@@ -14,6 +14,7 @@ import {
   wellAt,
 } from "./fields.ts";
 import { findRoles, type RoleColumns } from "./find-roles.ts";
+import { noteOddNames } from "./odd-names.ts";
 import type { Opening } from "./opening.ts";
 import { plainName, type Role, type RoleNames } from "./roles.ts";
 import { compileWhere } from "./where.ts";
@@ -73,6 +74,7 @@ export const openSiteTable = (table: Table, rules: RowRules, opening: Opening): 
     ...wellTypeColumns,
     ...[...roles].flatMap(([role, column]) => (role === "class" ? [] : [column])),
   ]);
+  noteOddNames(table, roles, opening);
   const wanted = opening.where === undefined ? () => true : compileWhere(opening.where, table);
   return {
     roles,
@@ -111,7 +113,7 @@ function* readRows(
     const { column, text } = named;
     if (!rules.numberedPlates) {
       if (isAbsent(text)) problems.addField(table, row, column, "expected a value");
-      return isAbsent(text) ? undefined : text;
+      return parseName(text);
     }
     const plate = parseWhole(text);
     if (plate === undefined) problems.addField(table, row, column, "expected a whole number from 0");
@@ -141,7 +143,7 @@ function* readRows(
   const classOf = (row: number): string | undefined => {
     const named = field("class", row);
     if (named === undefined) return undefined;
-    const treatment = parseClass(named.text);
+    const treatment = parseName(named.text);
     if (treatment === undefined || isClass(named.text)) return treatment;
     problems.addField(table, row, named.column, "expected the number of a class");
     return undefined;

@@ -97,3 +97,29 @@ test("images that cannot be found, unknown kinds of wells and repeated sites are
   assert.equal(listed.length, 7);
   assert.deepEqual(dataset.experiments, [{ id: "load_data", cellType: "unknown", sites: 1 }]);
 });
+
+test("names that a spreadsheet made of others, that look alike or of controls without a kind are noted", async (t) => {
+  const notesOf = async (...rows: string[]) => {
+    const root = await temporaryFolder(t);
+    const lines = rows.map((row, i) => `${row},1,${i}.tif,img`);
+    const header = "Metadata_Plate,Metadata_Well,Metadata_sirna,Metadata_Site,FileName_DNA,PathName_DNA";
+    await writeFile(join(root, "load_data.csv"), [header, ...lines].join("\n"));
+    const dataset = await openDataset(root);
+    const { sites } = await dataset.load(dataset.experiments[0]!.id);
+    return { notes: dataset.notes.join("\n"), sites };
+  };
+  assert.match((await notesOf("P1,A01,2-Sep", "P1,A02,x")).notes, /Metadata_sirna has "2-Sep", as spreadsheets write/);
+  assert.match((await notesOf("1.23457E+11,A01,x", "P1,A02,y")).notes, /Metadata_Plate has "1\.23457E\+11"/);
+  assert.match((await notesOf("P1,A01,5 µM", "P1,A02,5 μM")).notes, /has "5 µM" and "5 μM", which are told apart/);
+  assert.match((await notesOf("P1,A01,Taxol", "P1,A02,taxol")).notes, /are they one class\?/);
+  assert.match(
+    (await notesOf("P1,A01,DMSO", "P1,A02,x")).notes,
+    /so "DMSO" of Metadata_sirna is a treatment like others/,
+  );
+  const plain = await notesOf("1.0,A01,7", "1,A02,7.0");
+  assert.equal(plain.notes, "");
+  assert.deepEqual(
+    plain.sites.map(({ plate, treatment }) => `${plate} ${treatment}`),
+    ["1 7", "1 7"],
+  );
+});

@@ -7,6 +7,8 @@ export interface Directory {
   numbers(tag: number): readonly number[];
   text(tag: number): string;
   has(tag: number): boolean;
+  /** How many values a tag has; 0 where it is absent. */
+  count(tag: number): number;
 }
 
 export interface Tiff {
@@ -82,6 +84,10 @@ const entryReader = (bytes: Bytes, littleEndian: boolean, big: boolean) => {
 
 const directoryOf = (entries: ReadonlyMap<number, Entry>, littleEndian: boolean): Directory => ({
   has: (tag) => entries.has(tag),
+  count: (tag) => {
+    const entry = entries.get(tag);
+    return entry === undefined ? 0 : entry.count;
+  },
   numbers: (tag) => {
     const entry = entries.get(tag);
     const read = entry === undefined ? undefined : readers[entry.type];

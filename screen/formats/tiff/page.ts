@@ -109,7 +109,7 @@ export const readPage = (directory: Directory): Page => {
     format,
     colour: colourOf(directory, samples, bits),
     compression,
-    predictor: predictorOf(one(tags.predictor, 1), bits, format),
+    predictor: predictorOf(one(tags.predictor, 1), bits, format, compression),
     blocks: blocksOf(directory, width, height, samples),
   };
 };
@@ -168,8 +168,11 @@ const isRamp = (palette: readonly number[], colours: number): boolean => {
   return rises;
 };
 
-const predictorOf = (predictor: number, bits: number, format: SampleFormat): number => {
+/** Without compression, or with PackBits, some readers apply a predictor and others ignore it. */
+const predictorOf = (predictor: number, bits: number, format: SampleFormat, compression: number): number => {
   if (predictor === 1) return predictor;
+  if (compression === 1 || compression === 32773)
+    throw unreadable(`a predictor (${predictor}) without a compression that knows it is not read; save it without`);
   if (predictor === 2 && format !== "float" && [8, 16, 32].includes(bits)) return predictor;
   if (predictor === 3 && format === "float") return predictor;
   throw unreadable(`differences between pixels (predictor ${predictor}) of ${bits} bit ${format} are not read`);

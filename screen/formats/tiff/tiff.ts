@@ -7,6 +7,7 @@ import type { ImageFile, ImageFormat, Plane } from "../format.ts";
 import { pixelBits } from "../pixel-values.ts";
 import { maximum } from "../projection.ts";
 import { type Directory, readDirectories } from "./directory.ts";
+import { refuseHiddenStack } from "./hidden-stack.ts";
 import { descriptionOf, isThumbnail, type Page, readPage } from "./page.ts";
 import { readBands } from "./read-page.ts";
 import { plainSeries, type Series, seriesOf } from "./series.ts";
@@ -26,6 +27,7 @@ const openTiff = async (bytes: Bytes): Promise<ImageFile> => {
   const { littleEndian, directories } = await readDirectories(bytes);
   const full = directories.filter((directory) => !isThumbnail(directory));
   if (full.length === 0) throw unreadable("the file has thumbnails and masks only");
+  refuseHiddenStack(full, descriptionOf(directories[0]!));
   const series = seriesReader(descriptionOf(directories[0]!), full, directories);
   const parsed = new Map<Directory, Page>();
   const pageAt = (directory: Directory): Page => {
