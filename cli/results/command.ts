@@ -50,6 +50,8 @@ export const command = (): Command =>
       "after",
       `
 Every event has a sequence number, in the first column. A client that goes on after the last one it saw misses nothing and gets nothing twice.
+probability is the network's own output for the class called, one sigmoid per class: over classes they do not add up to 1. How
+likely the call is right is its confidence (--json, calls.csv).
 
 Examples:
   pipeline results --run runs/today --kind state
