@@ -57,21 +57,16 @@ test("the demo's experiment on Triton: the calls of our own worker", { timeout: 
   const folder = await exportDemo(t);
   const { address } = await startTriton(t, join(folder, "models"));
   await succeeds(folder, "data", "synth", "data", "--experiments", "HUVEC-21");
-  for (const statistics of ["calibrated", "batch"]) {
-    const start = ["start", "--data", "data", "--set", `infer.statistics="${statistics}"`];
-    await succeeds(folder, ...start, "--model", packageFile("models/demo"), "--out", `own-${statistics}`);
-    await succeeds(folder, ...start, "--worker", `triton://${address}/demo.HUVEC`, "--out", `triton-${statistics}`);
-    const [own, triton] = [
-      await readCalls(folder, `own-${statistics}`),
-      await readCalls(folder, `triton-${statistics}`),
-    ];
-    assert.ok(own.length > 100, `${own.length} wells`);
-    assert.deepEqual(triton.map(words), own.map(words), "calls, by whatever strategy, plate groups, sites, flags");
-    for (const [at, row] of own.entries()) {
-      for (const column of numbers) {
-        const [expected, got] = [Number(row[column]), Number(triton[at]![column])];
-        assert.ok(Math.abs(got - expected) < 1e-4, `${column} of ${row.well}: ${got}, our own worker's ${expected}`);
-      }
+  const start = ["start", "--data", "data"];
+  await succeeds(folder, ...start, "--model", packageFile("models/demo"), "--out", "own");
+  await succeeds(folder, ...start, "--worker", `triton://${address}/demo.HUVEC`, "--out", "triton");
+  const [own, triton] = [await readCalls(folder, "own"), await readCalls(folder, "triton")];
+  assert.ok(own.length > 100, `${own.length} wells`);
+  assert.deepEqual(triton.map(words), own.map(words), "calls, by whatever strategy, plate groups, sites, flags");
+  for (const [at, row] of own.entries()) {
+    for (const column of numbers) {
+      const [expected, got] = [Number(row[column]), Number(triton[at]![column])];
+      assert.ok(Math.abs(got - expected) < 1e-4, `${column} of ${row.well}: ${got}, our own worker's ${expected}`);
     }
   }
 });
