@@ -32,7 +32,7 @@ const late = setTimeout(async () => {
   process.exit(3);
 }, limitMs);
 await providers.run((figure) => figures.push(figure), say);
-for (const provider of ["cuda", "webgpu"]) {
+for (const provider of ["cuda", "webgpu", "tfjs-webgpu"]) {
   training[provider] = await jsonProcess<TrainingAnswer>("./training-process.js", [provider], 60_000);
   say(`training on ${provider}: ${JSON.stringify(training[provider])}`);
 }

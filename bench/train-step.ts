@@ -9,6 +9,7 @@ import { lossSchema } from "../training/gradients/losses.ts";
 import { adamDefaults } from "../training/learner/adam.ts";
 import { flatten } from "../training/learner/flat.ts";
 import { openLearner } from "../training/learner/learner.ts";
+import { onnxTraining } from "../training/learner/training-runtime.ts";
 
 export interface StepWork {
   readonly architecture: Architecture;
@@ -26,7 +27,7 @@ export interface StepTimes {
 const { architecture, images, threads, steps } = JSON.parse(process.argv[2]!) as StepWork;
 const { channels, height, width, classes } = architecture;
 const learner = openLearner(
-  onnxSessions("cpu"),
+  onnxTraining(onnxSessions("cpu"), threads),
   {
     architecture,
     images,

@@ -5,6 +5,7 @@ import { createLogUpdate } from "log-update";
 import { lockFolder } from "../../common/folder-lock.ts";
 import { makeFolder } from "../../common/make-folder.ts";
 import { packageFile } from "../../common/package-file.ts";
+import { trainingProvider } from "../../training/learner/open-training.ts";
 import type { StepStatus } from "../../training/loop/network-task.ts";
 import { readRecipe } from "../../training/loop/recipe.ts";
 import { trainBundle } from "../../training/loop/train-bundle.ts";
@@ -22,7 +23,8 @@ export interface TrainFlags extends DatasetOptions {
   readonly cellType?: string[];
   readonly experiment?: string[];
   readonly validation?: string[];
-  readonly provider: "cpu" | "cuda" | "webgpu";
+  readonly runtime: string;
+  readonly provider: string;
   readonly threads: number;
   readonly cacheMib: number;
   readonly checkpointMinutes: number;
@@ -62,7 +64,7 @@ export const runTraining = async (flags: TrainFlags): Promise<void> => {
       cellTypes: flags.cellType,
       only: flags.experiment,
       validation: flags.validation,
-      provider: flags.provider,
+      provider: trainingProvider(flags.runtime, flags.provider),
       threads: flags.threads,
       cacheBytes: flags.cacheMib * 2 ** 20,
       checkpointMinutes: flags.checkpointMinutes,

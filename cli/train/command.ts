@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { Command, InvalidArgumentError, Option } from "commander";
+import { providerNames } from "../../gpu-worker/runtime/runtimes.ts";
 import { withDatasetOptions } from "../parts/dataset-options.ts";
 import { atLeast } from "../parts/whole-number.ts";
 import type { TrainFlags } from "./action.ts";
@@ -31,7 +32,16 @@ export const command = (): Command =>
       "experiment to hold out; may be given several times (default: the last labelled one of every cell type)",
       collect,
     )
-    .addOption(new Option("--provider <name>", "execution provider").choices(["cpu", "cuda", "webgpu"]).default("cpu"))
+    .addOption(
+      new Option("--runtime <name>", "library that computes; tfjs needs packages of its own (docs/gpu.md)")
+        .choices(["onnxruntime", "tfjs"])
+        .default("onnxruntime"),
+    )
+    .addOption(
+      new Option("--provider <name>", "what it computes on; tfjs trains on webgpu and tensorflow")
+        .choices(providerNames)
+        .default("cpu"),
+    )
     .option("--threads <n>", "threads that one operation is spread over", atLeast(1), availableParallelism())
     .option("--cache-mib <MiB>", "decoded images that are kept in memory", atLeast(0), 4096)
     .option("--checkpoint-minutes <minutes>", "between checkpoints within an epoch", minutes, 10)

@@ -4,6 +4,7 @@ import { type OnnxSessions, onnxSessions } from "../../gpu-worker/runtime/onnx/s
 import { lossSchema } from "../../training/gradients/losses.ts";
 import { checkTraining } from "../../training/learner/check-provider.ts";
 import { flatten } from "../../training/learner/flat.ts";
+import { onnxTraining } from "../../training/learner/training-runtime.ts";
 import { parityCase } from "../gpu-worker/parity-case.ts";
 
 const cpu = onnxSessions("cpu");
@@ -30,11 +31,12 @@ for (const name of ["tiny", "tiny-plates"]) {
   const options = { architecture, images: 8, precision: "float32", loss: lossSchema.parse({}), threads: 1 } as const;
   const network = flatten(architecture, weights, name);
 
-  test(`training on a provider that is right in all begins, ${name}`, () => checkTraining(cpu, options, network));
+  test(`training on a provider that is right in all begins, ${name}`, () =>
+    checkTraining(onnxTraining(cpu, 1), options, network));
 
   for (const output of ["loss", "gradient", "means", "variances"]) {
     test(`training on a provider that is wrong in its ${output} does not begin, ${name}`, async () => {
-      await assert.rejects(checkTraining(wrongIn(output), options, network), {
+      await assert.rejects(checkTraining(onnxTraining(wrongIn(output), 1), options, network), {
         code: "wrong-provider",
         message: new RegExp(`trains wrong: its ${output} is off by \\d`),
       });

@@ -9,6 +9,7 @@ import { adamDefaults } from "../../training/learner/adam.ts";
 import { flatten } from "../../training/learner/flat.ts";
 import { type LearnerOptions, openLearner } from "../../training/learner/learner.ts";
 import { freshLossScale, growthInterval, nextLossScale } from "../../training/learner/loss-scale.ts";
+import { onnxTraining } from "../../training/learner/training-runtime.ts";
 
 const architecture = architectureSchema.parse({
   growth: 4,
@@ -46,7 +47,7 @@ const halves = (): OnnxSessions => ({ ...onnxSessions("cpu"), provider: "cuda" }
 
 const open = (precision: "float32" | "float16", resumed?: Parameters<typeof openLearner>[3]) =>
   openLearner(
-    halves(),
+    onnxTraining(halves(), 1),
     { ...options, precision },
     flatten(architecture, initialWeights(architecture, 1), "w"),
     resumed,

@@ -1,14 +1,17 @@
 import { test } from "node:test";
 import { onnxSessions } from "../../gpu-worker/runtime/onnx/session.ts";
+import { onnxTraining } from "../../training/learner/training-runtime.ts";
 import { gradientsOf, trainingSuite } from "./training-suite.ts";
 
 const cpu = onnxSessions("cpu");
+const portable = { ...cpu, block: async () => 1 };
 
-trainingSuite(cpu);
+// In the provider's own memory format.
+trainingSuite(onnxTraining(cpu, 1));
 
 for (const name of ["tiny", "tiny-plates"]) {
-  test(`training - gradients of ${name} in the CPU provider's own memory format are PyTorch's`, async () =>
-    gradientsOf(name, cpu, { block: await cpu.block() }));
-  test(`training - gradients of ${name} with a pool that keeps no indices are PyTorch's`, () =>
-    gradientsOf(name, cpu, { block: 1, poolIndices: false }));
+  test(`training - gradients of ${name} in portable ONNX are PyTorch's`, () =>
+    gradientsOf(name, onnxTraining(portable, 1)));
+  test(`training - gradients of ${name} with a pool that keeps no indices, as on webgpu, are PyTorch's`, () =>
+    gradientsOf(name, onnxTraining({ ...portable, provider: "webgpu" }, 1)));
 }

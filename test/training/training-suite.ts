@@ -4,13 +4,12 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { packageFile } from "../../common/package-file.ts";
 import { readSafetensors } from "../../common/safetensors.ts";
-import { architectureSchema } from "../../gpu-worker/network/architecture.ts";
-import type { OnnxSessions } from "../../gpu-worker/runtime/onnx/session.ts";
-import { type GraphOptions, trainingGraph } from "../../training/gradients/graphs.ts";
+import { type Architecture, architectureSchema } from "../../gpu-worker/network/architecture.ts";
 import { lossSchema } from "../../training/gradients/losses.ts";
 import { adamDefaults } from "../../training/learner/adam.ts";
 import { type FlatNetwork, flatIndex, flatten, unflatten } from "../../training/learner/flat.ts";
 import { type LabelledImages, type LearnerOptions, openLearner } from "../../training/learner/learner.ts";
+import type { TrainingRuntime } from "../../training/learner/training-runtime.ts";
 
 const cases = (name: string) => {
   const folder = packageFile(`test/data/parity/${name}`);
@@ -46,6 +45,19 @@ const oneHot = (labels: BigInt64Array, width: number): Float32Array => {
   return rows;
 };
 
+export const learnerOptions = (architecture: Architecture): LearnerOptions => ({
+  architecture,
+  images: 8,
+  precision: "float32",
+  loss: lossSchema.parse({}),
+  optimiser: { ...adamDefaults, amsgrad: true },
+  averaging: 0,
+  divisor: 2,
+  learns: "network",
+  evaluationImages: 8,
+  threads: 1,
+});
+
 const setup = (name: string) => {
   const { architecture, weights, tensors } = cases(name);
   if (name === "tiny") for (const [shift, channel, by] of kinks) weights.get(shift)![channel]! += by;
@@ -60,18 +72,7 @@ const setup = (name: string) => {
       plates > 0 ? oneHot((values("plate") as BigInt64Array).slice(from, from + count), plates) : new Float32Array(),
     target: oneHot((values("label") as BigInt64Array).slice(from, from + count), classes),
   });
-  const options: LearnerOptions = {
-    architecture,
-    images: 8,
-    precision: "float32",
-    loss: lossSchema.parse({}),
-    optimiser: { ...adamDefaults, amsgrad: true },
-    averaging: 0,
-    divisor: 2,
-    learns: "network",
-    evaluationImages: 8,
-    threads: 1,
-  };
+  const options = learnerOptions(architecture);
   return { architecture, weights, values: values as (key: string) => Float32Array, batch, options };
 };
 
@@ -87,37 +88,32 @@ const assertClose = (got: Float32Array, expected: Float32Array, what: string, li
 
 const timeout = 240_000;
 
-/** What training has to compute on a provider, in portable ONNX. */
-export const trainingSuite = (sessions: OnnxSessions): void => {
-  const { provider } = sessions;
+/** What training has to compute, whatever computes it. */
+export const trainingSuite = (runtime: TrainingRuntime): void => {
+  const { provider } = runtime;
   for (const name of ["tiny", "tiny-plates"]) {
     test(`training on ${provider} - loss and every gradient of ${name} are PyTorch's`, { timeout }, () =>
-      gradientsOf(name, sessions, { block: 1, poolIndices: provider !== "webgpu" }),
+      gradientsOf(name, runtime),
     );
     test(
       `training on ${provider} - three steps of Adam on ${name} end with PyTorch's weights and statistics`,
       {
         timeout,
       },
-      () => adamOf(name, sessions),
+      () => adamOf(name, runtime),
     );
   }
 };
 
 /** Loss and every gradient, against PyTorch's. */
-export const gradientsOf = async (
-  name: string,
-  sessions: OnnxSessions,
-  format: Pick<GraphOptions, "block" | "poolIndices">,
-) => {
+export const gradientsOf = async (name: string, runtime: TrainingRuntime) => {
   const { architecture, weights, values, batch, options } = setup(name);
   const network = flatten(architecture, weights, name);
-  const { model, learning } = trainingGraph({ ...options, ...format }, () => true);
-  const session = await sessions.load(model, { threads: 1, unoptimized: (format.block ?? 1) > 1 });
+  const train = await runtime.open("train", options, () => true);
   const { pixels, scale, offset, plate, target } = batch(0, 8);
   const { channels, height, width, plates, classes } = architecture;
   const float = (data: Float32Array, ...shape: number[]) => ({ type: "float32" as const, data, shape });
-  const { loss, gradient } = await session.run({
+  const { loss, gradient } = await train.run({
     pixels: { type: "uint8", data: pixels, shape: [8, channels, height, width] },
     scale: float(scale, 8, channels),
     offset: float(offset, 8, channels),
@@ -128,19 +124,19 @@ export const gradientsOf = async (
   });
   assertClose(loss!.data as Float32Array, values("train.loss"), "loss", 1e-5);
   let at = 0;
-  for (const { name: parameter, length } of learning) {
+  for (const { name: parameter, length } of flatIndex(architecture).slots) {
     const got = (gradient!.data as Float32Array).slice(at, at + length);
     at += length;
     // The bias of the first convolution moves nothing behind a BatchNorm: its gradient is zero but for rounding.
     const floor = parameter === "features.conv0.bias" ? 1e-7 : 0;
     assertClose(got, values(`train.grad.${parameter}`), `gradient of ${parameter}`, 1e-3, floor);
   }
-  await session.close();
+  await train.close();
 };
-const adamOf = async (name: string, sessions: OnnxSessions) => {
+const adamOf = async (name: string, runtime: TrainingRuntime) => {
   const { architecture, weights, values, batch, options } = setup(name);
   const network: FlatNetwork = flatten(architecture, weights, name);
-  const learner = openLearner(sessions, options, network);
+  const learner = openLearner(runtime, options, network);
   const losses: number[] = [];
   for (let i = 0; i < 6; i++) {
     losses.push(await learner.accumulate(batch(8 * (i % 4), 8)));

@@ -9,7 +9,6 @@ import { PlatestreamError } from "../../common/errors.ts";
 import { seededShuffle } from "../../common/random.ts";
 import type { Serving } from "../../common/serving.ts";
 import type { Architecture, Weights } from "../../gpu-worker/network/architecture.ts";
-import type { Provider } from "../../gpu-worker/runtime/onnx/session.ts";
 import { trainingBatch } from "../data/batches.ts";
 import { openPictures, type Pictures } from "../data/pictures.ts";
 import { epochBatches, type Sample } from "../data/samples.ts";
@@ -17,6 +16,7 @@ import { adamDefaults, adamState } from "../learner/adam.ts";
 import { flatIndex, flatten, unflatten } from "../learner/flat.ts";
 import type { Learner, LearnerOptions, LearnerState } from "../learner/learner.ts";
 import { freshLossScale } from "../learner/loss-scale.ts";
+import type { TrainingProvider } from "../learner/open-training.ts";
 import { openRemoteLearner } from "../learner/remote-learner.ts";
 import { beginningOf, type Progress, readCheckpoint, writeCheckpoint } from "../loop/checkpoint.ts";
 import { predictHeldOut } from "../loop/held-out-wells.ts";
@@ -39,7 +39,7 @@ export interface AdaptTask {
   readonly original: readonly Sample[];
   /** Folder of the checkpoint. */
   readonly folder: string;
-  readonly provider: Provider;
+  readonly provider: TrainingProvider;
   readonly threads: number;
   readonly cacheBytes: number;
   readonly stop: AbortSignal;

@@ -4,11 +4,12 @@
  */
 import { PlatestreamError } from "../../common/errors.ts";
 import { uniformRandom } from "../../common/random.ts";
-import { type OnnxSessions, onnxSessions } from "../../gpu-worker/runtime/onnx/session.ts";
+import { onnxSessions } from "../../gpu-worker/runtime/onnx/session.ts";
 import { float32, type Tensors } from "../../gpu-worker/runtime/onnx/tensor.ts";
 import { relativeError } from "../../gpu-worker/runtime/self-check.ts";
-import { type GraphOptions, trainingGraph, usableBlock } from "../gradients/graphs.ts";
+import type { GraphOptions } from "../gradients/graphs.ts";
 import type { FlatNetwork } from "./flat.ts";
+import { onnxTraining, type TrainingRuntime } from "./training-runtime.ts";
 
 /** Largest relative error; an input of a ReLU that rounding moves across zero changes a gradient by more than rounding. */
 const trainingTolerance = { float32: 1e-2, float16: 1e-1 } as const;
@@ -32,40 +33,40 @@ const knownBatch = ({ architecture }: GraphOptions, { weights }: FlatNetwork): T
   };
 };
 
-const compute = async (sessions: OnnxSessions, options: GraphOptions, network: FlatNetwork, threads: number) => {
-  const block = usableBlock(options, await sessions.block());
-  const { model } = trainingGraph({ ...options, block, poolIndices: sessions.provider !== "webgpu" }, () => true);
-  const session = await sessions.load(model, { threads, unplannedMemory: true, unoptimized: block > 1 });
+const compute = async (runtime: TrainingRuntime, options: GraphOptions, network: FlatNetwork) => {
+  const train = await runtime.open("train", options, () => true);
   try {
-    return await session.run(knownBatch(options, network), ["loss", "gradient", "means", "variances"]);
+    return await train.run(knownBatch(options, network), ["loss", "gradient", "means", "variances"]);
   } finally {
-    await session.close();
+    await train.close();
   }
 };
 
 /** Throws "wrong-provider" with the output that is furthest off, "invalid-model" where the provider cannot train. */
 export const checkTraining = async (
-  sessions: OnnxSessions,
+  runtime: TrainingRuntime,
   given: GraphOptions & { readonly threads: number },
   network: FlatNetwork,
 ): Promise<void> => {
   const { architecture, threads, precision } = given;
   const [height, width] = [Math.min(architecture.height, largestSide), Math.min(architecture.width, largestSide)];
   const options = { ...given, images, architecture: { ...architecture, height, width } };
-  const expected = await compute(onnxSessions("cpu"), { ...options, precision: "float32" }, network, threads);
-  const actual = await compute(sessions, options, network, threads).catch((cause) => {
+  const expected = await compute(
+    onnxTraining(onnxSessions("cpu"), threads),
+    { ...options, precision: "float32" },
+    network,
+  );
+  const actual = await compute(runtime, options, network).catch((cause) => {
+    if (PlatestreamError.from(cause).code === "invalid-config") throw cause;
     const why = PlatestreamError.from(cause).rawMessage.trim();
-    throw new PlatestreamError(
-      "invalid-model",
-      `the provider "${sessions.provider}" cannot train this network: ${why}`,
-    );
+    throw new PlatestreamError("invalid-model", `the provider "${runtime.provider}" cannot train this network: ${why}`);
   });
   for (const [name, { data }] of Object.entries(expected)) {
     const error = relativeError(actual[name]!.data as Float32Array, data as Float32Array);
     if (error <= trainingTolerance[precision]) continue;
     throw new PlatestreamError(
       "wrong-provider",
-      `the provider "${sessions.provider}" trains wrong: its ${name} is off by ${error.toPrecision(2)} of its size, ` +
+      `the provider "${runtime.provider}" trains wrong: its ${name} is off by ${error.toPrecision(2)} of its size, ` +
         `at most ${trainingTolerance[precision]} is allowed; train with --provider cpu`,
     );
   }

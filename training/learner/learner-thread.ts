@@ -1,9 +1,9 @@
 /** The thread that learns: ONNX Runtime blocks the thread it runs on, and images are to be decoded meanwhile. */
 import { parentPort } from "node:worker_threads";
 import { PlatestreamError } from "../../common/errors.ts";
-import { onnxSessions } from "../../gpu-worker/runtime/onnx/session.ts";
 import { checkTraining } from "./check-provider.ts";
 import { type Learner, openLearner } from "./learner.ts";
+import { openTraining } from "./open-training.ts";
 import type { LearnerReply, Request } from "./remote-learner.ts";
 
 let learner: Learner | undefined;
@@ -11,9 +11,9 @@ let learner: Learner | undefined;
 const answer = async (request: Request): Promise<unknown> => {
   if (request.ask === "open") {
     const { provider, options, network, resumed } = request;
-    const sessions = onnxSessions(provider);
-    if (provider !== "cpu") await checkTraining(sessions, options, network);
-    learner = openLearner(sessions, options, network, resumed);
+    const runtime = await openTraining(provider, options.threads);
+    if (provider !== "cpu") await checkTraining(runtime, options, network);
+    learner = openLearner(runtime, options, network, resumed);
     return;
   }
   if (learner === undefined) throw new PlatestreamError("internal", "nothing is learnt yet: open comes first");

@@ -1,12 +1,12 @@
 /** One network as it learns: micro-batches in, losses out, an update after as many of them as the caller likes. */
 import { PlatestreamError } from "../../common/errors.ts";
-import type { OnnxSessions, Session } from "../../gpu-worker/runtime/onnx/session.ts";
 import type { Tensors } from "../../gpu-worker/runtime/onnx/tensor.ts";
-import { type GraphOptions, measuringGraph, predictingGraph, trainingGraph, usableBlock } from "../gradients/graphs.ts";
+import type { GraphOptions } from "../gradients/graphs.ts";
 import type { PixelType } from "../gradients/inputs.ts";
 import { type AdamOptions, type AdamState, adamState, adamUpdate, type Span } from "./adam.ts";
 import { type FlatNetwork, flatIndex, type Slot } from "./flat.ts";
 import { freshLossScale, type LossScale, nextLossScale } from "./loss-scale.ts";
+import type { OpenTask, TrainingRuntime, TrainingTask } from "./training-runtime.ts";
 
 /** Images as the network reads them: pixel * scale + offset. */
 export interface Images {
@@ -87,7 +87,7 @@ const spansOf = (slots: readonly Slot[]): Span[] => {
 };
 
 /** Throws "invalid-config" where the provider cannot compute in the precision asked for. */
-const checkPrecision = ({ provider }: OnnxSessions, { precision }: GraphOptions): void => {
+const checkPrecision = ({ provider }: TrainingRuntime, { precision }: GraphOptions): void => {
   if (precision === "float16" && provider === "cpu")
     throw new PlatestreamError(
       "invalid-config",
@@ -96,15 +96,15 @@ const checkPrecision = ({ provider }: OnnxSessions, { precision }: GraphOptions)
     );
 };
 
-/** Sessions are opened when they are first needed. `network` is learnt in place. */
+/** Tasks are opened when they are first needed. `network` is learnt in place. */
 export const openLearner = (
-  runtime: OnnxSessions,
+  runtime: TrainingRuntime,
   options: LearnerOptions,
   network: FlatNetwork,
   resumed?: Omit<LearnerState, "network">,
 ): Learner => {
   checkPrecision(runtime, options);
-  const { architecture, optimiser, divisor, threads, crop } = options;
+  const { architecture, optimiser, divisor, crop } = options;
   const { channels, plates, classes } = architecture;
   const learns = (name: string) => options.learns === "network" || name.startsWith("classifier.");
   const training: GraphOptions =
@@ -120,22 +120,11 @@ export const openLearner = (
   const { averaging } = options;
   const average = averaging === 0 ? new Float32Array() : (resumed?.average ?? network.weights.slice());
 
-  const sessions = new Map<string, Promise<Session>>();
-  const load = async (
-    graph: (options: GraphOptions) => Uint8Array,
-    of: GraphOptions,
-    pixels: PixelType,
-  ): Promise<Session> => {
-    const block = usableBlock(of, await runtime.block());
-    return runtime.load(graph({ ...of, block, pixels, poolIndices: runtime.provider !== "webgpu" }), {
-      threads,
-      unplannedMemory: true,
-      unoptimized: block > 1,
-    });
-  };
-  const session = (name: string, open: () => Promise<Session>): Promise<Session> => {
-    const opened = sessions.get(name) ?? open();
-    sessions.set(name, opened);
+  const tasks = new Map<string, Promise<OpenTask>>();
+  const taskFor = (task: TrainingTask, of: GraphOptions, { pixels }: Images): Promise<OpenTask> => {
+    const name = `${task} ${pixelType(pixels)}`;
+    const opened = tasks.get(name) ?? runtime.open(task, { ...of, pixels: pixelType(pixels) }, learns);
+    tasks.set(name, opened);
     return opened;
   };
 
@@ -161,8 +150,7 @@ export const openLearner = (
     },
 
     async accumulate(batch) {
-      const type = pixelType(batch.pixels);
-      const train = await session(`train ${type}`, () => load((of) => trainingGraph(of, learns).model, training, type));
+      const train = await taskFor("train", training, batch);
       const results = await train.run({
         ...inputs(batch, training, true),
         target: float(batch.target, options.images, classes),
@@ -187,17 +175,13 @@ export const openLearner = (
     },
 
     async measure(images) {
-      const type = pixelType(images.pixels);
-      const measure = await session(`measure ${type}`, () => load(measuringGraph, evaluation, type));
+      const measure = await taskFor("measure", evaluation, images);
       const { means, variances } = await measure.run(inputs(images, evaluation, false, judged));
       return { means: means!.data as Float32Array, variances: variances!.data as Float32Array };
     },
 
     async predict(images, { means, variances }) {
-      const pixels = pixelType(images.pixels);
-      const predict = await session(`predict ${pixels}`, () =>
-        runtime.load(predictingGraph({ ...evaluation, pixels }), { threads, unplannedMemory: true }),
-      );
+      const predict = await taskFor("predict", evaluation, images);
       const { logits, features } = await predict.run({
         ...inputs(images, evaluation, true, judged),
         means: float(means, index.normLength),
@@ -207,7 +191,7 @@ export const openLearner = (
     },
 
     async close() {
-      for (const open of sessions.values()) await (await open).close();
+      for (const open of tasks.values()) await (await open).close();
     },
   };
 };

@@ -3,14 +3,14 @@ import "../../gpu-worker/runtime/no-telemetry.ts";
 import { existsSync } from "node:fs";
 import { Worker } from "node:worker_threads";
 import { type ErrorCode, PlatestreamError } from "../../common/errors.ts";
-import type { Provider } from "../../gpu-worker/runtime/onnx/session.ts";
 import type { FlatNetwork } from "./flat.ts";
 import type { Images, LabelledImages, Learner, LearnerOptions, LearnerState } from "./learner.ts";
+import type { TrainingProvider } from "./open-training.ts";
 
 export type Request =
   | {
       readonly ask: "open";
-      readonly provider: Provider;
+      readonly provider: TrainingProvider;
       readonly options: LearnerOptions;
       readonly network: FlatNetwork;
       readonly resumed: Omit<LearnerState, "network"> | undefined;
@@ -28,7 +28,7 @@ export type LearnerReply =
 
 /** Opens a learner in a new thread. Errors of the thread reject what was asked last and all that is asked after. */
 export const openRemoteLearner = async (
-  provider: Provider,
+  provider: TrainingProvider,
   options: LearnerOptions,
   network: FlatNetwork,
   resumed?: Omit<LearnerState, "network">,

@@ -1,12 +1,12 @@
 /** What is trained, and what its stages need: classes, images, the learner's options. */
 import type { Architecture, Weights } from "../../gpu-worker/network/architecture.ts";
-import type { Provider } from "../../gpu-worker/runtime/onnx/session.ts";
 import { cropOf } from "../data/batches.ts";
 import { type Classes, epochBatches, inStage, type Sample, stageClasses } from "../data/samples.ts";
 import { adamDefaults, adamState } from "../learner/adam.ts";
 import { flatIndex, flatten } from "../learner/flat.ts";
 import type { LearnerOptions, LearnerState } from "../learner/learner.ts";
 import { freshLossScale } from "../learner/loss-scale.ts";
+import type { TrainingProvider } from "../learner/open-training.ts";
 import type { Recipe, Stage } from "./recipe.ts";
 
 export interface NetworkTask {
@@ -20,7 +20,7 @@ export interface NetworkTask {
   readonly validation: readonly Sample[];
   /** Folder of checkpoints, metrics and curves. */
   readonly folder: string;
-  readonly provider: Provider;
+  readonly provider: TrainingProvider;
   readonly threads: number;
   readonly cacheBytes: number;
   /** Minutes between checkpoints within an epoch. */

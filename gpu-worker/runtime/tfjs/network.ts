@@ -1,8 +1,9 @@
 /** The network's operations with TensorFlow.js: maps are [N, H, W, C], which every backend of it computes. */
 import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from "@tensorflow/tfjs-core";
 import type { PackedStatistics } from "../../../common/norm-statistics.ts";
-import { epsilon, type Network, normLayers, parameters } from "../../network/architecture.ts";
+import { type Architecture, epsilon, type Network, normLayers, parameters } from "../../network/architecture.ts";
 import type { Operations, Window } from "../../network/densenet.ts";
+import type { NetworkInputs } from "../runtime.ts";
 import type { Tf } from "./load.ts";
 
 /**
@@ -13,6 +14,19 @@ export interface Signal {
   readonly tensor: Tensor;
   readonly once: boolean;
 }
+
+/** [N, C, H, W] -> float32 [N, H, W, C], times scale, plus offset. */
+export const affinePixels = (
+  tf: Tf,
+  { pixels, shape, scale, offset }: Pick<NetworkInputs, "pixels" | "shape" | "scale" | "offset">,
+): Tensor =>
+  tf.tidy(() => {
+    const [images, channels, height, width] = shape as [number, number, number, number];
+    const numbers = pixels instanceof Float32Array ? pixels : Float32Array.from(pixels);
+    const rows = tf.transpose(tf.tensor4d(numbers, [images, channels, height, width]), [0, 2, 3, 1]);
+    const perImage = (values: Float32Array) => tf.tensor4d(values, [images, 1, 1, channels]);
+    return tf.add(tf.mul(rows, perImage(scale)), perImage(offset));
+  });
 
 /** The network's parameters as the backend holds them: filters as [k, k, I, O], the rest as it is. */
 export type Parameters = ReadonlyMap<string, Tensor>;
@@ -46,9 +60,9 @@ export interface RunStatistics {
 /** Cuts packed statistics into those of the layers. */
 export const fixedStatistics = (
   tf: Tf,
-  { architecture }: Network,
+  architecture: Architecture,
   packed: PackedStatistics,
-): RunStatistics["fixed"] => {
+): NonNullable<RunStatistics["fixed"]> => {
   const places = new Map<string, readonly [from: number, to: number]>();
   let first = 0;
   for (const { name, maps } of normLayers(architecture)) {

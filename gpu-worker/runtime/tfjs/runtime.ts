@@ -5,17 +5,7 @@ import { type Network, normLayers } from "../../network/architecture.ts";
 import { densenet } from "../../network/densenet.ts";
 import type { NetworkInputs, NetworkMode, NetworkOutputs, Runtime, RuntimeOptions } from "../runtime.ts";
 import { loadTensorFlow, type Tf, type TfjsProvider } from "./load.ts";
-import { fixedStatistics, type RunStatistics, tfjsOperations, uploadParameters } from "./network.ts";
-
-/** [N, C, H, W] -> float32 [N, H, W, C], times scale, plus offset. */
-const affinePixels = (tf: Tf, { pixels, shape, scale, offset }: NetworkInputs): Tensor =>
-  tf.tidy(() => {
-    const [images, channels, height, width] = shape as [number, number, number, number];
-    const numbers = pixels instanceof Float32Array ? pixels : Float32Array.from(pixels);
-    const rows = tf.transpose(tf.tensor4d(numbers, [images, channels, height, width]), [0, 2, 3, 1]);
-    const perImage = (values: Float32Array) => tf.tensor4d(values, [images, 1, 1, channels]);
-    return tf.add(tf.mul(rows, perImage(scale)), perImage(offset));
-  });
+import { affinePixels, fixedStatistics, type RunStatistics, tfjsOperations, uploadParameters } from "./network.ts";
 
 type Measured = Map<string, Parameters<RunStatistics["report"]>[1]>;
 
@@ -37,7 +27,7 @@ const run = async (
             architecture.plates,
           ])
         : undefined;
-    const fixed = mode === "fixed" ? fixedStatistics(tf, network, statistics!) : undefined;
+    const fixed = mode === "fixed" ? fixedStatistics(tf, architecture, statistics!) : undefined;
     const operations = tfjsOperations(
       tf,
       parameters,
