@@ -53,6 +53,7 @@ Examples:
   pipeline train --data rxrx1 --recipe my.yaml --out models/mine --cell-type HUVEC --validation HUVEC-16
   pipeline train --data synthetic --recipe demo --out models/demo
   pipeline train --data screen --recipe small --out models/first --experiment screen-01      # nothing is held out
+  pipeline train --data rxrx1 --out models/rxrx1 --runtime tfjs --provider webgpu
 
 Checkpoints, metrics.jsonl and curves.svg are in <out>/training/<cell type>. Ctrl-C writes a checkpoint and ends; the
 same command goes on from there, with the same result.`,
