@@ -11,6 +11,7 @@ import { lossSchema } from "../../training/gradients/losses.ts";
 import { adamDefaults } from "../../training/learner/adam.ts";
 import { flatten, unflatten } from "../../training/learner/flat.ts";
 import { type LabelledImages, openLearner } from "../../training/learner/learner.ts";
+import { onnxTraining } from "../../training/learner/training-runtime.ts";
 
 test("DenseNet-201 - learns, and its predictions are the same in training and in a worker", async () => {
   const [images, channels, side, classes] = [2, 6, 32, 3];
@@ -31,7 +32,7 @@ test("DenseNet-201 - learns, and its predictions are the same in training and in
     target: Float32Array.of(1, 0, 0, 0, 0, 1),
   };
   const learner = openLearner(
-    onnxSessions("cpu"),
+    onnxTraining(onnxSessions("cpu"), 2),
     {
       architecture,
       images,

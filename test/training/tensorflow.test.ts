@@ -9,12 +9,18 @@ import { flatten } from "../../training/learner/flat.ts";
 import { openRemoteLearner } from "../../training/learner/remote-learner.ts";
 import { parityCase } from "../gpu-worker/parity-case.ts";
 import { useSwiftShader } from "../kit/swiftshader.ts";
-import { learnerOptions, trainingSuite } from "./training-suite.ts";
+import { gradientsOf, learnerOptions } from "./training-suite.ts";
 
 useSwiftShader();
 const timeout = 240_000;
 const webgpu = await tensorFlowTraining("webgpu", 1);
-trainingSuite(webgpu);
+
+// Adam's steps are the learner's own, whatever computes; here they would take minutes.
+for (const name of ["tiny", "tiny-plates"]) {
+  test(`training on tfjs-webgpu - loss and every gradient of ${name} are PyTorch's`, { timeout }, () =>
+    gradientsOf(name, webgpu),
+  );
+}
 
 const { architecture, weights } = parityCase("tiny-plates");
 const network = () => flatten(architecture, weights, "tiny-plates");
