@@ -9,6 +9,7 @@ import { lossSchema } from "../../training/gradients/losses.ts";
 import { adamDefaults } from "../../training/learner/adam.ts";
 import { flatten } from "../../training/learner/flat.ts";
 import { type LearnerOptions, openLearner } from "../../training/learner/learner.ts";
+import { onnxTraining } from "../../training/learner/training-runtime.ts";
 
 test("averaging - after every step the average keeps its share, and predicts in the place of the weights", async () => {
   const shape = { growth: 4, blocks: [1, 1], init: 8, bottleneck: 2, stem: "small", channels: 1, classes: 2 };
@@ -33,7 +34,8 @@ test("averaging - after every step the average keeps its share, and predicts in 
     threads: 1,
   };
   const network = flatten(architecture, initialWeights(architecture, 1), "the test");
-  const learner = openLearner(onnxSessions("cpu"), options, network);
+  const runtime = onnxTraining(onnxSessions("cpu"), 1);
+  const learner = openLearner(runtime, options, network);
   let expected = network.weights.slice();
   for (let step = 1; step <= 4; step++) {
     await learner.accumulate({ ...images, target: Float32Array.of(1, 0, 0, 1) });
@@ -47,7 +49,7 @@ test("averaging - after every step the average keeps its share, and predicts in 
   const { average } = await learner.state();
   const predicted = await learner.predict(images, network);
   await learner.close();
-  const averaged = openLearner(onnxSessions("cpu"), { ...options, averaging: 0 }, { ...network, weights: average });
+  const averaged = openLearner(runtime, { ...options, averaging: 0 }, { ...network, weights: average });
   const { logits } = await averaged.predict(images, network);
   await averaged.close();
   assert.deepEqual(predicted.logits, logits);
