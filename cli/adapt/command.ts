@@ -21,9 +21,8 @@ export const command = (): Command =>
     .addHelpText(
       "after",
       `
-It learns from the experiment's controls, whose identity every lab knows, and from its own calls of the treatment wells:
-the clearest first, in the end all, every class as often as the plates' design says. It ends when the calls no longer
-change. The new bundle is for these experiments; call them with it as with any other.
+It learns from the experiment's controls, whose identity every lab knows, and from its treatment wells with the
+probabilities that their classes have given the plates' design. It ends early when the calls no longer change. The new bundle is for these experiments; call them with it as with any other.
 
 Examples:
   pipeline adapt --data new-screen --model models/mine --out models/mine-adapted
