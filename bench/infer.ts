@@ -3,61 +3,37 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import type { Images, Statistics } from "../common/inference.ts";
+import type { Images } from "../common/inference.ts";
 import { packageFile } from "../common/package-file.ts";
-import { initialWeights } from "../gpu-worker/network/initialise.ts";
-import { emitNetwork } from "../gpu-worker/runtime/onnx/network-graph.ts";
 import { onnxSessions } from "../gpu-worker/runtime/onnx/session.ts";
 import { float32 } from "../gpu-worker/runtime/onnx/tensor.ts";
-import { threadCount } from "../gpu-worker/runtime/threads.ts";
-import type { CallOptions, Workers } from "../pipeline/workers/workers.ts";
-import { cpuSeconds } from "./cpu-time.ts";
 import type { Bench } from "./figure.ts";
 import { fullSize } from "./full-size.ts";
+import {
+  batch,
+  batchesPerTurn,
+  images,
+  model,
+  options,
+  pixels,
+  portableNetwork,
+  predict,
+  type Turn,
+  threads,
+  timed,
+} from "./inference-turn.ts";
 import { median } from "./run-chain.ts";
 import { withWorker } from "./untrained-worker.ts";
 
-const images = 8;
-const batchesPerTurn = 4;
 const turns = 5;
-const threads = threadCount(0);
-const options: CallOptions = { signal: new AbortController().signal, deadlineMs: 600_000, retries: 0 };
-const model = { cellType: "bench" };
 const python = promisify(execFile);
-
 const { channels, height, width } = fullSize;
-const imageSize = channels * height * width;
-const pixels = Uint8Array.from({ length: images * imageSize }, (_, index) => (Math.imul(index, 2654435761) >>> 24) / 4);
-const batch: Images = {
-  pixels,
-  shape: [images, channels, height, width],
-  scale: [],
-  offset: [],
-  plates: new Array(images).fill(0),
-};
 
 type Rate = "bare" | "calibrated" | "batch" | "estimate" | "pytorch";
 
-interface Turn {
-  readonly imagesPerSecond: number;
-  /** Of this process and the worker. */
-  readonly cpuPerImage: number;
-  readonly cores: number;
-}
-
-const timed = async (work: () => Promise<unknown>): Promise<Turn> => {
-  const [started, before] = [performance.now(), cpuSeconds()];
-  await work();
-  const [seconds, cpu] = [(performance.now() - started) / 1000, cpuSeconds() - before];
-  const count = images * batchesPerTurn;
-  return { imagesPerSecond: count / seconds, cpuPerImage: cpu / count, cores: cpu / seconds };
-};
-
-/** The yardstick: portable ONNX with the statistics as constants, as an exporter writes it; no server around it. */
+/** The yardstick: a session without a server around it. */
 const bareSession = async (): Promise<{ run(): Promise<void>; close(): Promise<void> }> => {
-  const weights = initialWeights(fullSize, 1);
-  const graph = emitNetwork({ architecture: fullSize, weights }, { constant: weights }, "uint8");
-  const session = await onnxSessions("cpu").load(graph, { threads });
+  const session = await onnxSessions("cpu").load(portableNetwork(), { threads });
   const perChannel = (value: number) => float32(new Float32Array(images * channels).fill(value), [images, channels]);
   const inputs = {
     pixels: { type: "uint8", data: pixels, shape: [images, channels, height, width] },
@@ -70,15 +46,6 @@ const bareSession = async (): Promise<{ run(): Promise<void>; close(): Promise<v
     },
     close: () => session.close(),
   };
-};
-
-/** As many batches at a time as the pipeline sends. */
-const predict = async (workers: Workers, statistics: Statistics): Promise<void> => {
-  let left = batchesPerTurn;
-  const lane = async () => {
-    while (left-- > 0) await workers.predict(model, batch, statistics, options);
-  };
-  await Promise.all(Array.from({ length: workers.concurrency }, lane));
 };
 
 /** Images per second of PyTorch's forward pass in training mode. */

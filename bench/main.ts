@@ -6,6 +6,7 @@ import type { Bench, Figure } from "./figure.ts";
 
 const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   infer: async () => (await import("./infer.ts")).infer,
+  peers: async () => (await import("./peers.ts")).peers,
   providers: async () => (await import("./providers.ts")).providers,
   gpu: async () => (await import("./gpu.ts")).gpu,
   wire: async () => (await import("./wire.ts")).wire,

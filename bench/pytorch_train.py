@@ -1,6 +1,6 @@
 """Times PyTorch's training step on the work that bench/train.ts times, as its yardstick.
 
-Usage: pytorch_train.py '{"architecture": {...}, "images": 8, "threads": 2, "steps": 2}'
+Usage: pytorch_train.py '{"architecture": {...}, "images": 8, "threads": 2, "steps": 2, "compiled": false}'
 Prints one JSON object: {"version": "...", "seconds": [per step], "peakMiB": ...}
 """
 
@@ -79,6 +79,10 @@ def main():
     torch.manual_seed(1)
     architecture = work["architecture"]
     network = DenseNet(**architecture)
+    compiled = work.get("compiled", False)
+    layout = torch.channels_last if compiled else torch.contiguous_format
+    network = network.to(memory_format=layout)
+    forward = torch.compile(network) if compiled else network
     optimiser = torch.optim.Adam(network.parameters(), lr=1e-3, amsgrad=True)
     shape = (work["images"], architecture["channels"], architecture["height"], architecture["width"])
     pixels = torch.randint(0, 256, shape, dtype=torch.uint8)
@@ -86,7 +90,8 @@ def main():
     seconds = []
     for _ in range(work["steps"]):
         start = time.perf_counter()
-        loss = functional.binary_cross_entropy_with_logits(network(pixels.float() / 255), target)
+        images = (pixels.float() / 255).contiguous(memory_format=layout)
+        loss = functional.binary_cross_entropy_with_logits(forward(images), target)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

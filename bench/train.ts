@@ -24,7 +24,7 @@ const demo: StepWork = {
   threads,
   steps: 30,
 };
-const densenet121: StepWork = {
+export const densenet121: StepWork = {
   architecture: architectureSchema.parse({
     ...variants.densenet121,
     channels: 6,
@@ -42,7 +42,7 @@ const times = async (command: string, args: readonly string[], work: StepWork): 
   return JSON.parse(stdout);
 };
 
-const ours = (work: StepWork) =>
+export const ownSteps = (work: StepWork) =>
   times(process.execPath, [fileURLToPath(new URL("./train-step.js", import.meta.url))], work);
 const theirs = (work: StepWork) => times(python, [packageFile("bench/pytorch_train.py")], work);
 
@@ -63,7 +63,7 @@ const compare = async (name: string, work: StepWork, report: (figure: Figure) =>
   if (!torch) log(`${python} has no torch (Debian: python3-torch): ${name} is measured without a reference`);
   const [own, other]: [StepTimes[], StepTimes[]] = [[], []];
   for (let round = 0; round < 2; round++) {
-    own.push(await ours(work));
+    own.push(await ownSteps(work));
     if (torch) other.push(await theirs(work));
   }
   const typical = (all: readonly StepTimes[]) => median(all.flatMap(({ seconds }) => seconds.slice(warmUp)));
