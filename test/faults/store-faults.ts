@@ -3,7 +3,6 @@ import { cp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { experiments, type Fault } from "./fault.ts";
-import type { Process } from "./processes.ts";
 import type { Scene } from "./scene.ts";
 
 /** The folder of all that the server stores. */
@@ -37,14 +36,6 @@ const eventsDamaged =
       for (const block of await blocksOf(scene, scene.bus.streams.names.events)) await damage(block);
     });
   };
-
-/** Whether a node has an experiment in hand, as it says. */
-const isRunning = ({ said }: Process): boolean => {
-  const last = new Map(
-    said.flatMap(({ type, experiment = "" }) => (type.startsWith("experiment-") ? [[experiment, type] as const] : [])),
-  );
-  return [...last.values()].includes("experiment-running");
-};
 
 export const storeFaults: readonly Fault[] = [
   {
@@ -182,12 +173,13 @@ export const storeFaults: readonly Fault[] = [
     name: "a node is killed, and a file of its results is emptied by hand before it starts again",
     arrange: { workers: 1, nodes: 1 },
     async break(scene) {
-      const { experiment = "" } = await firstDone(scene);
+      const { experiment: emptied = "" } = await firstDone(scene);
       const [node] = scene.nodes;
-      while (!isRunning(node!)) await sleep(50);
+      const later = experiments.slice(2); // two run at a time, and both may be done
+      await node!.hear(({ type, experiment = "" }) => type === "site-done" && later.includes(experiment));
       scene.strike();
       await node!.kill();
-      await truncate(join(scene.folder, "node-1", "experiments", experiment, "wells.json"));
+      await truncate(join(scene.folder, "node-1", "experiments", emptied, "wells.json"));
       await scene.startNode("node-1").ended;
       await scene.settled(experiments);
     },
