@@ -68,7 +68,7 @@ test("chain - what is wrong with several stages is listed at once", async (t) =>
 test("config - an unknown key names its place", () => {
   assert.throws(() => parseRunConfig({ data: "d", memory: 5 }, "run.yaml", usualChain), {
     message:
-      '[invalid-config] run.yaml: unknown key "memory"; known are data, layout, columns, where, channels, plane, time, map, level, encoding, experiments, out, model, workers, memoryMiB, ' +
+      '[invalid-config] run.yaml: unknown key "memory"; known are data, layout, columns, where, channels, plane, time, map, level, plateMap, encoding, experiments, out, model, adapt, original, workers, connectionsPerWorker, sharedMemory, memoryMiB, ' +
       "concurrentExperiments, attempts, stages",
   });
 });
