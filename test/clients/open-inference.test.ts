@@ -13,7 +13,7 @@ import { startServer } from "../../gpu-worker/services/server.ts";
 import { assertClose } from "../gpu-worker/parity-case.ts";
 import { pixelsOf, tiny, writeTinyBundle } from "../gpu-worker/tiny-bundle.ts";
 import { temporaryFolder } from "../kit/experiment.ts";
-import { findTritonPython } from "./triton-client.ts";
+import { findPython } from "../kit/python-environment.ts";
 
 interface Report {
   readonly metadata: Record<string, [string, number[]]>;
@@ -33,7 +33,7 @@ interface Report {
 const flat = (rows: number[][]): Float32Array => Float32Array.from(rows.flat());
 
 test("every call of tritonclient, unmodified, gets its answer", { timeout: 300_000 }, async (t) => {
-  const python = findTritonPython();
+  const python = findPython("tritonclient");
   const engine = await openEngine([await readBundle(await writeTinyBundle(t))], { provider: "cpu", threads: 1 });
   t.after(() => engine.close());
   const { address, close } = await startServer(engine, { listen: "127.0.0.1:0" });
@@ -100,7 +100,7 @@ const setup = async (t: TestContext) => {
   t.after(() => close(1_000));
   const run = async (program: string, ...args: string[]): Promise<string> => {
     const command = [packageFile(program), address, ...args];
-    const { stdout } = await promisify(execFile)(findTritonPython(), command, { timeout: 120_000 });
+    const { stdout } = await promisify(execFile)(findPython("tritonclient"), command, { timeout: 120_000 });
     return stdout;
   };
   return { engine, run };

@@ -11,7 +11,7 @@ import type { TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { packageFile } from "../../common/package-file.ts";
 import { temporaryFolder } from "../kit/experiment.ts";
-import { findPython } from "./python-environment.ts";
+import { findPython } from "../kit/python-environment.ts";
 
 export interface TritonServer {
   /** HOST:PORT of its gRPC. */
@@ -29,15 +29,7 @@ const layoutOf = (python: string): { packages: string; libraries: string; versio
   return JSON.parse(execFileSync(python, ["-c", program], { encoding: "utf8" }));
 };
 
-const findServer = () => {
-  const python = findPython({
-    name: "tritonserver",
-    packages: ["nvidia-pytriton==0.7.0", "onnxruntime"],
-    check: "import onnxruntime, pytriton",
-    variable: "PLATESTREAM_TRITONSERVER_PYTHON",
-  });
-  return layoutOf(python);
-};
+const findServer = () => layoutOf(findPython("tritonserver"));
 
 const freePort = async (): Promise<number> => {
   const server = createServer().listen(0, "127.0.0.1");

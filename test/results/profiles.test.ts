@@ -9,7 +9,7 @@ import { packageFile } from "../../common/package-file.ts";
 import type { ExperimentResult } from "../../pipeline/results/result.ts";
 import { openRunFolder } from "../../pipeline/results/run-folder.ts";
 import { temporaryFolder } from "../kit/experiment.ts";
-import { pythonWith } from "../kit/python.ts";
+import { findPython } from "../kit/python-environment.ts";
 import { config, model, resultOf } from "./results.ts";
 
 const writeProfiles = async (t: TestContext, results: readonly ExperimentResult[]): Promise<string> => {
@@ -145,8 +145,6 @@ test("docs/profiles.md quotes its program as it is", async () => {
 });
 
 test("pandas, pyarrow and pycytominer run the program of docs/profiles.md", async (t) => {
-  const found = pythonWith("pandas", "pyarrow", "pycytominer");
-  if ("missing" in found) return t.skip(found.missing);
   const wells = ["B02", "B03", "B04", "B05"].map((well, index) => ({
     well,
     called: String(index % 3),
@@ -154,6 +152,6 @@ test("pandas, pyarrow and pycytominer run the program of docs/profiles.md", asyn
     metadata: { Dose: String(index) },
   }));
   const path = await writeProfiles(t, [resultOf("HUVEC-01", wells), resultOf("HUVEC-02", wells)]);
-  const { stdout } = await promisify(execFile)(found.python, [packageFile("docs/profiles.py"), path]);
+  const { stdout } = await promisify(execFile)(findPython("profiles"), [packageFile("docs/profiles.py"), path]);
   assert.equal(stdout, "8 wells, 3 features\n");
 });
