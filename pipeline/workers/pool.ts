@@ -1,10 +1,11 @@
 /** Many workers as one: spreads batches over them, retries on another, takes those that fail out and back in. */
 import { setMaxListeners } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type ErrorCode, errorCodes, listProblems, PlatestreamError } from "../../common/errors.ts";
-import { describeChoice, fits, type Images, type ModelChoice } from "../../common/inference.ts";
+import { type ErrorCode, errorCodes, PlatestreamError } from "../../common/errors.ts";
+import { fits, type Images, type ModelChoice } from "../../common/inference.ts";
 import type { ModelInfo } from "../../common/model-info.ts";
 import type { Status } from "../run/status.ts";
+import { distinct, type Member, noneLeft, noWorker, requestsAtATime, unknownModel } from "./member.ts";
 import type { RemoteWorker, RequestOptions } from "./remote-worker.ts";
 import { networkVersions } from "./versions.ts";
 import type { CallOptions, Workers } from "./workers.ts";
@@ -55,20 +56,6 @@ export type Accept = (models: readonly ModelInfo[]) => Promise<void>;
 
 /** Failures that every other request to the worker would share. */
 const gone: ReadonlySet<ErrorCode> = new Set(["worker-unavailable", "unauthenticated", "permission-denied"]);
-
-interface Member {
-  readonly worker: RemoteWorker;
-  state: "ready" | "lost";
-  /** Undefined until the worker has answered once. */
-  models: readonly ModelInfo[] | undefined;
-  /** Requests that it is given at a time. */
-  atATime: number;
-  inFlight: number;
-  bytes: number;
-  failures: number;
-  lastError: PlatestreamError | undefined;
-  dropped: boolean;
-}
 
 interface Load {
   readonly choice: ModelChoice;
@@ -324,34 +311,4 @@ export const openPool = (
     },
     close,
   };
-};
-
-/** So many that it can put two of its best batches together, one to compute and one behind it. */
-const requestsAtATime = (models: readonly ModelInfo[], bestBatch: number, least: number): number => {
-  const batch = Math.min(...models.map(({ serving }) => serving.batch));
-  return Math.max(least, Math.ceil((2 * bestBatch) / batch));
-};
-
-const distinct = (members: readonly Member[]): readonly ModelInfo[] => {
-  const all = members.flatMap(({ models }) => models ?? []);
-  return [...new Map(all.map((model) => [`${model.name} ${model.cellType} ${model.version}`, model])).values()];
-};
-
-const noneLeft = (heard: readonly string[]): PlatestreamError =>
-  new PlatestreamError("no-worker", listProblems("no worker is left; the last that was heard of each:", heard));
-
-const noWorker = (choice: ModelChoice, able: readonly Member[]): PlatestreamError =>
-  able.length === 0
-    ? new PlatestreamError(
-        "no-worker",
-        `no worker holds a ${describeChoice(choice)}; start one with \`pipeline worker --bus\``,
-      )
-    : noneLeft(able.map(({ worker, lastError }) => lastError?.rawMessage ?? `worker ${worker.address}: nothing`));
-
-const unknownModel = (choice: ModelChoice, members: readonly Member[]): PlatestreamError => {
-  const known = distinct(members).map(({ name, cellType }) => `${name} ${cellType}`);
-  return new PlatestreamError(
-    "unknown-model",
-    `no worker holds a ${describeChoice(choice)}; they hold ${[...new Set(known)].join(", ")}`,
-  );
 };

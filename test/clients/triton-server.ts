@@ -5,11 +5,11 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { copyFile, cp, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { packageFile } from "../../common/package-file.ts";
+import { freePort } from "../bus/nats-server.ts";
 import { temporaryFolder } from "../kit/experiment.ts";
 import { findPython } from "../kit/python-environment.ts";
 
@@ -30,15 +30,6 @@ const layoutOf = (python: string): { packages: string; libraries: string; versio
 };
 
 const findServer = () => layoutOf(findPython("tritonserver"));
-
-const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, "close");
-  return port;
-};
 
 /** The exported models, run by the Python backend: only the name of the backend is another. */
 const servable = async (t: TestContext, repository: string): Promise<string> => {
